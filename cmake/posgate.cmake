@@ -1,0 +1,88 @@
+# How every target of posgate is compiled, and the three words its folders use:
+# posgate_floor(), posgate_program() and posgate_test().
+
+option(POSGATE_TESTS "Build the tests" ON)
+option(POSGATE_WERROR "Warnings are errors" OFF)
+set(POSGATE_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release)
+endif()
+# Assertions stay on in every build: a bug must stop, not go on.
+string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
+string(REPLACE "-DNDEBUG" "" CMAKE_C_FLAGS_RELWITHDEBINFO "${CMAKE_C_FLAGS_RELWITHDEBINFO}")
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(CONFIG REQUIRED IMPORTED_TARGET libconfig)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
+find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
+
+add_library(posgate_options INTERFACE)
+target_include_directories(posgate_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+target_compile_definitions(posgate_options INTERFACE _GNU_SOURCE)
+target_compile_options(posgate_options INTERFACE
+    -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wpointer-arith -Wcast-qual
+    -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wundef
+    -fno-strict-aliasing -fstack-protector-strong)
+if(POSGATE_WERROR)
+    target_compile_options(posgate_options INTERFACE -Werror)
+endif()
+if(POSGATE_SANITIZE)
+    target_compile_options(posgate_options INTERFACE
+        -fsanitize=${POSGATE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    target_link_options(posgate_options INTERFACE -fsanitize=${POSGATE_SANITIZE})
+endif()
+
+# posgate_floor(base SOURCES a.c b.c [USES wire ...] [LIBRARIES lib ...]): core/base as pos_base.
+function(posgate_floor name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
+    add_library(pos_${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(pos_${name} PUBLIC posgate_options PRIVATE ${ARG_LIBRARIES})
+    foreach(floor ${ARG_USES})
+        target_link_libraries(pos_${name} PUBLIC pos_${floor})
+    endforeach()
+endfunction()
+
+# posgate_program(posgate-gateway SOURCES main.c ... USES base wire ... [LIBRARIES lib ...])
+function(posgate_program name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
+    add_executable(${name} ${ARG_SOURCES})
+    target_link_libraries(${name} PRIVATE posgate_options ${ARG_LIBRARIES})
+    foreach(floor ${ARG_USES})
+        target_link_libraries(${name} PRIVATE pos_${floor})
+    endforeach()
+endfunction()
+
+# posgate_test(NAME SOURCES test_a.c ... USES base ... [LABELS slow] [PLAIN]): one Criterion binary,
+# or a plain main() that prints "N passed, N failed".
+function(posgate_test name)
+    cmake_parse_arguments(ARG "PLAIN" "TIMEOUT" "SOURCES;USES;LIBRARIES;LABELS" ${ARGN})
+    add_executable(${name} ${ARG_SOURCES})
+    target_link_libraries(${name} PRIVATE posgate_options ${ARG_LIBRARIES})
+    target_compile_definitions(${name} PRIVATE POSGATE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+        POSGATE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    foreach(floor ${ARG_USES})
+        target_link_libraries(${name} PRIVATE pos_${floor})
+    endforeach()
+    if(NOT ARG_PLAIN)
+        target_link_libraries(${name} PRIVATE criterion)
+        # Criterion's own macros are not ours to mend.
+        target_compile_options(${name} PRIVATE -Wno-conversion -Wno-shadow -Wno-cast-qual)
+    endif()
+    if(NOT ARG_TIMEOUT)
+        set(ARG_TIMEOUT 120)
+    endif()
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+        ENVIRONMENT "ASAN_OPTIONS=abort_on_error=1;UBSAN_OPTIONS=print_stacktrace=1"
+        FAIL_REGULAR_EXPRESSION "LeakSanitizer|runtime error:")
+endfunction()
