@@ -1,0 +1,54 @@
+/*
+ * The audit record and its chain: each record holds the SHA-256 of the one before, so nothing can
+ * be changed, cut out or swapped without the next record saying so.
+ *
+ * A record is one line of text, fields separated by '|', values percent-encoded where they hold
+ * '|', '%', or a character outside 20 to 7E:
+ *
+ *   1|sequence|time|who|what|on what|outcome|hash of the record before, 64 hex
+ *
+ * The first record's hash before is 64 zeros. What is hashed is the record's own bytes, complete.
+ * Never a key, PAN, PIN block or track in any field.
+ */
+#ifndef POS_AUDIT_AUDIT_H
+#define POS_AUDIT_AUDIT_H
+
+#include "core/base/error.h"
+#include "core/base/limits.h"
+
+enum { POS_AUDIT_HASH_SIZE = 32 };
+
+struct pos_audit_event {
+    uint64_t utc_ms;
+    const char *who;     /* operator, "gateway", a custodian: up to 64 characters count */
+    const char *what;    /* "generate", "register-refused": stable word */
+    const char *on_what; /* "batch=1 count=500", an SMN: up to 256 characters count */
+    const char *outcome; /* "done", "refused: index-taken": up to 128 characters count */
+};
+
+/* The head of a chain: what the next record continues. Zeroed starts a new chain. */
+struct pos_audit_head {
+    uint64_t sequence; /* of the last record; 0: none */
+    uint8_t hash[POS_AUDIT_HASH_SIZE];
+};
+
+/* Appends the next record to `record` and moves *head behind it. */
+POS_MUST_USE enum pos_status pos_audit_append(struct pos_audit_head *head,
+                                              const struct pos_audit_event *event,
+                                              struct pos_buffer *record);
+
+/* Checks the record that should come next and moves *head behind it. POS_ERR_FORMAT, POS_ERR_ORDER
+ * (sequence), POS_ERR_CORRUPT (hash); *error names the record and the reason. */
+POS_MUST_USE enum pos_status pos_audit_verify_next(struct pos_audit_head *head,
+                                                   struct pos_bytes record,
+                                                   struct pos_error *error);
+
+/* Takes a record apart for showing; borrowed from `text`, which gets the decoded values. */
+struct pos_audit_record {
+    uint64_t sequence;
+    struct pos_bytes time, who, what, on_what, outcome;
+};
+POS_MUST_USE enum pos_status pos_audit_read(struct pos_bytes record, char *text, size_t capacity,
+                                            struct pos_audit_record *out);
+
+#endif

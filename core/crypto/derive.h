@@ -1,0 +1,21 @@
+/*
+ * Keys derived from keys as key blocks derive theirs (ANSI X9.143 clause on key block version D;
+ * CMAC in counter mode, NIST SP 800-108): input counter 1 | usage 2 | 00 | algorithm 2 | bits 2.
+ */
+#ifndef POS_CRYPTO_DERIVE_H
+#define POS_CRYPTO_DERIVE_H
+
+#include "core/base/key.h"
+
+enum pos_derivation {
+    POS_DERIVE_BLOCK_ENCRYPTION = 0x0000,
+    POS_DERIVE_BLOCK_MAC = 0x0001,
+    POS_DERIVE_REGISTRATION = 0x8001, /* K_reg from a TMK; not a usage of the standard */
+    POS_DERIVE_KEY_FILE = 0x8002,     /* the key file's MAC key from a KTK */
+};
+
+/* Derives a key of the same algorithm and length. `derived` has pos_algorithm_key_size bytes. */
+POS_MUST_USE enum pos_status pos_derive(enum pos_algorithm algorithm, const uint8_t *key,
+                                        enum pos_derivation usage, uint8_t *derived);
+
+#endif

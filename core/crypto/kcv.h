@@ -1,0 +1,11 @@
+/* Key check values: TDES zeros encrypted, 3 bytes; AES CMAC over 16 zero bytes, 5 bytes (X9.24-1);
+ * SM4 zeros encrypted, 4 bytes. */
+#ifndef POS_CRYPTO_KCV_H
+#define POS_CRYPTO_KCV_H
+
+#include "core/base/key.h"
+
+POS_MUST_USE enum pos_status pos_kcv_compute(enum pos_algorithm algorithm, const uint8_t *key,
+                                             struct pos_kcv *kcv);
+
+#endif

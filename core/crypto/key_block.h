@@ -1,0 +1,74 @@
+/*
+ * Key blocks of TR-31 / ANSI X9.143. Version D (AES protection key) now. A protector holds the keys
+ * derived from one block-protection key, because deriving them is where the time goes.
+ * One thread at a time per protector.
+ */
+#ifndef POS_CRYPTO_KEY_BLOCK_H
+#define POS_CRYPTO_KEY_BLOCK_H
+
+#include "core/base/limits.h"
+
+enum { POS_KEY_BLOCK_HEADER_SIZE = 16, POS_KEY_BLOCK_D_MAC_SIZE = 16 };
+
+/* The header's fields as the standard's characters (X9.143 clause 6, table 1). */
+struct pos_key_block_attributes {
+    char usage[2];   /* "K1" "P0" "M6" */
+    char algorithm;  /* 'A' AES, 'T' TDES, '4' SM4 between posgate's own programs */
+    char mode;       /* 'B' both, 'D' decrypt, 'E' encrypt, 'C' MAC both ways, 'X', 'N' */
+    char version[2]; /* "00" */
+    char exportable; /* 'E' 'N' 'S' */
+};
+
+/* Optional blocks to write: KC (check value of the key), KP (of the protection key); PB is added
+ * where the length needs it. */
+struct pos_key_block_optional {
+    const struct pos_kcv *kc; /* NULL: none */
+    const struct pos_kcv *kp; /* NULL: none */
+};
+
+/* What the caller insists on; a block that is anything else is refused. */
+struct pos_key_block_expectation {
+    struct pos_key_block_attributes attributes; /* mode and exportable 0: any */
+    enum pos_algorithm key_algorithm;           /* and so the key's length */
+};
+
+struct pos_key_block_protector;
+
+/* AES-128 or AES-256 protection key, not kept. */
+POS_MUST_USE enum pos_status
+pos_key_block_protector_create(enum pos_algorithm algorithm, const uint8_t *key,
+                               struct pos_key_block_protector **protector);
+void pos_key_block_protector_destroy(struct pos_key_block_protector *protector);
+
+/* Appends the block's characters to `block`. The key is padded with random bytes to the longest
+ * length of its algorithm (X9.143: hide the length). POS_ERR_LENGTH, POS_ERR_CRYPTO;
+ * POS_ERR_NOT_ALLOWED when the protection key is weaker than the key. */
+POS_MUST_USE enum pos_status pos_key_block_wrap(struct pos_key_block_protector *protector,
+                                                const struct pos_key_block_attributes *attributes,
+                                                const struct pos_key_block_optional *optional,
+                                                enum pos_algorithm key_algorithm,
+                                                const uint8_t *key, struct pos_buffer *block);
+
+/* Checks length, header, optional blocks, MAC, expectation and the key's length, in this order of
+ * trust: nothing decrypted is used before the MAC verified. `key` has POS_KEY_SIZE_MAX bytes.
+ * POS_ERR_FORMAT (not a block we read), POS_ERR_MAC, POS_ERR_MISMATCH (not what was expected, or a
+ * KC that is not this key's); *error (may be NULL) names the part. */
+POS_MUST_USE enum pos_status pos_key_block_unwrap(struct pos_key_block_protector *protector,
+                                                  struct pos_bytes block,
+                                                  const struct pos_key_block_expectation *expected,
+                                                  uint8_t *key, struct pos_error *error);
+
+/* The same in the compact binary form in which keys rest in databases: ciphertext and MAC, the
+ * header not stored but rebuilt from attributes and algorithm, which the MAC covers. `sealed` has
+ * POS_KEY_VALUE_SIZE_MAX bytes. */
+POS_MUST_USE enum pos_status pos_key_block_seal(struct pos_key_block_protector *protector,
+                                                const struct pos_key_block_attributes *attributes,
+                                                enum pos_algorithm key_algorithm,
+                                                const uint8_t *key, uint8_t *sealed,
+                                                uint8_t *sealed_size);
+POS_MUST_USE enum pos_status pos_key_block_unseal(struct pos_key_block_protector *protector,
+                                                  const struct pos_key_block_attributes *attributes,
+                                                  enum pos_algorithm key_algorithm,
+                                                  struct pos_bytes sealed, uint8_t *key);
+
+#endif

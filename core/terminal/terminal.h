@@ -1,0 +1,92 @@
+/*
+ * The terminal's side of the protocol: bytes out, bytes in, no sockets and no clock. Used by the
+ * emulator, the bench and the tests alike.
+ *
+ * One struct pos_terminal is one emulated device. It holds clear keys, as a terminal's secure
+ * chip would; its memory is the caller's, its keys are wiped by pos_terminal_fini. A request is
+ * made into a buffer (a whole frame); a reply is given back and judged field by field: every
+ * mismatch is explained, never just refused. One thread at a time.
+ */
+#ifndef POS_TERMINAL_TERMINAL_H
+#define POS_TERMINAL_TERMINAL_H
+
+#include "core/base/error.h"
+#include "core/crypto/exchange.h"
+#include "core/crypto/mac.h"
+#include "core/wire/frame.h"
+#include "core/wire/message.h"
+
+/* Where a terminal stands; moved by one function over a table of allowed moves. */
+enum pos_terminal_stage {
+    POS_STAGE_BLANK,      /* no key */
+    POS_STAGE_KEYED,      /* TMK and SMN are there, not confirmed to the mother POS */
+    POS_STAGE_CONFIRMED,  /* the mother POS knows */
+    POS_STAGE_REGISTERED, /* the gateway knows */
+    POS_STAGE_SIGNED_ON,  /* TPK and TAK are there */
+    POS_STAGE_COUNT
+};
+
+struct pos_terminal {
+    const struct pos_dialect *dialect;
+    enum pos_terminal_stage stage;
+    char serial[POS_SERIAL_SIZE + 1];
+    char tid[8 + 1], mid[15 + 1];
+    struct pos_smn smn; /* "" while blank */
+    enum pos_algorithm algorithm;
+    uint8_t tmk[POS_KEY_SIZE_MAX], tpk[POS_KEY_SIZE_MAX], tak[POS_KEY_SIZE_MAX];
+    uint32_t stan;                 /* last one used; 1 to 999999 */
+    bool mac;                      /* MACs are made and required (off: the patent as written) */
+    struct pos_exchange *exchange; /* while a key request is open */
+    struct pos_mac *registration_mac, *working_mac;
+};
+
+/* What is being asked for, so that the reply can be judged against it. */
+struct pos_exchange_state {
+    enum pos_kind kind;
+    uint32_t stan;
+    uint64_t amount;
+    bool mac;               /* the request carried a good MAC, so a 00 must carry one */
+    char terminal_time[11]; /* field 7 as sent */
+};
+
+/* What a reply said and whether it is to be believed. */
+struct pos_verdict {
+    enum pos_status status; /* POS_OK: understood, and its MAC verified where one is due.
+                               POS_ERR_FORMAT, POS_ERR_MAC, POS_ERR_MISMATCH otherwise */
+    char code[3];           /* field 39 as received; "" when unreadable */
+    bool mac_verified;
+    char explanation[160]; /* which field, expected and got; never key material */
+};
+
+void pos_terminal_init(struct pos_terminal *terminal, const struct pos_dialect *dialect,
+                       const char *serial, const char *tid, const char *mid);
+void pos_terminal_fini(struct pos_terminal *terminal);
+
+/* Puts keys in that were stored: from the emulator's store or a test. */
+POS_MUST_USE enum pos_status pos_terminal_restore(struct pos_terminal *terminal,
+                                                  enum pos_terminal_stage stage, uint32_t key_index,
+                                                  enum pos_algorithm algorithm, const uint8_t *tmk,
+                                                  const uint8_t *tpk, const uint8_t *tak);
+
+struct pos_sale {
+    uint64_t amount;      /* minor units */
+    const char *pan;      /* test card number */
+    const char *utc_time; /* field 7, MMDDhhmmss */
+};
+
+/* Appends one frame with the next STAN and fills *state. `sale` is for financial kinds, NULL else.
+ * POS_ERR_STATE: the terminal has not come far enough (no TMK, no TAK). */
+POS_MUST_USE enum pos_status pos_terminal_request(struct pos_terminal *terminal, enum pos_kind kind,
+                                                  const struct pos_sale *sale,
+                                                  struct pos_buffer *out,
+                                                  struct pos_exchange_state *state);
+
+/* Judges the reply frame and takes what it brings: the key of a key request (forms the SMN), the
+ * working keys of a sign-on, the new stage. Nothing is taken from a reply that is not believed. */
+void pos_terminal_reply(struct pos_terminal *terminal, const struct pos_exchange_state *state,
+                        struct pos_bytes frame, struct pos_verdict *verdict);
+
+/* What a key room does for tests and the bench: K_reg proof or TAK MAC made with these keys. */
+POS_MUST_USE enum pos_status pos_terminal_prepare_macs(struct pos_terminal *terminal);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * A dialect says how each kind of thing is encoded; the codec asks it and knows no dialect by name.
+ * A dialect is constant data: adding one adds a table, not code.
+ */
+#ifndef POS_WIRE_DIALECT_H
+#define POS_WIRE_DIALECT_H
+
+#include "core/base/limits.h"
+#include "core/wire/field.h"
+
+enum pos_digits { POS_DIGITS_BCD, POS_DIGITS_ASCII };          /* MTI, n, n of x+n, z, prefixes */
+enum pos_odd { POS_ODD_ZERO_IN_FRONT, POS_ODD_FILLER_BEHIND }; /* odd count of BCD digits */
+enum pos_bitmap { POS_BITMAP_BINARY, POS_BITMAP_HEX };
+enum pos_binary { POS_BINARY_BYTES, POS_BINARY_HEX }; /* b fields */
+
+struct pos_dialect {
+    const char *name;
+    enum pos_digits digits; /* BCD digits also mean BCD length prefixes, ASCII ones ASCII */
+    enum pos_odd odd;       /* BCD only */
+    const uint8_t
+        *odd_front;    /* fields whose filler stands in front all the same; 0 ends; or NULL */
+    bool odd_filler_f; /* filler F is read as well as 0 */
+    enum pos_bitmap bitmap;
+    bool bitmap_second_empty; /* a second bitmap without a field above 64 is legal */
+    enum pos_binary binary;
+    bool high_characters;  /* ans may hold 80 and above */
+    bool routed;           /* frames carry a TPDU and a header */
+    uint8_t network_field; /* 70, or 60 when the network code is field 60.3 */
+    struct pos_field fields[POS_FIELD_COUNT + 1]; /* by number; kind NONE where refused */
+};
+
+extern const struct pos_dialect pos_dialect_iso87b;
+
+/* By name; NULL when there is none. `pos_dialect_names` fills "a, b, c" for error texts. */
+const struct pos_dialect *pos_dialect_find(struct pos_bytes name);
+void pos_dialect_names(struct pos_buffer *names);
+
+#endif
