@@ -43,6 +43,11 @@ POS_MUST_USE enum pos_status pos_audit_verify_next(struct pos_audit_head *head,
                                                    struct pos_bytes record,
                                                    struct pos_error *error);
 
+/* The head after `record`, which is trusted to be the last one: sequence and hash. For going on
+ * with a chain; POS_ERR_FORMAT, POS_ERR_CRYPTO. */
+POS_MUST_USE enum pos_status pos_audit_head_of(struct pos_bytes record,
+                                               struct pos_audit_head *head);
+
 /* Takes a record apart for showing; borrowed from `text`, which gets the decoded values. */
 struct pos_audit_record {
     uint64_t sequence;

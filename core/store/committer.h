@@ -12,6 +12,7 @@
 #ifndef POS_STORE_COMMITTER_H
 #define POS_STORE_COMMITTER_H
 
+#include "core/base/audit_writer.h"
 #include "core/base/error.h"
 #include "core/base/limits.h"
 
@@ -45,17 +46,5 @@ struct pos_committer_stats {
     bool failed; /* a sync failed: writes are off until restart */
 };
 void pos_committer_stats(struct pos_committer *committer, struct pos_committer_stats *stats);
-
-/* How an audit event becomes the next record of the chain; core/audit's pos_audit_append behind a
- * function so that the store needs to know no cryptography. Called on the committer's thread. */
-struct pos_audit_writer {
-    enum pos_status (*append)(void *context, const void *event, struct pos_buffer *record);
-    /* the last record on disk, on open, so that the chain goes on; empty when there is none */
-    enum pos_status (*resume)(void *context, struct pos_bytes last_record);
-    /* a batch failed or a write was refused: forget what was appended since the last `keep` */
-    void (*keep)(void *context);
-    void (*forget)(void *context);
-    void *context;
-};
 
 #endif
