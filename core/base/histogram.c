@@ -39,8 +39,13 @@ static uint64_t slot_upper_end(size_t slot)
 
 void pos_histogram_record(struct pos_histogram *histogram, uint64_t value)
 {
-    bump(&histogram->slots[slot_of(value)], 1);
-    bump(&histogram->sum, value);
+    pos_histogram_record_times(histogram, value, 1);
+}
+
+void pos_histogram_record_times(struct pos_histogram *histogram, uint64_t value, uint64_t times)
+{
+    bump(&histogram->slots[slot_of(value)], times);
+    bump(&histogram->sum, value * times);
     if (value > load(&histogram->max))
         atomic_store_explicit(&histogram->max, value, memory_order_relaxed);
 }

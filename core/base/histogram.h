@@ -22,6 +22,8 @@ struct pos_histogram {
 };
 
 void pos_histogram_record(struct pos_histogram *histogram, uint64_t value);
+/* The same value `times` times. */
+void pos_histogram_record_times(struct pos_histogram *histogram, uint64_t value, uint64_t times);
 /* Adds `from` to `into`. */
 void pos_histogram_add(struct pos_histogram *into, const struct pos_histogram *from);
 uint64_t pos_histogram_count(const struct pos_histogram *histogram);
