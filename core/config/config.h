@@ -4,8 +4,8 @@
  * One table of struct pos_config_key per group of a file serves four uses, so they cannot disagree:
  * it fills the defaults, reads and checks a file, and writes the commented sample. Every mistake in
  * a file is reported, each with its line: unknown keys with the nearest valid name, wrong types,
- * numbers out of range, values that are none of the allowed ones, keys that are missing. The one
- * exception is a syntax error: what follows it cannot be understood, and the report says so.
+ * numbers out of range, values that are none of the allowed ones. The one exception is a syntax
+ * error: what follows it cannot be understood, and the report says so.
  */
 #ifndef POS_CONFIG_CONFIG_H
 #define POS_CONFIG_CONFIG_H
@@ -51,7 +51,7 @@ struct pos_config_key {
     /* NUMBER */
     uint32_t number, minimum, maximum;
     const char *unit; /* "ms", "bytes"; "" for a bare count */
-    /* TEXT and CHOICE: the default; NULL: the file must say it */
+    /* TEXT and CHOICE: the default */
     const char *text;
     /* TEXT: false with a reason when the text is not acceptable; may be NULL */
     bool (*accept)(const char *text, struct pos_buffer *reason);

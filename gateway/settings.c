@@ -1,0 +1,277 @@
+/*
+ * The one place for names, defaults, units and ranges of the gateway's settings. Adding one: a
+ * member in settings.h, a row here, a fresh conf/gateway.conf (posgate-gateway --dump-defaults).
+ */
+#include "gateway/settings.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <string.h>
+
+_Static_assert(sizeof(enum pos_binding_mode) == sizeof(uint32_t), "a choice is stored as 32 bits");
+
+static const char *const registration_modes[] = {"proof", "open", NULL};
+static const char *const authentication_modes[] = {"mac", "smn", NULL};
+static const char *const binding_modes[] = {"first-use", "provisioned", NULL};
+static const char *const module_kinds[] = {"software", NULL};
+static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+
+static bool accept_address(const char *text, struct pos_buffer *reason)
+{
+    struct in6_addr address;
+    if (inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1)
+        return true;
+    pos_buffer_format(reason, "= \"%.40s\" is not an IPv4 or IPv6 address", text);
+    return false;
+}
+
+static bool accept_dialect(const char *text, struct pos_buffer *reason)
+{
+    if (pos_dialect_find(pos_bytes_text(text)) != NULL)
+        return true;
+    pos_buffer_format(reason, "= \"%.32s\" is not a dialect; there are: ", text);
+    pos_dialect_names(reason);
+    return false;
+}
+
+/* Names go into logs and metric labels as they are. */
+static bool accept_name(const char *text, struct pos_buffer *reason)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    if (text[strspn(text, allowed)] == '\0')
+        return true;
+    pos_buffer_format(reason, "= \"%.40s\" may hold letters, digits, - and _ only", text);
+    return false;
+}
+
+#define NUMBER(holder, key, member, ...)                                                           \
+    {                                                                                              \
+        .name = key, POS_CONFIG_MEMBER_NUMBER(holder, member, __VA_ARGS__)                         \
+    }
+#define TEXT(holder, key, member, ...)                                                             \
+    {                                                                                              \
+        .name = key, POS_CONFIG_MEMBER_TEXT(holder, member, __VA_ARGS__)                           \
+    }
+#define CHOICE(holder, key, member, ...)                                                           \
+    {                                                                                              \
+        .name = key, POS_CONFIG_MEMBER_CHOICE(holder, member, __VA_ARGS__)                         \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+
+/* clang-format off: one row a key */
+#define HOLDER struct pos_listener_settings
+static const struct pos_config_key listener_keys[] = {
+    TEXT(HOLDER, "address", address, "127.0.0.1", accept_address, "Address to listen on"),
+    NUMBER(HOLDER, "port", port, 8583, 0, 65535, "",
+           "TCP port; 0: any free one, the log says which"),
+    TEXT(HOLDER, "dialect", dialect_name, "iso87b", accept_dialect, "How messages are encoded"),
+    CHOICE(HOLDER, "registration", registration, "proof", registration_modes,
+           "What a terminal shows to register: a proof of its key, or its SMN alone"),
+    CHOICE(HOLDER, "authentication", authentication, "mac", authentication_modes,
+           "What a later request carries: SMN and MAC, or its SMN alone"),
+    END,
+};
+#undef HOLDER
+
+#define HOLDER struct pos_upstream_settings
+static const struct pos_config_key upstream_keys[] = {
+    TEXT(HOLDER, "name", name, "host", accept_name, "Its name in logs and metrics"),
+    TEXT(HOLDER, "address", address, "127.0.0.1", accept_address, "Address of the acquirer host"),
+    NUMBER(HOLDER, "port", port, 6583, 1, 65535, "", "TCP port"),
+    NUMBER(HOLDER, "connect_timeout_ms", connect_timeout_ms, 3000, 10, 60000, "ms",
+           "Time to connect"),
+    NUMBER(HOLDER, "reply_timeout_ms", reply_timeout_ms, 15000, 10, 300000, "ms",
+           "Time to answer; a later answer is dropped and the terminal gets 68"),
+    NUMBER(HOLDER, "window", window, 1024, 1, POS_UPSTREAM_WINDOW_MAX, "requests",
+           "Requests under way at once, per loop; a further one gets 91"),
+    NUMBER(HOLDER, "reconnect_min_ms", reconnect_min_ms, 200, 10, 60000, "ms",
+           "Pause before the first attempt to connect again; doubled after each"),
+    NUMBER(HOLDER, "reconnect_max_ms", reconnect_max_ms, 10000, 10, 600000, "ms",
+           "The longest such pause"),
+    NUMBER(HOLDER, "echo_interval_ms", echo_interval_ms, 30000, 0, 3600000, "ms",
+           "Time between echo messages on a quiet connection; 0: none"),
+    END,
+};
+#undef HOLDER
+
+#define HOLDER struct pos_gateway_settings
+static const struct pos_config_key database_keys[] = {
+    TEXT(HOLDER, "path", database.path, "/var/lib/posgate/terminals", NULL,
+         "Folder of the terminal table"),
+    NUMBER(HOLDER, "cache_mb", database.cache_mb, 256, 8, 1048576, "MiB",
+           "Block cache; about 90 bytes a terminal keep all look-ups in memory"),
+    END,
+};
+
+static const struct pos_config_key key_library_keys[] = {
+    TEXT(HOLDER, "path", key_library.path, "/var/lib/posgate/keys", NULL,
+         "Folder of the key library, which posgate-keymgmt writes and the gateway follows"),
+    NUMBER(HOLDER, "follow_interval_ms", key_library.follow_interval_ms, 500, 20, 1000, "ms",
+           "Time between looks at what was written since"),
+    END,
+};
+
+static const struct pos_config_key security_module_keys[] = {
+    CHOICE(HOLDER, "kind", security_module.kind, "software", module_kinds, "Kind of module"),
+    TEXT(HOLDER, "lmk_file", security_module.lmk_file, "/var/lib/posgate/lmk", NULL,
+         "The sealed LMK, made by posgate-keymgmt ceremony lmk"),
+    TEXT(HOLDER, "credential_file", security_module.credential_file, "/etc/posgate/credential",
+         NULL, "The secret that opens it; mode 600"),
+    END,
+};
+
+static const struct pos_config_key limit_keys[] = {
+    NUMBER(HOLDER, "connections", limits.connections, 12000, 1, POS_CONNECTION_COUNT_MAX,
+           "connections", "Open at once, in all"),
+    NUMBER(HOLDER, "connections_per_address", limits.connections_per_address, 0, 0,
+           POS_CONNECTION_COUNT_MAX, "connections", "Open at once from one address; 0: no limit"),
+    NUMBER(HOLDER, "idle_timeout_ms", limits.idle_timeout_ms, 300000, 0, 86400000, "ms",
+           "A connection that sends nothing for so long is closed; 0: never"),
+    NUMBER(HOLDER, "message_timeout_ms", limits.message_timeout_ms, 10000, 10, 600000, "ms",
+           "A message must be whole so long after its first byte"),
+    NUMBER(HOLDER, "pipelined_requests", limits.pipelined_requests, 128, 1, POS_PIPELINE_COUNT_MAX,
+           "requests", "Unanswered requests of one connection"),
+    NUMBER(HOLDER, "write_queue_bytes", limits.write_queue_bytes, POS_WRITE_QUEUE_SIZE_MAX, 8192,
+           POS_WRITE_QUEUE_SIZE_MAX, "bytes", "Owed to one connection before it is cut"),
+    NUMBER(HOLDER, "registrations_per_second", limits.registrations_per_second, 0, 0, 1000000,
+           "requests", "From one address; more get 96; 0: no limit"),
+    NUMBER(HOLDER, "requests_per_second", limits.requests_per_second, 0, 0, 1000000, "requests",
+           "From one address; more get 96; 0: no limit"),
+    END,
+};
+
+static const struct pos_config_key admin_keys[] = {
+    TEXT(HOLDER, "socket", admin.socket, "/run/posgate/gateway.sock", NULL,
+         "Unix socket for posgatectl"),
+    TEXT(HOLDER, "metrics_address", admin.metrics_address, "127.0.0.1", accept_address,
+         "Address for /metrics, /livez and /readyz"),
+    NUMBER(HOLDER, "metrics_port", admin.metrics_port, 9583, 0, 65535, "",
+           "TCP port; 0: any free one, the log says which"),
+    END,
+};
+
+static const struct pos_config_key log_keys[] = {
+    CHOICE(HOLDER, "level", log.level, "info", log_levels, "The least that is logged"),
+    CHOICE(HOLDER, "format", log.format, "text", log_formats, "key=value pairs, or JSON"),
+    END,
+};
+
+#define GROUP(key, rows, words)                                                                    \
+    {                                                                                              \
+        .name = key, .kind = POS_CONFIG_GROUP, .keys = rows, .about = words                        \
+    }
+
+static const struct pos_config_key gateway_keys[] = {
+    {
+        .name = "listeners",
+        .kind = POS_CONFIG_LIST,
+        .keys = listener_keys,
+        .offset = offsetof(HOLDER, listeners),
+        .size = sizeof(struct pos_listener_settings),
+        .count_offset = offsetof(HOLDER, listener_count),
+        .line_offset = offsetof(struct pos_listener_settings, line),
+        .default_count = 1,
+        .count_min = 1,
+        .count_max = POS_LISTENER_COUNT_MAX,
+        .about = "Where terminals connect",
+    },
+    NUMBER(HOLDER, "loops", loops, 0, 0, POS_LOOP_COUNT_MAX, "threads",
+           "Event loops; 0: one per processor core"),
+    GROUP("database", database_keys, "The terminal table, which the gateway owns"),
+    GROUP("key_library", key_library_keys, "The key library, which the gateway reads"),
+    GROUP("security_module", security_module_keys, "Where keys are clear"),
+    CHOICE(HOLDER, "binding", binding, "first-use", binding_modes,
+           "How a terminal gets its TID and MID: from its first transaction, or from posgatectl"),
+    GROUP("limits", limit_keys, "What one gateway and one peer may use"),
+    {
+        .name = "upstreams",
+        .kind = POS_CONFIG_LIST,
+        .keys = upstream_keys,
+        .offset = offsetof(HOLDER, upstreams),
+        .size = sizeof(struct pos_upstream_settings),
+        .count_offset = offsetof(HOLDER, upstream_count),
+        .line_offset = offsetof(struct pos_upstream_settings, line),
+        .default_count = 0,
+        .count_min = 0,
+        .count_max = POS_UPSTREAM_COUNT_MAX,
+        .about =
+            "Acquirer hosts that transactions go to, in order of preference; none: each gets 91",
+    },
+    GROUP("admin", admin_keys, "For operators and monitoring"),
+    GROUP("log", log_keys, "What goes to standard error"),
+    END,
+};
+#undef HOLDER
+/* clang-format on */
+
+static void find_dialects(struct pos_gateway_settings *settings)
+{
+    for (size_t i = 0; i < POS_LISTENER_COUNT_MAX; i++) {
+        struct pos_listener_settings *listener = &settings->listeners[i];
+        listener->dialect = pos_dialect_find(pos_bytes_text(listener->dialect_name));
+    }
+}
+
+void pos_gateway_settings_defaults(struct pos_gateway_settings *settings)
+{
+    memset(settings, 0, sizeof *settings);
+    pos_config_defaults(gateway_keys, settings);
+    find_dialects(settings);
+}
+
+/* Two listeners may share a port on different addresses only. */
+static void check_listeners(const struct pos_gateway_settings *settings,
+                            struct pos_config_report *report)
+{
+    for (uint32_t i = 1; i < settings->listener_count; i++) {
+        const struct pos_listener_settings *listener = &settings->listeners[i];
+        for (uint32_t j = 0; j < i; j++)
+            if (listener->port != 0 && listener->port == settings->listeners[j].port &&
+                strcmp(listener->address, settings->listeners[j].address) == 0)
+                pos_config_mistake(report, listener->line,
+                                   "listeners[%u] has the address and port of listeners[%u]", i, j);
+    }
+}
+
+static void check_upstreams(const struct pos_gateway_settings *settings,
+                            struct pos_config_report *report)
+{
+    for (uint32_t i = 0; i < settings->upstream_count; i++) {
+        const struct pos_upstream_settings *upstream = &settings->upstreams[i];
+        if (upstream->reconnect_min_ms > upstream->reconnect_max_ms)
+            pos_config_mistake(report, upstream->line,
+                               "upstreams[%u].reconnect_min_ms is above its reconnect_max_ms", i);
+        for (uint32_t j = 0; j < i; j++)
+            if (strcmp(upstream->name, settings->upstreams[j].name) == 0)
+                pos_config_mistake(report, upstream->line,
+                                   "upstreams[%u] has the name of upstreams[%u]", i, j);
+    }
+}
+
+enum pos_status pos_gateway_settings_read(const char *path, struct pos_gateway_settings *settings,
+                                          struct pos_config_report *report)
+{
+    memset(settings, 0, sizeof *settings);
+    enum pos_status status = pos_config_read(path, gateway_keys, settings, report);
+    check_listeners(settings, report);
+    check_upstreams(settings, report);
+    find_dialects(settings);
+    if (status == POS_OK && report->count > 0)
+        status = POS_ERR_CONFIG;
+    return status;
+}
+
+void pos_gateway_settings_dump(const struct pos_gateway_settings *settings, struct pos_buffer *out)
+{
+    assert(out->capacity - out->size >= POS_SETTINGS_DUMP_SIZE_MAX);
+    pos_buffer_put_text(out,
+                        "# Configuration of posgate-gateway: every key with its default.\n"
+                        "# What is left out has its default. Check with posgate-gateway --check -c "
+                        "FILE.\n\n");
+    pos_config_dump(gateway_keys, settings, out);
+}
