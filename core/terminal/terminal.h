@@ -26,6 +26,15 @@ enum pos_terminal_stage {
     POS_STAGE_COUNT
 };
 
+/* The last financial request, which a reversal undoes (field 90, and fields 3 and 4 again). */
+struct pos_original {
+    uint16_t mti; /* 0: there was none */
+    uint32_t stan;
+    uint64_t amount;
+    char processing[6 + 1]; /* field 3 */
+    char time[10 + 1];      /* field 7 */
+};
+
 struct pos_terminal {
     const struct pos_dialect *dialect;
     enum pos_terminal_stage stage;
@@ -38,6 +47,7 @@ struct pos_terminal {
     bool mac;                      /* MACs are made and required (off: the patent as written) */
     struct pos_exchange *exchange; /* while a key request is open */
     struct pos_mac *registration_mac, *working_mac;
+    struct pos_original original;
 };
 
 /* What is being asked for, so that the reply can be judged against it. */
@@ -45,8 +55,10 @@ struct pos_exchange_state {
     enum pos_kind kind;
     uint32_t stan;
     uint64_t amount;
-    bool mac;               /* the request carried a good MAC, so a 00 must carry one */
-    char terminal_time[11]; /* field 7 as sent */
+    bool mac;                   /* the request carried a good MAC, so a 00 must carry one */
+    char terminal_time[10 + 1]; /* field 7 as sent; "" when it was not */
+    char processing[6 + 1];     /* field 3 as sent; "" when it was not */
+    uint64_t sent[2];           /* fields of the request: its reply repeats some of them only */
 };
 
 /* What a reply said and whether it is to be believed. */
@@ -58,11 +70,15 @@ struct pos_verdict {
     char explanation[160]; /* which field, expected and got; never key material */
 };
 
+/* `serial` has 8 characters, `tid` at most 8 and `mid` at most 15 (filled up with spaces); an empty
+ * mid is left out of network messages. MACs are on. */
 void pos_terminal_init(struct pos_terminal *terminal, const struct pos_dialect *dialect,
                        const char *serial, const char *tid, const char *mid);
 void pos_terminal_fini(struct pos_terminal *terminal);
 
-/* Puts keys in that were stored: from the emulator's store or a test. */
+/* Puts keys in that were stored: from the emulator's store or a test. tpk and tak may be NULL
+ * below SIGNED_ON. The SMN is formed from the terminal's serial and the index: POS_ERR_LENGTH for
+ * an index out of range. */
 POS_MUST_USE enum pos_status pos_terminal_restore(struct pos_terminal *terminal,
                                                   enum pos_terminal_stage stage, uint32_t key_index,
                                                   enum pos_algorithm algorithm, const uint8_t *tmk,
@@ -74,19 +90,24 @@ struct pos_sale {
     const char *utc_time; /* field 7, MMDDhhmmss */
 };
 
-/* Appends one frame with the next STAN and fills *state. `sale` is for financial kinds, NULL else.
- * POS_ERR_STATE: the terminal has not come far enough (no TMK, no TAK). */
+/* Appends one frame with the next STAN and fills *state. `sale` is for financial kinds, NULL else;
+ * a reversal undoes the last financial request and takes pan and utc_time from `sale` alone. A key
+ * request that is made again before its reply came carries the same public key.
+ * POS_ERR_STATE: the terminal has not come far enough (no TMK, no TAK, nothing to reverse).
+ * POS_ERR_USAGE: a kind that no terminal sends. Nothing is appended then. */
 POS_MUST_USE enum pos_status pos_terminal_request(struct pos_terminal *terminal, enum pos_kind kind,
                                                   const struct pos_sale *sale,
                                                   struct pos_buffer *out,
                                                   struct pos_exchange_state *state);
 
-/* Judges the reply frame and takes what it brings: the key of a key request (forms the SMN), the
- * working keys of a sign-on, the new stage. Nothing is taken from a reply that is not believed. */
+/* Judges the reply frame (exactly one) and takes what it brings: the key of a key request (forms
+ * the SMN), the working keys of a sign-on, the new stage. Nothing is taken from a reply that is not
+ * believed; so a terminal whose MACs are on never takes a 00 without a MAC. */
 void pos_terminal_reply(struct pos_terminal *terminal, const struct pos_exchange_state *state,
                         struct pos_bytes frame, struct pos_verdict *verdict);
 
-/* What a key room does for tests and the bench: K_reg proof or TAK MAC made with these keys. */
+/* Sets up the contexts for K_reg and TAK from the keys that are there; done by restore and reply,
+ * for callers that fill in keys themselves. */
 POS_MUST_USE enum pos_status pos_terminal_prepare_macs(struct pos_terminal *terminal);
 
 #endif
