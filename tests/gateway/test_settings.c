@@ -1,0 +1,138 @@
+/* The gateway's settings: the sample file says what the program does, and bad files are refused. */
+#include <assert.h>
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/file.h"
+#include "gateway/settings.h"
+
+#define SAMPLE POSGATE_SOURCE_DIR "/conf/gateway.conf"
+
+static struct pos_gateway_settings settings;
+static struct pos_config_report report;
+
+static const char *sample_text(void)
+{
+    uint8_t *text;
+    size_t size;
+    cr_assert_eq(pos_file_read(SAMPLE, POS_CONFIG_FILE_SIZE_MAX, &text, &size, NULL), POS_OK);
+    return (const char *)text;
+}
+
+static const char *dump(const struct pos_gateway_settings *from)
+{
+    static char text[POS_SETTINGS_DUMP_SIZE_MAX + 1];
+    struct pos_buffer out = pos_buffer(text, sizeof text - 1);
+    pos_gateway_settings_dump(from, &out);
+    cr_assert(!out.overflow);
+    text[out.size] = '\0';
+    return text;
+}
+
+static enum pos_status read_text(const char *text)
+{
+    char path[] = "/tmp/posgate-settings-XXXXXX";
+    int file = mkstemp(path);
+    assert(file >= 0);
+    ssize_t written = write(file, text, strlen(text));
+    assert(written == (ssize_t)strlen(text));
+    (void)close(file);
+    enum pos_status status = pos_gateway_settings_read(path, &settings, &report);
+    (void)unlink(path);
+    return status;
+}
+
+Test(settings, the_sample_file_is_the_defaults)
+{
+    static struct pos_gateway_settings defaults;
+    pos_gateway_settings_defaults(&defaults);
+    cr_assert_eq(pos_gateway_settings_read(SAMPLE, &settings, &report), POS_OK, "%s",
+                 report.mistakes[0].text);
+    settings.listeners[0].line = 0; /* the one thing that only a file can give */
+    cr_expect_eq(memcmp(&settings, &defaults, sizeof settings), 0);
+    cr_expect_str_eq(sample_text(), dump(&defaults),
+                     "conf/gateway.conf is not what --dump-defaults writes");
+}
+
+/* The sample's "#:" lines show an upstream; taken in, they must be as good as the rest. */
+Test(settings, the_example_in_the_sample_can_be_used)
+{
+    char text[POS_SETTINGS_DUMP_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(text, sizeof text - 1);
+    char *source = strdup(sample_text()), *rest = source, *line;
+    while ((line = strsep(&rest, "\n")) != NULL)
+        if (strcmp(line, "upstreams = ( );") != 0)
+            pos_buffer_format(&out, "%s\n", strncmp(line, "#:", 2) == 0 ? line + 2 : line);
+    text[out.size] = '\0';
+    free(source);
+    cr_assert_eq(read_text(text), POS_OK, "%s", report.mistakes[0].text);
+    cr_assert_eq(settings.upstream_count, 1);
+    cr_expect_str_eq(settings.upstreams[0].name, "host");
+    cr_expect_eq(settings.upstreams[0].port, 6583);
+    cr_expect_eq(settings.upstreams[0].window, 1024);
+}
+
+Test(settings, every_listener_gets_its_dialect)
+{
+    cr_assert_eq(read_text("listeners = ( { port = 1; }, { port = 2; registration = \"open\";\n"
+                           "authentication = \"smn\"; dialect = \"iso87b\"; } );"),
+                 POS_OK, "%s", report.mistakes[0].text);
+    cr_assert_eq(settings.listener_count, 2);
+    cr_expect_eq(settings.listeners[0].dialect, &pos_dialect_iso87b);
+    cr_expect_eq(settings.listeners[0].registration, POS_REGISTRATION_PROOF);
+    cr_expect_eq(settings.listeners[0].authentication, POS_AUTHENTICATION_MAC);
+    cr_expect_eq(settings.listeners[1].dialect, &pos_dialect_iso87b);
+    cr_expect_eq(settings.listeners[1].registration, POS_REGISTRATION_OPEN);
+    cr_expect_eq(settings.listeners[1].authentication, POS_AUTHENTICATION_SMN);
+}
+
+Test(settings, rules_between_keys)
+{
+    static const struct {
+        const char *name, *text;
+        size_t mistakes;
+    } rows[] = {
+        {"same port twice", "listeners = ( { }, { } );", 1},
+        {"any free port twice", "listeners = ( { port = 0; }, { port = 0; } );", 0},
+        {"same port, other address", "listeners = ( { }, { address = \"127.0.0.2\"; } );", 0},
+        {"no listener", "listeners = ( );", 1},
+        {"address is a name", "listeners = ( { address = \"localhost\"; } );", 1},
+        {"address of version 6", "listeners = ( { address = \"::1\"; } );", 0},
+        {"no such dialect", "listeners = ( { dialect = \"iso87q\"; } );", 1},
+        {"same host twice", "upstreams = ( { }, { } );", 1},
+        {"two hosts", "upstreams = ( { }, { name = \"other\"; } );", 0},
+        {"host name with a space", "upstreams = ( { name = \"a b\"; } );", 1},
+        {"pauses the wrong way round",
+         "upstreams = ( { reconnect_min_ms = 500; reconnect_max_ms = 499; } );", 1},
+        {"pauses alike", "upstreams = ( { reconnect_min_ms = 500; reconnect_max_ms = 500; } );", 0},
+        {"follows too slowly", "key_library = { follow_interval_ms = 1001; };", 1},
+        {"follows slowly", "key_library = { follow_interval_ms = 1000; };", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        enum pos_status status = read_text(rows[i].text);
+        cr_expect_eq(report.count, rows[i].mistakes, "%s: %zu mistakes, %s", rows[i].name,
+                     report.count, report.count > 0 ? report.mistakes[0].text : "");
+        cr_expect_eq(status, rows[i].mistakes == 0 ? POS_OK : POS_ERR_CONFIG, "%s", rows[i].name);
+    }
+}
+
+/* The enums of settings.h and log.h are stored by place: their order must be that of the words. */
+Test(settings, words_and_enums_agree)
+{
+    static const char *const levels[] = {"debug", "info", "warning", "error"};
+    for (size_t i = 0; i < POS_LOG_LEVELS; i++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "log = { level = \"%s\"; };", levels[i]);
+        cr_assert_eq(read_text(text), POS_OK);
+        cr_expect_eq((int)settings.log.level, pos_log_level_parse(levels[i]));
+    }
+    cr_assert_eq(read_text("binding = \"provisioned\"; log = { format = \"json\"; };"), POS_OK);
+    cr_expect_eq(settings.binding, POS_BINDING_PROVISIONED);
+    cr_expect_eq(settings.log.format, POS_LOG_FORMAT_JSON);
+    cr_assert_eq(read_text("binding = \"first-use\"; log = { format = \"text\"; };"), POS_OK);
+    cr_expect_eq(settings.binding, POS_BINDING_FIRST_USE);
+    cr_expect_eq(settings.log.format, POS_LOG_FORMAT_TEXT);
+}
