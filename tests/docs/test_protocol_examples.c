@@ -1,0 +1,279 @@
+/*
+ * The worked examples of docs/protocol.md against the product: a Python script made them without
+ * the C code, so where both agree the document tells the truth. Frames decode, encode to the same
+ * bytes and carry the MAC that the product would make; key blocks unwrap; keys derive.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/file.h"
+#include "core/base/hex.h"
+#include "core/crypto/derive.h"
+#include "core/crypto/exchange.h"
+#include "core/crypto/key_block.h"
+#include "core/crypto/mac.h"
+#include "core/wire/frame.h"
+#include "core/wire/message.h"
+
+enum {
+    DOCUMENT_SIZE_MAX = 262144,
+    BLOCK_COUNT_MAX = 128,
+    TEXT_SIZE_MAX = 4096,
+    FRAME_COUNT_MIN = 13, /* frames, MACs and key blocks that the document shows */
+    MAC_COUNT_MIN = 10,
+    KEY_BLOCK_COUNT_MIN = 5,
+    REGISTRATION_KEY_COUNT_MIN = 2,
+};
+
+/* The lines between two fences, borrowed from the document. */
+static struct pos_bytes blocks[BLOCK_COUNT_MAX];
+static size_t block_count;
+static uint8_t *document;
+
+static void read_document(void)
+{
+    size_t size;
+    cr_assert_eq(pos_file_read(POSGATE_SOURCE_DIR "/docs/protocol.md", DOCUMENT_SIZE_MAX, &document,
+                               &size, NULL),
+                 POS_OK);
+    const char *at = (const char *)document;
+    block_count = 0;
+    while ((at = strstr(at, "\n```\n")) != NULL) {
+        const char *begin = at + 5;
+        const char *end = strstr(begin - 1, "\n```\n");
+        cr_assert_not_null(end);
+        cr_assert_lt(block_count, BLOCK_COUNT_MAX);
+        blocks[block_count++] = pos_bytes(begin, (size_t)(end + 1 - begin));
+        at = end + 4;
+    }
+}
+
+static void forget_document(void)
+{
+    free(document);
+}
+
+TestSuite(protocol_examples, .init = read_document, .fini = forget_document);
+
+/* Appends characters without blanks and line ends. */
+static void put_solid(struct pos_buffer *text, const char *from, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (from[i] != ' ' && from[i] != '\n')
+            pos_buffer_put_u8(text, (uint8_t)from[i]);
+}
+
+/* The value of `name` in a listing, its continuation lines joined; empty when it is not there. */
+static struct pos_bytes value_of(struct pos_bytes block, const char *name, char *text)
+{
+    struct pos_buffer value = pos_buffer(text, TEXT_SIZE_MAX);
+    size_t name_size = strlen(name);
+    bool ours = false;
+    const char *line = (const char *)block.data, *end = line + block.size;
+    while (line < end) {
+        size_t size = (size_t)((const char *)memchr(line, '\n', (size_t)(end - line)) - line);
+        if (line[0] != ' ')
+            ours = size > name_size && memcmp(line, name, name_size) == 0 && line[name_size] == ':';
+        size_t skip = ours && line[0] != ' ' ? name_size + 1 : 0;
+        if (ours)
+            put_solid(&value, line + skip, size - skip);
+        line += size + 1;
+    }
+    return pos_buffer_view(&value);
+}
+
+static size_t hex_value(struct pos_bytes block, const char *name, uint8_t *out)
+{
+    char text[TEXT_SIZE_MAX];
+    struct pos_bytes value = value_of(block, name, text);
+    cr_assert_eq(pos_hex_decode(value, out, value.size / 2), POS_OK, "%s", name);
+    return value.size / 2;
+}
+
+/* A block of nothing but hex digits is a frame. */
+static size_t frame_of(struct pos_bytes block, uint8_t *out)
+{
+    char text[TEXT_SIZE_MAX];
+    struct pos_buffer solid = pos_buffer(text, sizeof text);
+    put_solid(&solid, (const char *)block.data, block.size);
+    if (pos_hex_decode(pos_buffer_view(&solid), out, solid.size / 2) != POS_OK)
+        return 0;
+    return solid.size / 2;
+}
+
+static struct pos_message decode(struct pos_bytes stream)
+{
+    struct pos_frame frame;
+    size_t consumed;
+    const char *reason = "";
+    cr_assert_eq(pos_frame_next(&pos_dialect_iso87b, stream, &frame, &consumed, &reason),
+                 POS_FRAME_READY, "%s", reason);
+    cr_assert_eq(consumed, stream.size);
+    struct pos_message message;
+    struct pos_decode_error error;
+    cr_assert_eq(pos_iso8583_decode(&pos_dialect_iso87b, frame.message, &message, &error), POS_OK,
+                 "field %d: %s", error.field, pos_decode_reason_text(error.reason));
+    return message;
+}
+
+static void expect_encodes_the_same(const struct pos_message *message)
+{
+    static char values[POS_FIELD_COUNT + 1][1000];
+    struct pos_draft draft;
+    pos_draft_init(&draft, message->mti);
+    for (unsigned field = 2; field <= POS_FIELD_COUNT; field++)
+        if (pos_message_has(message, field))
+            pos_draft_set(&draft, field,
+                          pos_message_value(message, field, values[field], sizeof values[field]));
+    uint8_t memory[POS_FRAME_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(memory, sizeof memory);
+    struct pos_encoded encoded;
+    struct pos_decode_error error;
+    cr_assert_eq(pos_iso8583_encode(&pos_dialect_iso87b, &draft, &out, &encoded, &error), POS_OK);
+    cr_expect(pos_bytes_equal(encoded.bytes, message->bytes), "%04x", message->mti);
+}
+
+static void expect_classified(const struct pos_message *message)
+{
+    const struct pos_kind_rule *rule = NULL;
+    unsigned missing = 0;
+    cr_expect_eq(pos_message_classify(message, &rule, &missing), POS_OK, "%04x lacks %u",
+                 message->mti, missing);
+    struct pos_smn smn;
+    if (rule != NULL && rule->smn) {
+        cr_assert_eq(pos_message_smn(message, &smn), POS_OK, "%s", rule->name);
+        cr_expect_str_eq(smn.text, "123L013K00000278");
+    }
+}
+
+Test(protocol_examples, frames_are_those_of_the_codec)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < block_count; i++) {
+        uint8_t bytes[TEXT_SIZE_MAX / 2];
+        size_t size = frame_of(blocks[i], bytes);
+        if (size == 0)
+            continue;
+        struct pos_message message = decode(pos_bytes(bytes, size));
+        expect_encodes_the_same(&message);
+        if (pos_mti_is_request(message.mti))
+            expect_classified(&message);
+        count++;
+    }
+    cr_expect_geq(count, FRAME_COUNT_MIN);
+}
+
+Test(protocol_examples, macs_are_those_of_the_product)
+{
+    size_t count = 0;
+    uint8_t frame[TEXT_SIZE_MAX / 2];
+    size_t frame_size = 0;
+    for (size_t i = 0; i < block_count; i++) {
+        uint8_t bytes[TEXT_SIZE_MAX / 2], key[POS_KEY_SIZE_MAX];
+        size_t size = frame_of(blocks[i], bytes);
+        if (size != 0) {
+            memcpy(frame, bytes, size);
+            frame_size = size;
+        }
+        char text[TEXT_SIZE_MAX];
+        if (value_of(blocks[i], "MAC over", text).size == 0)
+            continue;
+        cr_assert_eq(hex_value(blocks[i], "MAC key", key), sizeof key);
+        struct pos_message message = decode(pos_bytes(frame, frame_size));
+        struct pos_bytes covered;
+        uint8_t mac[POS_MAC_SIZE], full[POS_MAC_FULL_SIZE_MAX];
+        cr_assert_eq(pos_message_mac(&message, &covered, mac), POS_OK);
+        struct pos_mac *context;
+        cr_assert_eq(pos_mac_create(POS_MAC_CMAC, POS_ALGORITHM_A256, key, &context), POS_OK);
+        cr_assert_eq(pos_mac_compute(context, covered, full), POS_OK);
+        pos_mac_destroy(context);
+        cr_expect_arr_eq(full, mac, sizeof mac, "%04x", message.mti);
+        count++;
+    }
+    cr_expect_geq(count, MAC_COUNT_MIN);
+}
+
+static struct pos_key_block_protector *protector_of(struct pos_bytes block)
+{
+    uint8_t key[POS_KEY_SIZE_MAX];
+    char text[TEXT_SIZE_MAX];
+    const char *name = value_of(block, "session key", text).size != 0 ? "session key" : "TMK";
+    size_t size = hex_value(block, name, key);
+    struct pos_key_block_protector *protector;
+    cr_assert_eq(pos_key_block_protector_create(
+                     size == 32 ? POS_ALGORITHM_A256 : POS_ALGORITHM_A128, key, &protector),
+                 POS_OK);
+    return protector;
+}
+
+Test(protocol_examples, key_blocks_unwrap_to_their_keys)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < block_count; i++) {
+        char text[TEXT_SIZE_MAX];
+        struct pos_bytes block = value_of(blocks[i], "block", text);
+        if (block.size == 0)
+            continue;
+        uint8_t expected_key[POS_KEY_SIZE_MAX], key[POS_KEY_SIZE_MAX];
+        size_t size = hex_value(blocks[i], "key", expected_key);
+        struct pos_key_block_expectation expected = {
+            .attributes = {.usage = {text[5], text[6]},
+                           .algorithm = 'A',
+                           .mode = text[8],
+                           .version = {'0', '0'},
+                           .exportable = 'N'},
+            .key_algorithm = size == 32 ? POS_ALGORITHM_A256 : POS_ALGORITHM_A128};
+        struct pos_key_block_protector *protector = protector_of(blocks[i]);
+        struct pos_error error;
+        cr_expect_eq(pos_key_block_unwrap(protector, block, &expected, key, &error), POS_OK);
+        cr_expect_arr_eq(key, expected_key, size);
+        text[40] = text[40] == '0' ? '1' : '0';
+        cr_expect_eq(pos_key_block_unwrap(protector, block, &expected, key, &error), POS_ERR_MAC);
+        pos_key_block_protector_destroy(protector);
+        count++;
+    }
+    cr_expect_geq(count, KEY_BLOCK_COUNT_MIN);
+}
+
+Test(protocol_examples, registration_keys_derive)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < block_count; i++) {
+        char text[TEXT_SIZE_MAX];
+        if (value_of(blocks[i], "K_reg", text).size == 0)
+            continue;
+        uint8_t tmk[POS_KEY_SIZE_MAX], expected[POS_KEY_SIZE_MAX], derived[POS_KEY_SIZE_MAX];
+        size_t size = hex_value(blocks[i], "TMK", tmk);
+        cr_assert_eq(hex_value(blocks[i], "K_reg", expected), size);
+        cr_assert_eq(pos_derive(size == 32 ? POS_ALGORITHM_A256 : POS_ALGORITHM_A128, tmk,
+                                POS_DERIVE_REGISTRATION, derived),
+                     POS_OK);
+        cr_expect_arr_eq(derived, expected, size);
+        count++;
+    }
+    cr_expect_geq(count, REGISTRATION_KEY_COUNT_MIN);
+}
+
+Test(protocol_examples, the_session_key_is_agreed_on)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < block_count; i++) {
+        char text[TEXT_SIZE_MAX];
+        if (value_of(blocks[i], "terminal private", text).size == 0)
+            continue;
+        uint8_t private_key[32], mother_public[32], expected[32], session_key[POS_KEY_SIZE_MAX];
+        (void)hex_value(blocks[i], "terminal private", private_key);
+        (void)hex_value(blocks[i], "mother public", mother_public);
+        (void)hex_value(blocks[i], "session key", expected);
+        struct pos_exchange *exchange;
+        cr_assert_eq(pos_exchange_restore(private_key, &exchange), POS_OK);
+        cr_assert_eq(
+            pos_exchange_session_key(exchange, POS_EXCHANGE_TERMINAL, mother_public, session_key),
+            POS_OK);
+        cr_expect_arr_eq(session_key, expected, sizeof expected);
+        pos_exchange_destroy(exchange);
+        count++;
+    }
+    cr_expect_eq(count, 1);
+}
