@@ -8,4 +8,10 @@
 POS_MUST_USE enum pos_status pos_kcv_compute(enum pos_algorithm algorithm, const uint8_t *key,
                                              struct pos_kcv *kcv);
 
+/* The same by a method that is named (a key block may carry one that is not the key's usual one).
+ */
+POS_MUST_USE enum pos_status pos_kcv_compute_by(enum pos_kcv_method method,
+                                                enum pos_algorithm algorithm, const uint8_t *key,
+                                                struct pos_kcv *kcv);
+
 #endif

@@ -28,19 +28,25 @@ struct pos_key_block_optional {
 
 /* What the caller insists on; a block that is anything else is refused. */
 struct pos_key_block_expectation {
-    struct pos_key_block_attributes attributes; /* mode and exportable 0: any */
+    struct pos_key_block_attributes attributes; /* mode, exportable, version[0] of 0: any */
     enum pos_algorithm key_algorithm;           /* and so the key's length */
 };
 
+/* The header's letter for an algorithm: 'A', 'T', '4'. */
+char pos_key_block_algorithm_letter(enum pos_algorithm algorithm);
+
+/* The derived keys are scheduled on OpenSSL's heap, which is wiped on release and not locked. */
 struct pos_key_block_protector;
 
-/* AES-128 or AES-256 protection key, not kept. */
+/* AES-128 or AES-256 protection key, not kept; POS_ERR_USAGE for others, whose block versions are
+ * not made yet. */
 POS_MUST_USE enum pos_status
 pos_key_block_protector_create(enum pos_algorithm algorithm, const uint8_t *key,
                                struct pos_key_block_protector **protector);
 void pos_key_block_protector_destroy(struct pos_key_block_protector *protector);
 
-/* Appends the block's characters to `block`. The key is padded with random bytes to the longest
+/* Appends the block's characters to `block`, whole or not at all. attributes->algorithm must be
+ * key_algorithm's letter. The key is padded with random bytes to the longest
  * length of its algorithm (X9.143: hide the length). POS_ERR_LENGTH, POS_ERR_CRYPTO;
  * POS_ERR_NOT_ALLOWED when the protection key is weaker than the key. */
 POS_MUST_USE enum pos_status pos_key_block_wrap(struct pos_key_block_protector *protector,
@@ -49,10 +55,11 @@ POS_MUST_USE enum pos_status pos_key_block_wrap(struct pos_key_block_protector *
                                                 enum pos_algorithm key_algorithm,
                                                 const uint8_t *key, struct pos_buffer *block);
 
-/* Checks length, header, optional blocks, MAC, expectation and the key's length, in this order of
- * trust: nothing decrypted is used before the MAC verified. `key` has POS_KEY_SIZE_MAX bytes.
- * POS_ERR_FORMAT (not a block we read), POS_ERR_MAC, POS_ERR_MISMATCH (not what was expected, or a
- * KC that is not this key's); *error (may be NULL) names the part. */
+/* Reads version D; an unpadded key is as good as a padded one, and unknown optional blocks are
+ * carried. Checks length, header, optional blocks, MAC, expectation and the key's length, in this
+ * order of trust: nothing decrypted is used before the MAC verified. `key` has POS_KEY_SIZE_MAX
+ * bytes. POS_ERR_FORMAT (not a block we read), POS_ERR_MAC, POS_ERR_MISMATCH (not what was
+ * expected, or a KC that is not this key's); *error (may be NULL) names the part. */
 POS_MUST_USE enum pos_status pos_key_block_unwrap(struct pos_key_block_protector *protector,
                                                   struct pos_bytes block,
                                                   const struct pos_key_block_expectation *expected,
@@ -60,7 +67,8 @@ POS_MUST_USE enum pos_status pos_key_block_unwrap(struct pos_key_block_protector
 
 /* The same in the compact binary form in which keys rest in databases: ciphertext and MAC, the
  * header not stored but rebuilt from attributes and algorithm, which the MAC covers. `sealed` has
- * POS_KEY_VALUE_SIZE_MAX bytes. */
+ * POS_KEY_VALUE_SIZE_MAX bytes. Unseal: POS_ERR_FORMAT for the wrong size, POS_ERR_MAC when it is
+ * damaged or was sealed with other attributes, POS_ERR_MISMATCH when the key has another length. */
 POS_MUST_USE enum pos_status pos_key_block_seal(struct pos_key_block_protector *protector,
                                                 const struct pos_key_block_attributes *attributes,
                                                 enum pos_algorithm key_algorithm,

@@ -9,18 +9,24 @@
 
 enum pos_mac_algorithm {
     POS_MAC_CMAC,   /* CMAC (NIST SP 800-38B, RFC 4493) with the key's own cipher */
-    POS_MAC_RETAIL, /* ISO 9797-1 algorithm 3, padding method 1; TDES two-key only */
+    POS_MAC_RETAIL, /* ISO 9797-1 algorithm 3, padding method 1; TDES two-key only. Not made yet:
+                       POS_ERR_USAGE */
 };
 
 enum { POS_MAC_FULL_SIZE_MAX = 16 };
 
 struct pos_mac;
 
-/* `key` of pos_algorithm_key_size(algorithm) bytes; not kept. POS_ERR_CRYPTO, POS_ERR_MEMORY,
+/* `key` of pos_algorithm_key_size(algorithm) bytes; not kept. The key schedule lives on OpenSSL's
+ * heap, not in locked memory. POS_ERR_CRYPTO, POS_ERR_MEMORY,
  * POS_ERR_USAGE for an algorithm that cannot make this MAC. Owned; destroy wipes. */
 POS_MUST_USE enum pos_status pos_mac_create(enum pos_mac_algorithm mac,
                                             enum pos_algorithm algorithm, const uint8_t *key,
                                             struct pos_mac **context);
+/* Gives a context another key, without an allocation when the algorithm stays. After an error the
+ * context must be keyed again or destroyed. */
+POS_MUST_USE enum pos_status pos_mac_rekey(struct pos_mac *context, enum pos_algorithm algorithm,
+                                           const uint8_t *key);
 void pos_mac_destroy(struct pos_mac *context); /* NULL is fine */
 
 /* Bytes of a full MAC: the cipher's block, 16 or 8. */
@@ -30,7 +36,7 @@ size_t pos_mac_size(const struct pos_mac *context);
 POS_MUST_USE enum pos_status pos_mac_compute(struct pos_mac *context, struct pos_bytes message,
                                              uint8_t *out);
 
-/* In pieces: start, add any number of times, finish. */
+/* In pieces: start, add any number of times, finish. pos_mac_compute in between starts anew. */
 POS_MUST_USE enum pos_status pos_mac_start(struct pos_mac *context);
 POS_MUST_USE enum pos_status pos_mac_add(struct pos_mac *context, struct pos_bytes piece);
 POS_MUST_USE enum pos_status pos_mac_finish(struct pos_mac *context, uint8_t *out);

@@ -1,0 +1,219 @@
+#include "core/crypto/key_block_header.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "core/base/hex.h"
+
+enum {
+    ID_SIZE = 2,
+    LENGTH_SIZE = 2,
+    BLOCK_HEAD_SIZE = ID_SIZE + LENGTH_SIZE,
+    METHOD_SIZE = 2,
+    ALIGNMENT = 16, /* optional blocks end at a multiple of the cipher's block */
+    MAC_DIGITS = 2 * POS_KEY_BLOCK_D_MAC_SIZE,
+    CIPHERTEXT_DIGITS_MIN = 2 * 16,
+};
+
+/* ---- reading ---- */
+
+static int upper_hex_digit(uint8_t character)
+{
+    return character >= 'a' ? -1 : pos_hex_digit(character);
+}
+
+/* Decimal for digit_base 10, upper-case hexadecimal for 16; -1 when it is not a number. */
+static int read_number(struct pos_bytes text, int digit_base)
+{
+    int value = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        int digit = upper_hex_digit(text.data[i]);
+        if (digit < 0 || digit >= digit_base)
+            return -1;
+        value = value * digit_base + digit;
+    }
+    return text.size == 0 ? -1 : value;
+}
+
+static bool all_upper_hex(struct pos_bytes text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (upper_hex_digit(text.data[i]) < 0)
+            return false;
+    return true;
+}
+
+static bool all_printable(struct pos_bytes text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < 0x20 || text.data[i] > 0x7E)
+            return false;
+    return true;
+}
+
+/* KC: method 00 (zeros encrypted) or 01 (CMAC), then the value, 3 to 5 bytes. */
+static bool read_check_value(struct pos_bytes content, struct pos_kcv *kcv)
+{
+    if (content.size < METHOD_SIZE || !all_upper_hex(content))
+        return false;
+    int method = read_number(pos_bytes(content.data, METHOD_SIZE), 16);
+    size_t size = (content.size - METHOD_SIZE) / 2;
+    if (method > 1 || size < POS_KCV_SIZE_MIN || size > POS_KCV_SIZE_MAX)
+        return false;
+    kcv->method = method == 0 ? POS_KCV_ZEROS : POS_KCV_CMAC;
+    kcv->size = (uint8_t)size;
+    return pos_hex_decode(pos_bytes(content.data + METHOD_SIZE, content.size - METHOD_SIZE),
+                          kcv->data, size) == POS_OK;
+}
+
+/* The length of an optional block counts its ID and itself. 00 announces the long form: the count
+ * of length bytes (01 or 02), then the length. -1 when it is neither. */
+static int read_block_length(struct pos_cursor *rest)
+{
+    int length = read_number(pos_cursor_take(rest, LENGTH_SIZE), 16);
+    if (length != 0)
+        return length;
+    int byte_count = read_number(pos_cursor_take(rest, LENGTH_SIZE), 16);
+    if (byte_count != 1 && byte_count != 2)
+        return -1;
+    return read_number(pos_cursor_take(rest, 2 * (size_t)byte_count), 16);
+}
+
+static bool read_optional_block(struct pos_cursor *rest, struct pos_kcv *kc)
+{
+    size_t start = rest->offset;
+    struct pos_bytes id = pos_cursor_take(rest, ID_SIZE);
+    int length = read_block_length(rest);
+    size_t head_size = rest->offset - start;
+    if (rest->failed || length < 0 || (size_t)length < head_size)
+        return false;
+    struct pos_bytes content = pos_cursor_take(rest, (size_t)length - head_size);
+    if (rest->failed || !all_printable(id) || !all_printable(content))
+        return false;
+    if (pos_bytes_equal_text(id, "KC") && kc->method == POS_KCV_NONE)
+        return read_check_value(content, kc);
+    return true;
+}
+
+static enum pos_status read_optional_blocks(struct pos_cursor *rest, size_t count,
+                                            struct pos_kcv *kc, struct pos_error *error)
+{
+    size_t start = rest->offset;
+    for (size_t i = 0; i < count; i++)
+        if (!read_optional_block(rest, kc))
+            return pos_error_set(error, POS_ERR_FORMAT,
+                                 "key block: optional block %zu is not well formed", i + 1);
+    if ((rest->offset - start) % ALIGNMENT != 0)
+        return pos_error_set(error, POS_ERR_FORMAT,
+                             "key block: optional blocks do not end at a multiple of %d characters",
+                             ALIGNMENT);
+    return POS_OK;
+}
+
+/* Reads the 16 characters; *count is that of the optional blocks. */
+static enum pos_status read_header(struct pos_cursor *rest,
+                                   struct pos_key_block_attributes *attributes, size_t *count,
+                                   struct pos_error *error)
+{
+    size_t size = rest->bytes.size;
+    struct pos_bytes header = pos_cursor_take(rest, POS_KEY_BLOCK_HEADER_SIZE);
+    if (rest->failed || size > POS_KEY_BLOCK_SIZE_MAX)
+        return pos_error_set(
+            error, POS_ERR_FORMAT, "key block: %zu characters, %d to %d are possible", size,
+            POS_KEY_BLOCK_HEADER_SIZE + CIPHERTEXT_DIGITS_MIN + MAC_DIGITS, POS_KEY_BLOCK_SIZE_MAX);
+    const uint8_t *h = header.data;
+    if (!all_printable(header) || h[0] != 'D')
+        return pos_error_set(error, POS_ERR_FORMAT, "key block: not of version D");
+    if (read_number(pos_bytes(h + 1, 4), 10) != (int)size)
+        return pos_error_set(error, POS_ERR_FORMAT,
+                             "key block: its header does not say %zu characters", size);
+    int block_count = read_number(pos_bytes(h + 12, 2), 10);
+    if (block_count < 0 || h[14] != '0' || h[15] != '0')
+        return pos_error_set(error, POS_ERR_FORMAT,
+                             "key block: count of optional blocks or reserved characters");
+    *count = (size_t)block_count;
+    *attributes = (struct pos_key_block_attributes){
+        .usage = {(char)h[5], (char)h[6]},
+        .algorithm = (char)h[7],
+        .mode = (char)h[8],
+        .version = {(char)h[9], (char)h[10]},
+        .exportable = (char)h[11],
+    };
+    return POS_OK;
+}
+
+enum pos_status pos_key_block_split(struct pos_bytes block, struct pos_key_block_parts *parts,
+                                    struct pos_error *error)
+{
+    *parts = (struct pos_key_block_parts){0};
+    struct pos_cursor rest = pos_cursor(block);
+    size_t count = 0;
+    enum pos_status status = read_header(&rest, &parts->attributes, &count, error);
+    if (status == POS_OK)
+        status = read_optional_blocks(&rest, count, &parts->kc, error);
+    if (status != POS_OK)
+        return status;
+    size_t left = block.size - rest.offset;
+    size_t digits = left < MAC_DIGITS ? 0 : left - MAC_DIGITS;
+    parts->clear = pos_bytes(block.data, rest.offset);
+    parts->ciphertext = pos_cursor_take(&rest, digits);
+    parts->mac = pos_cursor_take(&rest, MAC_DIGITS);
+    if (rest.failed || digits < CIPHERTEXT_DIGITS_MIN || digits % CIPHERTEXT_DIGITS_MIN != 0 ||
+        !all_upper_hex(parts->ciphertext) || !all_upper_hex(parts->mac))
+        return pos_error_set(error, POS_ERR_FORMAT,
+                             "key block: encrypted part or MAC is not whole blocks of upper-case "
+                             "hexadecimal");
+    return POS_OK;
+}
+
+/* ---- writing ---- */
+
+static size_t check_value_block_size(const struct pos_kcv *kcv)
+{
+    return kcv == NULL ? 0 : BLOCK_HEAD_SIZE + METHOD_SIZE + 2 * (size_t)kcv->size;
+}
+
+static void put_check_value(struct pos_buffer *out, const char *id, const struct pos_kcv *kcv)
+{
+    if (kcv == NULL)
+        return;
+    assert(kcv->method != POS_KCV_NONE && kcv->size <= POS_KCV_SIZE_MAX);
+    char digits[2 * POS_KCV_SIZE_MAX + 1];
+    pos_hex_encode(pos_bytes(kcv->data, kcv->size), digits);
+    pos_buffer_format(out, "%s%02zX%s%s", id, check_value_block_size(kcv),
+                      kcv->method == POS_KCV_ZEROS ? "00" : "01", digits);
+}
+
+/* Characters of PB that bring `size` to the alignment: none, or room for its own head at least. */
+static size_t padding_block_size(size_t size)
+{
+    size_t missing = (ALIGNMENT - size % ALIGNMENT) % ALIGNMENT;
+    return missing == 0 || missing >= BLOCK_HEAD_SIZE ? missing : missing + ALIGNMENT;
+}
+
+static void put_padding(struct pos_buffer *out, size_t size)
+{
+    if (size == 0)
+        return;
+    pos_buffer_format(out, "PB%02zX", size);
+    for (size_t i = BLOCK_HEAD_SIZE; i < size; i++)
+        pos_buffer_put_u8(out, '0');
+}
+
+void pos_key_block_put_header(struct pos_buffer *out,
+                              const struct pos_key_block_attributes *attributes,
+                              const struct pos_key_block_optional *optional, size_t encrypted_size)
+{
+    static const struct pos_key_block_optional none;
+    const struct pos_key_block_optional *o = optional == NULL ? &none : optional;
+    size_t values_size = check_value_block_size(o->kc) + check_value_block_size(o->kp);
+    size_t padding_size = padding_block_size(values_size);
+    size_t total = POS_KEY_BLOCK_HEADER_SIZE + values_size + padding_size + encrypted_size;
+    int count = (o->kc != NULL) + (o->kp != NULL) + (padding_size > 0);
+    const struct pos_key_block_attributes *a = attributes;
+    pos_buffer_format(out, "D%04zu%.2s%c%c%.2s%c%02d00", total, a->usage, a->algorithm, a->mode,
+                      a->version, a->exportable, count);
+    put_check_value(out, "KC", o->kc);
+    put_check_value(out, "KP", o->kp);
+    put_padding(out, padding_size);
+}
