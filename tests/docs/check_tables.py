@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Holds the tables of docs/protocol.md against what the code says of itself (dump_wire).
+"""Holds the tables of docs/protocol.md and docs/operations.md against what the code says of itself (dump_wire).
 
     check_tables.py DUMP_WIRE
 """
@@ -8,12 +8,14 @@ import re
 import subprocess
 import sys
 
-DOCUMENT = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "protocol.md").read_text()
+DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
+PROTOCOL = (DOCS / "protocol.md").read_text()
+OPERATIONS = (DOCS / "operations.md").read_text()
 
 
-def rows(heading):
+def rows(heading, document=PROTOCOL):
     """Cells of the table rows below a heading, up to the next heading."""
-    section = DOCUMENT.split(f"\n{heading}\n", 1)[1]
+    section = document.split(f"\n{heading}\n", 1)[1]
     section = re.split(r"^#", section, maxsplit=1, flags=re.M)[0]
     for line in section.splitlines():
         if line.startswith("| "):
@@ -56,6 +58,13 @@ def documented_responses():
                 yield ("response", code), ()
 
 
+def documented_refusals():
+    yield ("refusal", "none"), ()  # what is not refused needs no words
+    for reason, *_ in rows("## Why a request was refused", OPERATIONS):
+        if reason != "reason":
+            yield ("refusal", reason), ()
+
+
 def dumped(program):
     output = subprocess.run([program], check=True, capture_output=True, text=True).stdout
     for line in output.splitlines():
@@ -65,7 +74,7 @@ def dumped(program):
 
 def main():
     document = {**dict(documented_fields()), **dict(documented_messages()),
-                **dict(documented_responses())}
+                **dict(documented_responses()), **dict(documented_refusals())}
     code = dict(dumped(sys.argv[1]))
     failed = 0
     for key in sorted(document.keys() | code.keys()):

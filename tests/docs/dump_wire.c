@@ -1,9 +1,10 @@
 /* Prints the tables that drive the wire, one row a line, for check_tables.py to hold against the
- * tables of docs/protocol.md. */
+ * tables of the documents. */
 #include <stdio.h>
 
 #include "core/wire/dialect.h"
 #include "core/wire/message.h"
+#include "gateway/counters.h"
 
 static const char *const kinds[] = {
     [POS_FIELD_NONE] = "-", [POS_FIELD_N] = "n", [POS_FIELD_AN] = "an", [POS_FIELD_ANS] = "ans",
@@ -61,5 +62,8 @@ int main(void)
     print_messages();
     for (int i = 0; i < POS_RESPONSE_COUNT; i++)
         printf("response|%s\n", pos_response_code((enum pos_response)i));
+#define X(name, text) printf("refusal|%s\n", text);
+    POS_REFUSAL_LIST(X)
+#undef X
     return 0;
 }
