@@ -13,6 +13,14 @@ enum pos_odd { POS_ODD_ZERO_IN_FRONT, POS_ODD_FILLER_BEHIND }; /* odd count of B
 enum pos_bitmap { POS_BITMAP_BINARY, POS_BITMAP_HEX };
 enum pos_binary { POS_BINARY_BYTES, POS_BINARY_HEX }; /* b fields */
 
+/* A network message's name in a dialect: there `mti` and `code` say what posgate's own table calls
+ * 0800 and `means`. */
+struct pos_network_code {
+    uint16_t mti; /* 0 ends the list */
+    uint16_t code;
+    uint16_t means;
+};
+
 struct pos_dialect {
     const char *name;
     enum pos_digits digits; /* BCD digits also mean BCD length prefixes, ASCII ones ASCII */
@@ -26,10 +34,13 @@ struct pos_dialect {
     bool high_characters;  /* ans may hold 80 and above */
     bool routed;           /* frames carry a TPDU and a header */
     uint8_t network_field; /* 70, or 60 when the network code is field 60.3 */
+    const struct pos_network_code *network_codes; /* NULL: MTI 0800 and posgate's own codes */
     struct pos_field fields[POS_FIELD_COUNT + 1]; /* by number; kind NONE where refused */
 };
 
-extern const struct pos_dialect pos_dialect_iso87b;
+extern const struct pos_dialect pos_dialect_iso87b; /* BCD digits, binary bitmap; the default */
+extern const struct pos_dialect pos_dialect_iso87a; /* ASCII throughout, hexadecimal bitmap */
+extern const struct pos_dialect pos_dialect_iso87x; /* ASCII digits, binary bitmap */
 
 /* By name; NULL when there is none. `pos_dialect_names` fills "a, b, c" for error texts. */
 const struct pos_dialect *pos_dialect_find(struct pos_bytes name);

@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-enum pos_field_kind {
+/* Packed, so that a field's row is four bytes and a whole dialect's table stays in the cache. */
+enum __attribute__((packed)) pos_field_kind {
     POS_FIELD_NONE, /* not a field here: refused */
     POS_FIELD_N,    /* digits */
     POS_FIELD_AN,   /* letters, digits, space */
@@ -15,7 +16,7 @@ enum pos_field_kind {
     POS_FIELD_XN,   /* C or D, then digits */
 };
 
-enum pos_field_length { POS_LENGTH_FIXED, POS_LENGTH_LL, POS_LENGTH_LLL };
+enum __attribute__((packed)) pos_field_length { POS_LENGTH_FIXED, POS_LENGTH_LL, POS_LENGTH_LLL };
 
 struct pos_field {
     enum pos_field_kind kind;

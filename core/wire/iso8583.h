@@ -23,7 +23,9 @@ enum pos_decode_reason {
     POS_DECODE_LEFT_OVER,     /* bytes behind the last field */
 };
 
-/* Where decoding stopped. Never holds content. */
+/* Where decoding stopped. Never holds content. The offset is that of the first wrong byte; for
+ * SHORT, UNKNOWN_FIELD and PREFIX that of the field's beginning, prefix included; for LEFT_OVER
+ * that of the first byte too many, and the field is the last one. */
 struct pos_decode_error {
     enum pos_decode_reason reason;
     uint8_t field;   /* 0 for the MTI, 1 for the bitmap(s) */
@@ -61,7 +63,8 @@ static inline bool pos_message_has(const struct pos_message *message, unsigned f
     return pos_field_set_has(message->present, field);
 }
 
-/* POS_ERR_FORMAT with *error filled; *message then holds what came before the error (mti, present,
+/* At most POS_FRAME_BODY_SIZE_MAX bytes; more are LEFT_OVER and nothing is decoded.
+ * POS_ERR_FORMAT with *error filled; *message then holds what came before the error (mti, present,
  * fields), so that a reply can echo it. Borrows `bytes`. */
 POS_MUST_USE enum pos_status pos_iso8583_decode(const struct pos_dialect *dialect,
                                                 struct pos_bytes bytes, struct pos_message *message,
@@ -117,7 +120,8 @@ struct pos_encoded {
 };
 
 /* Appends the message to `out`. POS_ERR_FORMAT with *error (offset 0) when a value does not suit
- * its field, POS_ERR_LENGTH when `out` is too small; out->size is as before then. */
+ * its field: UNKNOWN_FIELD, SHORT (too few for a fixed length), PREFIX (too many), DIGITS,
+ * CHARACTERS, MTI. POS_ERR_LENGTH when `out` is too small. out->size is as before then. */
 POS_MUST_USE enum pos_status pos_iso8583_encode(const struct pos_dialect *dialect,
                                                 const struct pos_draft *draft,
                                                 struct pos_buffer *out, struct pos_encoded *encoded,

@@ -41,10 +41,11 @@ struct pos_kind_rule {
     const char *name;        /* "sign-on": stable, for logs and metrics */
     enum pos_kind_link link; /* HOST: the gateway passes it on once it is authenticated */
     uint16_t mti;            /* of the request; the reply's is mti + 0x10 */
-    uint16_t network_code;   /* field 70: 901; 0 when none */
+    uint16_t network_code;   /* field 70: 901; 0 when none. Dialects may name it otherwise. */
     const char *processing;  /* field 3: "000000"; NULL when any */
     bool smn;                /* field 62 names the SMN */
     bool mac;                /* the request carries a MAC */
+    bool card;               /* field 2 or field 35 must be there */
     uint64_t required[2];    /* fields a request must have, SMN and MAC fields not counted */
     uint64_t echoed[2];      /* fields its reply repeats where the request had them */
 };
@@ -57,9 +58,10 @@ static inline uint16_t pos_reply_mti(uint16_t mti)
 }
 
 /* Says what a decoded request is, from MTI and field 70 or 3.
- * POS_ERR_NOT_FOUND: an MTI, code or processing code that is no request here (response 40).
- * POS_ERR_FORMAT: a required field is missing; *missing is its number (response 30). *rule is set.
- */
+ * POS_ERR_NOT_FOUND: an MTI, code or processing code that is no request here (response 40); *rule
+ * is NULL.
+ * POS_ERR_FORMAT: a required field is missing; *missing is its number (response 30). *rule is set;
+ * to the first of its MTI when the field that would tell it from the others is the missing one. */
 POS_MUST_USE enum pos_status pos_message_classify(const struct pos_message *message,
                                                   const struct pos_kind_rule **rule,
                                                   unsigned *missing);
