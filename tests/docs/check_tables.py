@@ -33,21 +33,22 @@ def documented_fields():
 
 def documented_messages():
     for cells in rows("## Messages to the gateway"):
-        if len(cells) != 7 or cells[0] == "message" or not cells[1].isdigit():
+        if len(cells) != 8 or cells[0] == "message" or not cells[1].isdigit():
             continue
-        name, mti, code, processing, required, mac, echoed = cells
+        name, mti, code, processing, card, required, mac, echoed = cells
         processing = "any" if code != "-" else processing
         smn = "0" if name == "echo" else "1"
         yield ("message", name), ("gateway", mti, code, processing, smn,
-                                  "0" if mac == "-" else "1", required, echoed)
+                                  "0" if mac == "-" else "1", str(int(card == "2 or 35")),
+                                  required, echoed)
     for code, name, _, required, _ in (cells for cells in rows("## The mother POS link")
-                                       if len(cells) == 5 and cells[0].isdigit()):
+                                       if len(cells) == 5 and len(cells[0]) == 3):
         needed = [field for field in required.split(", ") if field != "128"]
         smn = name == "key confirm"
         if smn:
             needed.remove("62")
         yield ("message", name.replace(" ", "-")), (
-            "mother", "0800", code, "any", str(int(smn)), str(int("128" in required)),
+            "mother", "0800", code, "any", str(int(smn)), str(int("128" in required)), "0",
             ", ".join(needed), "11, 70")
 
 

@@ -47,8 +47,8 @@ static void print_messages(void)
             printf("%03u|", rule->network_code);
         else
             printf("-|");
-        printf("%s|%d|%d|", rule->processing != NULL ? rule->processing : "any", rule->smn,
-               rule->mac);
+        printf("%s|%d|%d|%d|", rule->processing != NULL ? rule->processing : "any", rule->smn,
+               rule->mac, rule->card);
         print_set(rule->required);
         printf("|");
         print_set(rule->echoed);
