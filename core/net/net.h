@@ -23,10 +23,13 @@ POS_MUST_USE enum pos_status pos_loop_create(struct pos_loop **loop);
 /* Runs until pos_loop_stop and everything on it is closed. Ignores SIGPIPE for the process. */
 void pos_loop_run(struct pos_loop *loop);
 void pos_loop_stop(struct pos_loop *loop); /* any thread; closes what is open, reason "stop" */
+/* After pos_loop_run has returned (or was never called) and no other thread posts any more. Runs
+ * what was posted too late. Frees listeners and timers that nobody closed. */
 void pos_loop_destroy(struct pos_loop *loop);
 uint64_t pos_loop_now_ns(const struct pos_loop *loop); /* monotonic, as of this turn's start */
 
-/* Called once a turn, after all reads of the turn and before its writes. */
+/* Called after all reads of a turn and before its writes, and again before the loop waits (for what
+ * timers and closes did). So cheap when there is nothing to do, please. */
 void pos_loop_on_turn(struct pos_loop *loop, void (*turn)(void *context), void *context);
 
 /* An intrusive node, in the caller's memory until `run` was called on the loop's thread. */
@@ -78,6 +81,10 @@ struct pos_connection_events {
     /* Bytes arrived; returns how many were used. The rest (at most POS_FRAME_SIZE_MAX) is kept and
      * comes again, with what follows it. The bytes are gone when this returns. */
     size_t (*bytes)(void *context, struct pos_connection *connection, struct pos_bytes bytes);
+    /* The peer sends no more but may still read. True: keep the connection for answers that are
+     * under way; the owner closes it (PEER) when they are written, else the idle timeout does, or
+     * 30 s where there is none. False, or NULL here: it is closed (PEER) at the end of the turn. */
+    bool (*ended)(void *context, struct pos_connection *connection);
     /* Called exactly once for each `opened`, and for a connect that failed (CONNECT). The
      * connection is gone when this returns. */
     void (*closed)(void *context, struct pos_connection *connection, enum pos_close reason);
@@ -114,8 +121,10 @@ POS_MUST_USE enum pos_status pos_listener_open_local(struct pos_loop *loop, cons
                                                      void *context, struct pos_listener **listener,
                                                      struct pos_error *error);
 
-/* Begins to connect; `opened` or `closed` (CONNECT) follows. `source` may be NULL or an address to
- * come from. POS_ERR_LIMIT: no descriptor or slot left. */
+/* Begins to connect to a numeric address; `opened` or `closed` (CONNECT; after 5 s at the latest)
+ * follows. `source` may be NULL or an address to come from. What is written before `opened` goes
+ * out then. POS_ERR_LIMIT: no descriptor or slot left; POS_ERR_USAGE: not an address;
+ * POS_ERR_NETWORK: not from that source; POS_ERR_STATE: the loop has stopped. */
 POS_MUST_USE enum pos_status pos_connection_connect(struct pos_loop *loop, const char *address,
                                                     uint16_t port, const char *source,
                                                     const struct pos_connection_options *options,
@@ -139,7 +148,8 @@ void pos_connection_write(struct pos_connection *connection, struct pos_bytes by
 
 /* The only way a connection ends. What is queued is tried once more first. `closed` comes at the
  * end of the turn; until then the connection takes no more bytes and gives none. Safe to call
- * twice. */
+ * twice; the first reason counts. Where the peer may be in the middle of something (DONE, PEER,
+ * FRAME, FORMAT, PIPELINE) it gets 5 s after `closed` to take what was written. */
 void pos_connection_close(struct pos_connection *connection, enum pos_close reason);
 
 struct pos_loop_stats {
