@@ -42,6 +42,13 @@ if(POSGATE_SANITIZE)
     target_link_options(posgate_options INTERFACE -fsanitize=${POSGATE_SANITIZE})
 endif()
 
+# What is built together: the programs; the tests that run under the address sanitizer; those that
+# run under the thread sanitizer.
+add_custom_target(programs)
+add_custom_target(sanitized_tests)
+add_custom_target(thread_tests)
+add_dependencies(sanitized_tests programs)
+
 # posgate_floor(base SOURCES a.c b.c [USES wire ...] [LIBRARIES lib ...]): core/base as pos_base.
 function(posgate_floor name)
     cmake_parse_arguments(ARG "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
@@ -56,14 +63,18 @@ endfunction()
 function(posgate_program name)
     cmake_parse_arguments(ARG "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
     add_executable(${name} ${ARG_SOURCES})
+    add_dependencies(programs ${name})
     target_link_libraries(${name} PRIVATE posgate_options ${ARG_LIBRARIES})
     foreach(floor ${ARG_USES})
         target_link_libraries(${name} PRIVATE pos_${floor})
     endforeach()
 endfunction()
 
-# posgate_test(NAME SOURCES test_a.c ... USES base ... [LABELS slow] [PLAIN]): one Criterion binary,
-# or a plain main() that prints "N passed, N failed".
+# posgate_test(NAME SOURCES test_a.c ... USES base ... [LABELS label ...] [PLAIN]): one Criterion
+# binary, or a plain main() that prints "N passed, N failed". Labels decide where `./run test` runs
+# it besides dev: `unit` (a Criterion binary has it by itself) and `bad-input` under the address and
+# undefined-behaviour sanitizers, `thread` (a plain one without labels has it by itself) under the
+# thread sanitizer, with which Criterion does not start.
 function(posgate_test name)
     cmake_parse_arguments(ARG "PLAIN" "TIMEOUT" "SOURCES;USES;LIBRARIES;LABELS" ${ARGN})
     add_executable(${name} ${ARG_SOURCES})
@@ -80,6 +91,17 @@ function(posgate_test name)
     endif()
     if(NOT ARG_TIMEOUT)
         set(ARG_TIMEOUT 120)
+    endif()
+    if(ARG_PLAIN AND NOT ARG_LABELS)
+        set(ARG_LABELS thread)
+    elseif(NOT ARG_PLAIN)
+        list(APPEND ARG_LABELS unit)
+    endif()
+    if("unit" IN_LIST ARG_LABELS OR "bad-input" IN_LIST ARG_LABELS)
+        add_dependencies(sanitized_tests ${name})
+    endif()
+    if("thread" IN_LIST ARG_LABELS)
+        add_dependencies(thread_tests ${name})
     endif()
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
