@@ -1,0 +1,224 @@
+#include "core/crypto/key_block.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "core/crypto/kcv.h"
+#include "core/crypto/random.h"
+#include "vectors.h"
+
+static struct pos_key_block_protector *new_protector(enum pos_algorithm algorithm, uint8_t fill)
+{
+    uint8_t key[POS_KEY_SIZE_MAX];
+    memset(key, fill, sizeof key);
+    struct pos_key_block_protector *protector;
+    cr_assert(pos_key_block_protector_create(algorithm, key, &protector) == POS_OK);
+    return protector;
+}
+
+static const struct pos_key_block_attributes tpk_out = {"P0", 'A', 'E', "00", 'N'};
+static const struct pos_key_block_attributes tak_out = {"M6", 'A', 'C', "00", 'N'};
+static const struct pos_key_block_attributes tmk_under_ktk = {"K1", 'A', 'B', "00", 'E'};
+
+Test(key_block, opens_the_published_aes_256_block)
+{
+    json_t *root = vectors_load("standards.json");
+    const json_t *row = json_object_get(root, "tr31_d_aes256");
+    struct vector kbpk = vector_hex(vectors_text(row, "kbpk"));
+    struct vector right = vector_hex(vectors_text(row, "key"));
+    struct pos_key_block_protector *protector;
+    cr_assert(pos_key_block_protector_create(POS_ALGORITHM_A256, kbpk.data, &protector) == 0);
+    const struct pos_key_block_expectation expected = {{"P0", 'A', 'E', "00", 'E'},
+                                                       POS_ALGORITHM_A256};
+    uint8_t key[POS_KEY_SIZE_MAX];
+    struct pos_error error = {0};
+    cr_expect(pos_key_block_unwrap(protector, pos_bytes_text(vectors_text(row, "block")), &expected,
+                                   key, &error) == POS_OK,
+              "%s", error.text);
+    cr_expect_arr_eq(key, right.data, right.size);
+    pos_key_block_protector_destroy(protector);
+    json_decref(root);
+}
+
+/* The starts and lengths that the wire and the key file promise. */
+Test(key_block, has_the_form_that_its_reader_waits_for)
+{
+    uint8_t key[POS_KEY_SIZE_MAX] = {1, 2, 3}, t2[16] = {4, 5, 6};
+    struct pos_kcv kc, kp, short_kc;
+    cr_assert(pos_kcv_compute(POS_ALGORITHM_A256, key, &kc) == POS_OK);
+    kp = kc;
+    kp.data[0] ^= 1; /* of another key; what KP holds is the reader's business */
+    cr_assert(pos_kcv_compute(POS_ALGORITHM_T2, t2, &short_kc) == POS_OK);
+    const struct pos_key_block_attributes tmk_out = {"K1", 'A', 'D', "00", 'N'};
+    const struct pos_key_block_attributes t2_out = {"P0", 'T', 'E', "00", 'N'};
+    const struct {
+        const char *start;
+        const struct pos_key_block_attributes *attributes;
+        struct pos_key_block_optional optional;
+        enum pos_algorithm algorithm;
+        size_t size;
+    } rows[] = {
+        {"D0176K1AB00E0200KC1001", &tmk_under_ktk, {&kc, &kp}, POS_ALGORITHM_A256, 176},
+        {"D0144K1AD00N0000", &tmk_out, {NULL, NULL}, POS_ALGORITHM_A256, 144},
+        {"D0144P0AE00N0000", &tpk_out, {NULL, NULL}, POS_ALGORITHM_A256, 144},
+        {"D0144M6AC00N0000", &tak_out, {NULL, NULL}, POS_ALGORITHM_A128, 144},
+        {"D0112P0TE00N0000", &t2_out, {NULL, NULL}, POS_ALGORITHM_T2, 112},
+        {"D0128P0TE00N0200KC0C00", &t2_out, {&short_kc, NULL}, POS_ALGORITHM_T2, 128},
+        {"D0144P0TE00N0300KC0C00", &t2_out, {&short_kc, &kp}, POS_ALGORITHM_T2, 144},
+    };
+    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A256, 7);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char memory[POS_KEY_BLOCK_SIZE_MAX];
+        struct pos_buffer block = pos_buffer(memory, sizeof memory);
+        const uint8_t *in = rows[i].algorithm == POS_ALGORITHM_T2 ? t2 : key;
+        cr_expect(pos_key_block_wrap(protector, rows[i].attributes, &rows[i].optional,
+                                     rows[i].algorithm, in, &block) == POS_OK);
+        cr_expect(block.size == rows[i].size, "%s: %zu", rows[i].start, block.size);
+        cr_expect(memcmp(memory, rows[i].start, strlen(rows[i].start)) == 0, "%s is not %.30s",
+                  rows[i].start, memory);
+        const struct pos_key_block_expectation expected = {*rows[i].attributes, rows[i].algorithm};
+        uint8_t out[POS_KEY_SIZE_MAX] = {0};
+        cr_expect(pos_key_block_unwrap(protector, pos_buffer_view(&block), &expected, out, NULL) ==
+                      POS_OK,
+                  "%s", rows[i].start);
+        cr_expect_arr_eq(out, in, pos_algorithm_key_size(rows[i].algorithm), "%s", rows[i].start);
+    }
+    pos_key_block_protector_destroy(protector);
+}
+
+Test(key_block, of_one_key_is_never_the_same_twice)
+{
+    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A256, 7);
+    uint8_t key[POS_KEY_SIZE_MAX] = {1}, memory[2 * 144];
+    struct pos_buffer blocks = pos_buffer(memory, sizeof memory);
+    for (int i = 0; i < 2; i++)
+        cr_expect(pos_key_block_wrap(protector, &tpk_out, NULL, POS_ALGORITHM_A256, key, &blocks) ==
+                  POS_OK);
+    cr_expect(memcmp(memory + 16, memory + 144 + 16, 96) != 0);
+    cr_expect(memcmp(memory + 112, memory + 144 + 112, 32) != 0);
+    pos_key_block_protector_destroy(protector);
+}
+
+Test(key_block, is_refused_under_another_protection_key)
+{
+    struct pos_key_block_protector *ours = new_protector(POS_ALGORITHM_A256, 7);
+    struct pos_key_block_protector *theirs = new_protector(POS_ALGORITHM_A256, 8);
+    struct pos_key_block_protector *shorter = new_protector(POS_ALGORITHM_A128, 7);
+    uint8_t key[POS_KEY_SIZE_MAX] = {1}, memory[POS_KEY_BLOCK_SIZE_MAX];
+    struct pos_buffer block = pos_buffer(memory, sizeof memory);
+    const struct pos_key_block_expectation expected = {tpk_out, POS_ALGORITHM_A256};
+    cr_assert(pos_key_block_wrap(ours, &tpk_out, NULL, POS_ALGORITHM_A256, key, &block) == POS_OK);
+    struct pos_bytes view = pos_buffer_view(&block);
+    cr_expect(pos_key_block_unwrap(theirs, view, &expected, key, NULL) == POS_ERR_MAC);
+    cr_expect(pos_key_block_unwrap(shorter, view, &expected, key, NULL) == POS_ERR_MAC);
+    cr_expect(pos_key_block_unwrap(ours, view, &expected, key, NULL) == POS_OK);
+    pos_key_block_protector_destroy(ours);
+    pos_key_block_protector_destroy(theirs);
+    pos_key_block_protector_destroy(shorter);
+}
+
+Test(key_block, never_holds_a_key_stronger_than_its_protection_key)
+{
+    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A128, 7);
+    uint8_t key[POS_KEY_SIZE_MAX] = {1}, memory[POS_KEY_BLOCK_SIZE_MAX], size;
+    struct pos_buffer block = pos_buffer(memory, sizeof memory);
+    cr_expect(pos_key_block_wrap(protector, &tpk_out, NULL, POS_ALGORITHM_A256, key, &block) ==
+              POS_ERR_NOT_ALLOWED);
+    cr_expect(block.size == 0);
+    cr_expect(pos_key_block_seal(protector, &tpk_out, POS_ALGORITHM_A256, key, memory, &size) ==
+              POS_ERR_NOT_ALLOWED);
+    cr_expect(pos_key_block_wrap(protector, &tpk_out, NULL, POS_ALGORITHM_A128, key, &block) ==
+              POS_OK);
+    pos_key_block_protector_destroy(protector);
+}
+
+Test(key_block, is_written_whole_or_not_at_all)
+{
+    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A256, 7);
+    uint8_t key[POS_KEY_SIZE_MAX] = {1}, memory[144];
+    struct pos_buffer small = pos_buffer(memory, 143), enough = pos_buffer(memory, 144);
+    cr_expect(pos_key_block_wrap(protector, &tpk_out, NULL, POS_ALGORITHM_A256, key, &small) ==
+              POS_ERR_LENGTH);
+    cr_expect(small.size == 0);
+    cr_expect(pos_key_block_wrap(protector, &tpk_out, NULL, POS_ALGORITHM_A256, key, &enough) ==
+              POS_OK);
+    pos_key_block_protector_destroy(protector);
+}
+
+Test(key_block, protector_is_made_of_aes_keys_only)
+{
+    uint8_t key[POS_KEY_SIZE_MAX] = {1};
+    struct pos_key_block_protector *protector;
+    const enum pos_algorithm others[] = {POS_ALGORITHM_NONE, POS_ALGORITHM_T2, POS_ALGORITHM_T3,
+                                         POS_ALGORITHM_SM4};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        cr_expect(pos_key_block_protector_create(others[i], key, &protector) == POS_ERR_USAGE);
+        cr_expect(protector == NULL);
+    }
+}
+
+Test(sealed_key, comes_back_for_every_algorithm)
+{
+    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A256, 7);
+    for (int a = POS_ALGORITHM_NONE + 1; a < POS_ALGORITHM_COUNT; a++) {
+        enum pos_algorithm algorithm = (enum pos_algorithm)a;
+        struct pos_key_block_attributes attributes = tmk_under_ktk;
+        attributes.algorithm = pos_key_block_algorithm_letter(algorithm);
+        uint8_t key[POS_KEY_SIZE_MAX], out[POS_KEY_SIZE_MAX], sealed[POS_KEY_VALUE_SIZE_MAX], size;
+        cr_assert(pos_random(key, sizeof key) == POS_OK);
+        cr_expect(pos_key_block_seal(protector, &attributes, algorithm, key, sealed, &size) == 0);
+        cr_expect(pos_key_block_unseal(protector, &attributes, algorithm, pos_bytes(sealed, size),
+                                       out) == POS_OK);
+        cr_expect_arr_eq(key, out, pos_algorithm_key_size(algorithm), "%s",
+                         pos_algorithm_name(algorithm));
+    }
+    pos_key_block_protector_destroy(protector);
+}
+
+Test(sealed_key, is_refused_as_anything_but_what_it_is)
+{
+    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A256, 7);
+    uint8_t key[POS_KEY_SIZE_MAX] = {9}, sealed[POS_KEY_VALUE_SIZE_MAX], size;
+    cr_assert(pos_key_block_seal(protector, &tpk_out, POS_ALGORITHM_A256, key, sealed, &size) == 0);
+    const struct {
+        const char *name;
+        struct pos_key_block_attributes attributes;
+        enum pos_algorithm algorithm;
+        size_t cut;
+        enum pos_status status;
+    } rows[] = {
+        {"as it is", tpk_out, POS_ALGORITHM_A256, 0, POS_OK},
+        {"other usage", {"M6", 'A', 'E', "00", 'N'}, POS_ALGORITHM_A256, 0, POS_ERR_MAC},
+        {"other mode", {"P0", 'A', 'D', "00", 'N'}, POS_ALGORITHM_A256, 0, POS_ERR_MAC},
+        {"exportable", {"P0", 'A', 'E', "00", 'E'}, POS_ALGORITHM_A256, 0, POS_ERR_MAC},
+        {"other length", tpk_out, POS_ALGORITHM_A128, 0, POS_ERR_MISMATCH},
+        {"other algorithm", {"P0", 'T', 'E', "00", 'N'}, POS_ALGORITHM_T3, 0, POS_ERR_FORMAT},
+        {"cut", tpk_out, POS_ALGORITHM_A256, 1, POS_ERR_FORMAT},
+        {"nothing", tpk_out, POS_ALGORITHM_A256, sizeof sealed, POS_ERR_FORMAT},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t out[POS_KEY_SIZE_MAX];
+        enum pos_status status =
+            pos_key_block_unseal(protector, &rows[i].attributes, rows[i].algorithm,
+                                 pos_bytes(sealed, size - rows[i].cut), out);
+        cr_expect(status == rows[i].status, "%s: %s", rows[i].name, pos_status_name(status));
+    }
+    pos_key_block_protector_destroy(protector);
+}
+
+Test(sealed_key, is_refused_with_any_bit_changed)
+{
+    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A256, 7);
+    uint8_t key[POS_KEY_SIZE_MAX] = {9}, sealed[POS_KEY_VALUE_SIZE_MAX], size;
+    cr_assert(pos_key_block_seal(protector, &tpk_out, POS_ALGORITHM_A256, key, sealed, &size) == 0);
+    cr_assert(size == sizeof sealed);
+    for (size_t bit = 0; bit < 8 * sizeof sealed; bit++) {
+        uint8_t out[POS_KEY_SIZE_MAX];
+        sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        cr_expect(pos_key_block_unseal(protector, &tpk_out, POS_ALGORITHM_A256,
+                                       pos_bytes(sealed, size), out) == POS_ERR_MAC,
+                  "bit %zu", bit);
+        sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    pos_key_block_protector_destroy(protector);
+}
