@@ -28,6 +28,7 @@ struct pos_commit {
     /* the committer's own: */
     enum pos_status status;
     struct pos_commit *next;
+    void *waiter; /* of pos_committer_run */
 };
 
 /* Any thread. POS_ERR_BUSY when the queue is full; POS_ERR_DATABASE once a sync has failed (every

@@ -1,0 +1,543 @@
+/*
+ * RocksDB behind rocks.h. Options follow what was measured: whole-key bloom filter of 10 bits, 4
+ * KiB blocks, LRU cache, index and filter outside the cache, no compression.
+ *
+ * The info log is kept at its fatal level: it lives on the database's own disk, and Debian's build
+ * has assertions on, so with a chattier log a full disk would abort the process inside a put
+ * instead of failing that put.
+ */
+#include "core/store/rocks.h"
+
+#include <assert.h>
+#include <rocksdb/c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/file.h"
+#include "core/base/log.h"
+
+enum {
+    INFO_LOG_FATAL = 4,
+    INFO_LOG_SIZE_MAX = 1 << 20,
+    INFO_LOG_FILE_COUNT = 2,
+    OPEN_FILE_COUNT_MAX = 512,
+    BLOCK_SIZE = 4096,
+    BLOOM_BITS = 10,
+    WRITE_BUFFER_SIZE = 32 << 20,     /* of a family */
+    WRITE_BUFFERS_SIZE = 128 << 20,   /* of all families */
+    WRITE_AHEAD_SIZE_MAX = 256 << 20, /* bounds what a reopen replays */
+    FORMAT_VERSION = 1,               /* of the database as a whole */
+    FORMAT_SIZE_MAX = 64,
+};
+
+static const char format_key[] = "format";
+
+struct pos_rocks {
+    rocksdb_t *db;
+    rocksdb_options_t *options;
+    rocksdb_block_based_table_options_t *table_options;
+    rocksdb_cache_t *cache;
+    rocksdb_readoptions_t *read, *read_past_cache;
+    rocksdb_writeoptions_t *write, *write_synced, *write_unlogged;
+    size_t family_count;
+    rocksdb_column_family_handle_t *families[POS_ROCKS_FAMILY_COUNT_MAX];
+};
+
+struct pos_rocks_batch {
+    struct pos_rocks *rocks;
+    rocksdb_writebatch_wi_t *rows;
+};
+
+/* Takes the error text over: logs it, frees it, says its class. */
+static enum pos_status status_of(const char *what, char *text)
+{
+    static _Thread_local struct pos_log_limit limit;
+    if (text == NULL)
+        return POS_OK;
+    enum pos_status status =
+        strncmp(text, "Corruption", 10) == 0 ? POS_ERR_CORRUPT : POS_ERR_DATABASE;
+    uint32_t suppressed;
+    if (pos_log_allow(&limit, 1, pos_clock_utc_ms(), &suppressed))
+        pos_log(POS_LOG_ERROR, "database-error", "what=%s suppressed=%u text=\"%s\"", what,
+                suppressed, text);
+    rocksdb_free(text);
+    return status;
+}
+
+/* ---- open and close ---- */
+
+static void make_options(struct pos_rocks *rocks, const struct pos_rocks_options *from)
+{
+    rocks->cache = rocksdb_cache_create_lru(from->cache_size);
+    rocks->table_options = rocksdb_block_based_options_create();
+    rocksdb_block_based_options_set_block_cache(rocks->table_options, rocks->cache);
+    rocksdb_block_based_options_set_block_size(rocks->table_options, BLOCK_SIZE);
+    rocksdb_block_based_options_set_filter_policy(
+        rocks->table_options, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(rocks->table_options, 0);
+
+    rocksdb_options_t *options = rocks->options = rocksdb_options_create();
+    rocksdb_options_set_block_based_table_factory(options, rocks->table_options);
+    rocksdb_options_set_compression(options, rocksdb_no_compression);
+    rocksdb_options_set_info_log_level(options, INFO_LOG_FATAL);
+    rocksdb_options_set_max_log_file_size(options, INFO_LOG_SIZE_MAX);
+    rocksdb_options_set_keep_log_file_num(options, INFO_LOG_FILE_COUNT);
+    rocksdb_options_set_stats_dump_period_sec(options, 0);
+    rocksdb_options_set_stats_persist_period_sec(options, 0);
+    rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER_SIZE);
+    rocksdb_options_set_db_write_buffer_size(options, WRITE_BUFFERS_SIZE);
+    rocksdb_options_set_max_total_wal_size(options, WRITE_AHEAD_SIZE_MAX);
+    rocksdb_options_set_create_if_missing(options, from->create);
+    rocksdb_options_set_create_missing_column_families(options, from->create);
+    /* A follower must hold on to files that the writer deletes. */
+    rocksdb_options_set_max_open_files(options, from->scratch != NULL ? -1 : OPEN_FILE_COUNT_MAX);
+
+    rocks->read = rocksdb_readoptions_create();
+    rocks->read_past_cache = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_fill_cache(rocks->read_past_cache, 0);
+    rocks->write = rocksdb_writeoptions_create();
+    rocks->write_synced = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_set_sync(rocks->write_synced, 1);
+    rocks->write_unlogged = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_disable_WAL(rocks->write_unlogged, 1);
+}
+
+void pos_rocks_close(struct pos_rocks *rocks)
+{
+    if (rocks == NULL)
+        return;
+    for (size_t i = 0; rocks->db != NULL && i <= rocks->family_count; i++)
+        rocksdb_column_family_handle_destroy(rocks->families[i]);
+    if (rocks->db != NULL)
+        rocksdb_close(rocks->db);
+    rocksdb_writeoptions_destroy(rocks->write_unlogged);
+    rocksdb_writeoptions_destroy(rocks->write_synced);
+    rocksdb_writeoptions_destroy(rocks->write);
+    rocksdb_readoptions_destroy(rocks->read_past_cache);
+    rocksdb_readoptions_destroy(rocks->read);
+    rocksdb_options_destroy(rocks->options);
+    rocksdb_block_based_options_destroy(rocks->table_options);
+    rocksdb_cache_destroy(rocks->cache);
+    free(rocks);
+}
+
+/* RocksDB's text to a status and a sentence that says what to do. */
+static enum pos_status open_failed(const struct pos_rocks_options *options, char *text,
+                                   struct pos_error *error)
+{
+    enum pos_status status;
+    if (strstr(text, "/LOCK:") != NULL)
+        status = pos_error_set(error, POS_ERR_BUSY,
+                               "%s: another %s has it open; end that one first, or wait",
+                               options->path, options->writer);
+    else if (strstr(text, "olumn famil") != NULL)
+        status = pos_error_set(error, POS_ERR_MISMATCH,
+                               "%s is not a %s database of this version: "
+                               "%s",
+                               options->path, options->format, text);
+    else if (strncmp(text, "Corruption", 10) == 0)
+        status = pos_error_set(error, POS_ERR_CORRUPT, "%s is damaged: %s; restore a backup",
+                               options->path, text);
+    else
+        status = pos_error_set(error, POS_ERR_DATABASE, "cannot open %s: %s", options->path, text);
+    rocksdb_free(text);
+    return status;
+}
+
+static enum pos_status open_database(struct pos_rocks *rocks,
+                                     const struct pos_rocks_options *options,
+                                     struct pos_error *error)
+{
+    /* RocksDB wants its own "default" family opened too; it stays empty, behind ours. */
+    const char *names[POS_ROCKS_FAMILY_COUNT_MAX];
+    const rocksdb_options_t *family_options[POS_ROCKS_FAMILY_COUNT_MAX];
+    int count = (int)options->family_count + 1;
+    for (int i = 0; i < count; i++) {
+        names[i] = i < count - 1 ? options->families[i] : "default";
+        family_options[i] = rocks->options;
+    }
+    char *text = NULL;
+    if (options->scratch != NULL)
+        rocks->db = rocksdb_open_as_secondary_column_families(
+            rocks->options, options->path, options->scratch, count, names, family_options,
+            rocks->families, &text);
+    else
+        rocks->db = rocksdb_open_column_families(rocks->options, options->path, count, names,
+                                                 family_options, rocks->families, &text);
+    return text == NULL ? POS_OK : open_failed(options, text, error);
+}
+
+static enum pos_status write_format(struct pos_rocks *rocks, const char *format,
+                                    struct pos_error *error)
+{
+    uint8_t memory[FORMAT_SIZE_MAX];
+    struct pos_buffer row = pos_buffer(memory, sizeof memory);
+    pos_buffer_put_u8(&row, FORMAT_VERSION);
+    pos_buffer_put_text(&row, format);
+    assert(!row.overflow);
+    char *text = NULL;
+    rocksdb_put_cf(rocks->db, rocks->write_synced, rocks->families[rocks->family_count - 1],
+                   format_key, strlen(format_key), (const char *)row.data, row.size, &text);
+    enum pos_status status = status_of("write-format", text);
+    return status == POS_OK ? status
+                            : pos_error_set(error, status, "cannot write to the new database");
+}
+
+static bool seen_any(void *context, struct pos_bytes key, struct pos_bytes value)
+{
+    (void)key, (void)value;
+    *(bool *)context = true;
+    return false;
+}
+
+/* A database without its format row was made by a process that died before its first write, or is
+ * none of ours. */
+static enum pos_status unformatted(struct pos_rocks *rocks, const struct pos_rocks_options *options,
+                                   struct pos_error *error)
+{
+    bool any = false;
+    for (size_t i = 0; i < rocks->family_count; i++)
+        if (pos_rocks_walk(rocks, i, pos_bytes(NULL, 0), true, seen_any, &any) != POS_OK || any)
+            return pos_error_set(error, POS_ERR_CORRUPT,
+                                 "%s has rows and no format row; restore a backup", options->path);
+    if (options->scratch != NULL || !options->create)
+        return pos_error_set(error, POS_ERR_NOT_FOUND,
+                             "%s is an empty database: %s did not finish "
+                             "making it",
+                             options->path, options->writer);
+    return write_format(rocks, options->format, error);
+}
+
+static enum pos_status check_format(struct pos_rocks *rocks,
+                                    const struct pos_rocks_options *options,
+                                    struct pos_error *error)
+{
+    uint8_t memory[FORMAT_SIZE_MAX];
+    struct pos_buffer row = pos_buffer(memory, sizeof memory);
+    enum pos_status status =
+        pos_rocks_get(rocks, rocks->family_count - 1, pos_bytes_text(format_key), &row);
+    if (status == POS_ERR_NOT_FOUND)
+        return unformatted(rocks, options, error);
+    if (status != POS_OK)
+        return pos_error_set(error, status, "cannot read the format row of %s", options->path);
+    if (row.size == 0 || row.data[0] == 0)
+        return pos_error_set(error, POS_ERR_CORRUPT,
+                             "%s has a damaged format row; restore a "
+                             "backup",
+                             options->path);
+    if (row.data[0] > FORMAT_VERSION)
+        return pos_error_set(error, POS_ERR_VERSION,
+                             "%s was written by a newer version (format %u, this program knows "
+                             "%d); use that version",
+                             options->path, row.data[0], FORMAT_VERSION);
+    if (!pos_bytes_equal_text(pos_bytes(row.data + 1, row.size - 1), options->format))
+        return pos_error_set(error, POS_ERR_MISMATCH, "%s is not a %s database: it is a %.*s",
+                             options->path, options->format, (int)(row.size - 1),
+                             (const char *)row.data + 1);
+    return POS_OK;
+}
+
+/* Is there a database? Else its folder is made, or the caller told. */
+static enum pos_status check_folder(const struct pos_rocks_options *options,
+                                    struct pos_error *error)
+{
+    char current[POS_PATH_SIZE_MAX + 16];
+    if (strlen(options->path) >= POS_PATH_SIZE_MAX)
+        return pos_error_set(error, POS_ERR_LIMIT, "path of a database is too long: %.64s...",
+                             options->path);
+    (void)snprintf(current, sizeof current, "%s/CURRENT", options->path);
+    bool there = access(current, F_OK) == 0;
+    if (there && options->create && options->exclusive)
+        return pos_error_set(error, POS_ERR_EXISTS, "%s holds a database already", options->path);
+    if (!there && !options->create)
+        return pos_error_set(error, POS_ERR_NOT_FOUND, "%s holds no database; %s makes it",
+                             options->path, options->writer);
+    if (options->scratch != NULL)
+        return pos_file_make_folder(options->scratch, error);
+    return there ? POS_OK : pos_file_make_folder(options->path, error);
+}
+
+enum pos_status pos_rocks_open(const struct pos_rocks_options *options, struct pos_rocks **rocks,
+                               struct pos_error *error)
+{
+    assert(options->family_count > 0 && options->family_count < POS_ROCKS_FAMILY_COUNT_MAX);
+    assert(strcmp(options->families[options->family_count - 1], "meta") == 0);
+    *rocks = NULL;
+    enum pos_status status = check_folder(options, error);
+    if (status != POS_OK)
+        return status;
+    struct pos_rocks *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return pos_error_set(error, POS_ERR_MEMORY, "no memory to open %s", options->path);
+    made->family_count = options->family_count;
+    make_options(made, options);
+    status = open_database(made, options, error);
+    if (status == POS_OK)
+        status = check_format(made, options, error);
+    if (status != POS_OK) {
+        pos_rocks_close(made);
+        return status;
+    }
+    *rocks = made;
+    return POS_OK;
+}
+
+enum pos_status pos_rocks_catch_up(struct pos_rocks *rocks)
+{
+    char *text = NULL;
+    rocksdb_try_catch_up_with_primary(rocks->db, &text);
+    return status_of("catch-up", text);
+}
+
+/* ---- reading ---- */
+
+static enum pos_status copy_out(struct pos_bytes from, struct pos_buffer *into)
+{
+    if (into == NULL)
+        return POS_OK;
+    pos_buffer_put(into, from);
+    return into->overflow ? POS_ERR_CORRUPT : POS_OK;
+}
+
+static struct pos_bytes slice_view(const rocksdb_pinnableslice_t *slice)
+{
+    size_t size;
+    const char *data = rocksdb_pinnableslice_value(slice, &size);
+    return pos_bytes(data, size);
+}
+
+enum pos_status pos_rocks_get(struct pos_rocks *rocks, size_t family, struct pos_bytes key,
+                              struct pos_buffer *value)
+{
+    char *text = NULL;
+    rocksdb_pinnableslice_t *slice = rocksdb_get_pinned_cf(
+        rocks->db, rocks->read, rocks->families[family], (const char *)key.data, key.size, &text);
+    if (text != NULL)
+        return status_of("get", text);
+    if (slice == NULL)
+        return POS_ERR_NOT_FOUND;
+    enum pos_status status = copy_out(slice_view(slice), value);
+    rocksdb_pinnableslice_destroy(slice);
+    return status;
+}
+
+typedef void each_of_many(void *context, size_t i, enum pos_status status, struct pos_bytes value);
+
+/* Hands one result on and gives its memory back. */
+static void hand_on(size_t i, rocksdb_pinnableslice_t *slice, char *text, each_of_many *each,
+                    void *context)
+{
+    if (text != NULL) {
+        each(context, i, status_of("get-many", text), pos_bytes(NULL, 0));
+    } else if (slice == NULL) {
+        each(context, i, POS_ERR_NOT_FOUND, pos_bytes(NULL, 0));
+    } else {
+        each(context, i, POS_OK, slice_view(slice));
+        rocksdb_pinnableslice_destroy(slice);
+    }
+}
+
+void pos_rocks_get_many(struct pos_rocks *rocks, size_t family, const char *const *keys,
+                        size_t key_size, size_t count, each_of_many *each, void *context)
+{
+    assert(count <= POS_ROCKS_MANY_COUNT_MAX);
+    rocksdb_pinnableslice_t *slices[POS_ROCKS_MANY_COUNT_MAX];
+    char *texts[POS_ROCKS_MANY_COUNT_MAX];
+    if (count == 1) {
+        texts[0] = NULL;
+        slices[0] = rocksdb_get_pinned_cf(rocks->db, rocks->read, rocks->families[family], keys[0],
+                                          key_size, &texts[0]);
+    } else if (count > 1) {
+        size_t sizes[POS_ROCKS_MANY_COUNT_MAX];
+        for (size_t i = 0; i < count; i++)
+            sizes[i] = key_size;
+        rocksdb_batched_multi_get_cf(rocks->db, rocks->read, rocks->families[family], count, keys,
+                                     sizes, slices, texts, false);
+    }
+    for (size_t i = 0; i < count; i++)
+        hand_on(i, slices[i], texts[i], each, context);
+}
+
+static enum pos_status walk_iterator(rocksdb_iterator_t *iterator, struct pos_bytes first,
+                                     pos_rocks_each *each, void *context)
+{
+    if (first.size == 0)
+        rocksdb_iter_seek_to_first(iterator);
+    else
+        rocksdb_iter_seek(iterator, (const char *)first.data, first.size);
+    for (; rocksdb_iter_valid(iterator); rocksdb_iter_next(iterator)) {
+        size_t key_size, value_size;
+        const char *key = rocksdb_iter_key(iterator, &key_size);
+        const char *value = rocksdb_iter_value(iterator, &value_size);
+        if (!each(context, pos_bytes(key, key_size), pos_bytes(value, value_size)))
+            break;
+    }
+    char *text = NULL;
+    rocksdb_iter_get_error(iterator, &text);
+    rocksdb_iter_destroy(iterator);
+    return status_of("walk", text);
+}
+
+enum pos_status pos_rocks_walk(struct pos_rocks *rocks, size_t family, struct pos_bytes first,
+                               bool cache, pos_rocks_each *each, void *context)
+{
+    return walk_iterator(rocksdb_create_iterator_cf(rocks->db,
+                                                    cache ? rocks->read : rocks->read_past_cache,
+                                                    rocks->families[family]),
+                         first, each, context);
+}
+
+enum pos_status pos_rocks_last(struct pos_rocks *rocks, size_t family, struct pos_buffer *key,
+                               struct pos_buffer *value)
+{
+    rocksdb_iterator_t *iterator =
+        rocksdb_create_iterator_cf(rocks->db, rocks->read, rocks->families[family]);
+    rocksdb_iter_seek_to_last(iterator);
+    enum pos_status status = POS_ERR_NOT_FOUND;
+    if (rocksdb_iter_valid(iterator)) {
+        size_t size;
+        const char *data = rocksdb_iter_key(iterator, &size);
+        status = copy_out(pos_bytes(data, size), key);
+        data = rocksdb_iter_value(iterator, &size);
+        if (status == POS_OK)
+            status = copy_out(pos_bytes(data, size), value);
+    }
+    char *text = NULL;
+    rocksdb_iter_get_error(iterator, &text);
+    rocksdb_iter_destroy(iterator);
+    return text != NULL ? status_of("last", text) : status;
+}
+
+/* ---- writing outside of a batch ---- */
+
+enum pos_status pos_rocks_flush(struct pos_rocks *rocks)
+{
+    rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+    rocksdb_flushoptions_set_wait(options, 1);
+    char *text = NULL;
+    for (size_t i = 0; text == NULL && i < rocks->family_count; i++)
+        rocksdb_flush_cf(rocks->db, options, rocks->families[i], &text);
+    rocksdb_flushoptions_destroy(options);
+    return status_of("flush", text);
+}
+
+enum pos_status pos_rocks_drop_range(struct pos_rocks *rocks, size_t family, struct pos_bytes first,
+                                     struct pos_bytes end)
+{
+    char *text = NULL;
+    rocksdb_delete_range_cf(rocks->db, rocks->write, rocks->families[family],
+                            (const char *)first.data, first.size, (const char *)end.data, end.size,
+                            &text);
+    return status_of("drop-range", text);
+}
+
+enum pos_status pos_rocks_load(struct pos_rocks *rocks, const struct pos_rocks_item *items,
+                               size_t count)
+{
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    for (size_t i = 0; i < count; i++)
+        rocksdb_writebatch_put_cf(batch, rocks->families[items[i].family],
+                                  (const char *)items[i].key.data, items[i].key.size,
+                                  (const char *)items[i].value.data, items[i].value.size);
+    char *text = NULL;
+    rocksdb_write(rocks->db, rocks->write_unlogged, batch, &text);
+    rocksdb_writebatch_destroy(batch);
+    return status_of("load", text);
+}
+
+/* ---- the batch ---- */
+
+struct pos_rocks_batch *pos_rocks_batch_create(struct pos_rocks *rocks)
+{
+    struct pos_rocks_batch *batch = malloc(sizeof *batch);
+    if (batch == NULL)
+        return NULL;
+    batch->rocks = rocks;
+    batch->rows = rocksdb_writebatch_wi_create(0, 1);
+    return batch;
+}
+
+void pos_rocks_batch_destroy(struct pos_rocks_batch *batch)
+{
+    if (batch == NULL)
+        return;
+    rocksdb_writebatch_wi_destroy(batch->rows);
+    free(batch);
+}
+
+size_t pos_rocks_batch_count(struct pos_rocks_batch *batch)
+{
+    return (size_t)rocksdb_writebatch_wi_count(batch->rows);
+}
+
+void pos_rocks_batch_clear(struct pos_rocks_batch *batch)
+{
+    rocksdb_writebatch_wi_clear(batch->rows);
+}
+
+void pos_rocks_batch_mark(struct pos_rocks_batch *batch)
+{
+    rocksdb_writebatch_wi_set_save_point(batch->rows);
+}
+
+void pos_rocks_batch_undo(struct pos_rocks_batch *batch)
+{
+    char *text = NULL;
+    rocksdb_writebatch_wi_rollback_to_save_point(batch->rows, &text);
+    assert(text == NULL); /* fails without a mark only */
+}
+
+void pos_rocks_batch_put(struct pos_rocks_batch *batch, size_t family, struct pos_bytes key,
+                         struct pos_bytes value)
+{
+    rocksdb_writebatch_wi_put_cf(batch->rows, batch->rocks->families[family],
+                                 (const char *)key.data, key.size, (const char *)value.data,
+                                 value.size);
+}
+
+void pos_rocks_batch_delete(struct pos_rocks_batch *batch, size_t family, struct pos_bytes key)
+{
+    rocksdb_writebatch_wi_delete_cf(batch->rows, batch->rocks->families[family],
+                                    (const char *)key.data, key.size);
+}
+
+enum pos_status pos_rocks_batch_get(struct pos_rocks_batch *batch, size_t family,
+                                    struct pos_bytes key, struct pos_buffer *value)
+{
+    size_t size;
+    char *text = NULL;
+    char *data = rocksdb_writebatch_wi_get_from_batch_and_db_cf(
+        batch->rows, batch->rocks->db, batch->rocks->read, batch->rocks->families[family],
+        (const char *)key.data, key.size, &size, &text);
+    if (text != NULL)
+        return status_of("batch-get", text);
+    if (data == NULL)
+        return POS_ERR_NOT_FOUND;
+    enum pos_status status = copy_out(pos_bytes(data, size), value);
+    rocksdb_free(data);
+    return status;
+}
+
+enum pos_status pos_rocks_batch_walk(struct pos_rocks_batch *batch, size_t family,
+                                     struct pos_bytes first, pos_rocks_each *each, void *context)
+{
+    rocksdb_column_family_handle_t *handle = batch->rocks->families[family];
+    rocksdb_iterator_t *base =
+        rocksdb_create_iterator_cf(batch->rocks->db, batch->rocks->read, handle);
+    /* the new iterator owns its base */
+    return walk_iterator(
+        rocksdb_writebatch_wi_create_iterator_with_base_cf(batch->rows, base, handle), first, each,
+        context);
+}
+
+enum pos_status pos_rocks_batch_write(struct pos_rocks_batch *batch, bool sync)
+{
+    char *text = NULL;
+    rocksdb_write_writebatch_wi(batch->rocks->db,
+                                sync ? batch->rocks->write_synced : batch->rocks->write,
+                                batch->rows, &text);
+    return status_of("write", text);
+}

@@ -1,0 +1,101 @@
+/*
+ * All that this floor asks of RocksDB, without its types: open with column families (as the writer
+ * or as a follower of another process), get, get many, walk, and a batch that can be read, undone
+ * to a mark and written with or without a sync. rocks.c is the one file that includes rocksdb/c.h.
+ *
+ * A handle may be used from any thread; a batch from one thread at a time. Errors are
+ * POS_ERR_CORRUPT where RocksDB says so, else POS_ERR_DATABASE; the sentence goes to the log, at
+ * most once a second.
+ */
+#ifndef POS_STORE_ROCKS_H
+#define POS_STORE_ROCKS_H
+
+#include "core/base/error.h"
+#include "core/base/limits.h"
+
+enum {
+    POS_ROCKS_FAMILY_COUNT_MAX = 8, /* column families of a database */
+    POS_ROCKS_MANY_COUNT_MAX = POS_TURN_REQUEST_COUNT_MAX,
+};
+
+struct pos_rocks;
+struct pos_rocks_batch;
+
+struct pos_rocks_options {
+    const char *path;
+    const char *const *families; /* borrowed names; a family is then known by its place here */
+    size_t family_count;
+    const char *format;  /* what the database is, "terminal-table"; checked on open */
+    const char *writer;  /* the program that writes it, for the error when it is open already */
+    const char *scratch; /* a follower's own folder; NULL: this is the writer */
+    bool create;         /* make it when it is not there */
+    bool exclusive;      /* with create: POS_ERR_EXISTS when it is there */
+    size_t cache_size;   /* bytes of block cache */
+};
+
+/* POS_ERR_NOT_FOUND, POS_ERR_EXISTS, POS_ERR_BUSY, POS_ERR_VERSION, POS_ERR_MISMATCH (another kind
+ * of database), POS_ERR_CORRUPT, POS_ERR_DATABASE. The last family of every database is "meta"; the
+ * row "format" in it is the open's own. */
+POS_MUST_USE enum pos_status pos_rocks_open(const struct pos_rocks_options *options,
+                                            struct pos_rocks **rocks, struct pos_error *error);
+void pos_rocks_close(struct pos_rocks *rocks);
+
+/* Followers: what the writer has written since becomes readable. */
+POS_MUST_USE enum pos_status pos_rocks_catch_up(struct pos_rocks *rocks);
+
+/* Copies the value into the empty `value`. POS_ERR_NOT_FOUND; POS_ERR_CORRUPT when it does not fit,
+ * as no row of ours is larger than its buffer. */
+POS_MUST_USE enum pos_status pos_rocks_get(struct pos_rocks *rocks, size_t family,
+                                           struct pos_bytes key, struct pos_buffer *value);
+
+/* Gets at most POS_ROCKS_MANY_COUNT_MAX keys of one size together; `each` sees every value,
+ * borrowed for the call, or why there is none. */
+void pos_rocks_get_many(struct pos_rocks *rocks, size_t family, const char *const *keys,
+                        size_t key_size, size_t count,
+                        void (*each)(void *context, size_t i, enum pos_status status,
+                                     struct pos_bytes value),
+                        void *context);
+
+/* Calls `each` in key order from `first` on (empty: the first of all) until it returns false.
+ * `cache`: blocks read stay in the cache. */
+typedef bool pos_rocks_each(void *context, struct pos_bytes key, struct pos_bytes value);
+POS_MUST_USE enum pos_status pos_rocks_walk(struct pos_rocks *rocks, size_t family,
+                                            struct pos_bytes first, bool cache,
+                                            pos_rocks_each *each, void *context);
+/* Copies the last row; POS_ERR_NOT_FOUND when there is none. Either buffer may be NULL. */
+POS_MUST_USE enum pos_status pos_rocks_last(struct pos_rocks *rocks, size_t family,
+                                            struct pos_buffer *key, struct pos_buffer *value);
+
+POS_MUST_USE enum pos_status pos_rocks_flush(struct pos_rocks *rocks);
+/* Drops the keys from `first` to before `end`, unsynced. */
+POS_MUST_USE enum pos_status pos_rocks_drop_range(struct pos_rocks *rocks, size_t family,
+                                                  struct pos_bytes first, struct pos_bytes end);
+
+/* Rows in bulk, past log and batch: on disk after the next flush and not before. */
+struct pos_rocks_item {
+    size_t family;
+    struct pos_bytes key, value;
+};
+POS_MUST_USE enum pos_status pos_rocks_load(struct pos_rocks *rocks,
+                                            const struct pos_rocks_item *items, size_t count);
+
+/* ---- the batch: staged rows, read over those of the database ---- */
+
+struct pos_rocks_batch *pos_rocks_batch_create(struct pos_rocks *rocks);
+void pos_rocks_batch_destroy(struct pos_rocks_batch *batch);
+size_t pos_rocks_batch_count(struct pos_rocks_batch *batch); /* staged puts and deletes */
+void pos_rocks_batch_clear(struct pos_rocks_batch *batch);
+void pos_rocks_batch_mark(struct pos_rocks_batch *batch);
+void pos_rocks_batch_undo(struct pos_rocks_batch *batch); /* back to the last mark */
+void pos_rocks_batch_put(struct pos_rocks_batch *batch, size_t family, struct pos_bytes key,
+                         struct pos_bytes value);
+void pos_rocks_batch_delete(struct pos_rocks_batch *batch, size_t family, struct pos_bytes key);
+POS_MUST_USE enum pos_status pos_rocks_batch_get(struct pos_rocks_batch *batch, size_t family,
+                                                 struct pos_bytes key, struct pos_buffer *value);
+/* `each` may not change the batch. */
+POS_MUST_USE enum pos_status pos_rocks_batch_walk(struct pos_rocks_batch *batch, size_t family,
+                                                  struct pos_bytes first, pos_rocks_each *each,
+                                                  void *context);
+POS_MUST_USE enum pos_status pos_rocks_batch_write(struct pos_rocks_batch *batch, bool sync);
+
+#endif

@@ -1,0 +1,356 @@
+/*
+ * The terminal table: opening it, reading it, and the doors to the committer. How a write is
+ * decided stands in terminal_write.c.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/log.h"
+#include "core/store/terminal_table_inside.h"
+
+static const char *const families[POS_TERMINAL_FAMILY_COUNT] = {
+    [POS_TERMINAL_HOT] = "hot",           [POS_TERMINAL_DETAIL] = "detail",
+    [POS_TERMINAL_BY_INDEX] = "by_index", [POS_TERMINAL_AUDITS] = "audit",
+    [POS_TERMINAL_META] = "meta",
+};
+static const char reserved_key[] = "reserved";
+
+const char *pos_terminal_state_name(enum pos_terminal_state state)
+{
+    static const char *const names[POS_TERMINAL_STATE_COUNT] = {
+        [POS_TERMINAL_NONE] = "none",           [POS_TERMINAL_ACTIVE] = "active",
+        [POS_TERMINAL_SUSPENDED] = "suspended", [POS_TERMINAL_REVOKED] = "revoked",
+        [POS_TERMINAL_REPLACED] = "replaced",
+    };
+    return (unsigned)state < POS_TERMINAL_STATE_COUNT ? names[state] : "unknown";
+}
+
+/* ---- open and close ---- */
+
+struct count_walk {
+    struct pos_tally *tally;
+    uint64_t bad_count;
+};
+
+static bool count_row(void *context, struct pos_bytes key, struct pos_bytes value)
+{
+    struct count_walk *walk = context;
+    struct pos_terminal_hot hot;
+    (void)key;
+    if (pos_terminal_hot_decode(value, &hot) == POS_OK)
+        pos_tally_move(walk->tally, POS_TERMINAL_NONE, hot.state);
+    else
+        walk->bad_count++;
+    return true;
+}
+
+/* Counts the rows, which also fills the cache. A damaged row is that terminal's trouble, not a
+ * reason to serve nobody. */
+static enum pos_status count_rows(struct pos_terminal_table *table, struct pos_error *error)
+{
+    struct count_walk walk = {.tally = &table->tally};
+    enum pos_status status =
+        pos_rocks_walk(table->rocks, POS_TERMINAL_HOT, pos_bytes(NULL, 0), true, count_row, &walk);
+    if (status != POS_OK)
+        return pos_error_set(error, status, "cannot read the terminal table");
+    pos_tally_apply(&table->tally);
+    if (walk.bad_count > 0)
+        pos_log(POS_LOG_ERROR, "terminal-rows-damaged",
+                "count=%llu action=\"those terminals get a system error; restore a backup\"",
+                (unsigned long long)walk.bad_count);
+    return POS_OK;
+}
+
+static void apply_counts(void *context)
+{
+    struct pos_terminal_table *table = context;
+    pos_tally_apply(&table->tally);
+}
+
+static enum pos_status open_parts(struct pos_terminal_table *table,
+                                  const struct pos_terminal_table_options *options,
+                                  struct pos_error *error)
+{
+    struct pos_rocks_options rocks = {
+        .path = options->path,
+        .families = families,
+        .family_count = POS_TERMINAL_FAMILY_COUNT,
+        .format = "terminal-table",
+        .writer = "posgate-gateway",
+        .create = options->create_if_missing,
+        .cache_size = options->cache_size,
+    };
+    enum pos_status status = pos_rocks_open(&rocks, &table->rocks, error);
+    if (status == POS_OK)
+        status = count_rows(table, error);
+    if (status != POS_OK)
+        return status;
+    struct pos_committer_options committer = {
+        .rocks = table->rocks,
+        .audit = options->audit,
+        .audit_family = POS_TERMINAL_AUDITS,
+        .written = apply_counts,
+        .context = table,
+    };
+    return pos_committer_create(&committer, &table->committer, error);
+}
+
+enum pos_status pos_terminal_table_open(const struct pos_terminal_table_options *options,
+                                        struct pos_terminal_table **table, struct pos_error *error)
+{
+    *table = NULL;
+    struct pos_terminal_table *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return pos_error_set(error, POS_ERR_MEMORY, "no memory for the terminal table");
+    enum pos_status status = open_parts(made, options, error);
+    if (status != POS_OK) {
+        pos_terminal_table_close(made);
+        return status;
+    }
+    *table = made;
+    return POS_OK;
+}
+
+void pos_terminal_table_close(struct pos_terminal_table *table)
+{
+    if (table == NULL)
+        return;
+    pos_committer_destroy(table->committer);
+    pos_rocks_close(table->rocks);
+    free(table);
+}
+
+/* ---- reading ---- */
+
+struct find {
+    struct pos_terminal_hot *rows;
+    enum pos_status *found;
+};
+
+static void found_one(void *context, size_t i, enum pos_status status, struct pos_bytes value)
+{
+    struct find *find = context;
+    find->found[i] = status == POS_OK ? pos_terminal_hot_decode(value, &find->rows[i]) : status;
+}
+
+void pos_terminal_table_find(struct pos_terminal_table *table, const struct pos_smn *smns,
+                             size_t count, struct pos_terminal_hot *rows, enum pos_status *found)
+{
+    assert(count <= POS_TURN_REQUEST_COUNT_MAX);
+    const char *keys[POS_TURN_REQUEST_COUNT_MAX];
+    struct find find = {.rows = rows, .found = found};
+    for (size_t i = 0; i < count; i++)
+        keys[i] = smns[i].text;
+    pos_rocks_get_many(table->rocks, POS_TERMINAL_HOT, keys, POS_SMN_SIZE, count, found_one, &find);
+}
+
+enum pos_status pos_terminal_table_find_detail(struct pos_terminal_table *table,
+                                               const struct pos_smn *smn,
+                                               struct pos_terminal_detail *detail)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer row = pos_buffer(memory, sizeof memory);
+    enum pos_status status =
+        pos_rocks_get(table->rocks, POS_TERMINAL_DETAIL, pos_terminal_key(smn), &row);
+    return status == POS_OK ? pos_terminal_detail_decode(pos_buffer_view(&row), detail) : status;
+}
+
+enum pos_status pos_terminal_table_find_index(struct pos_terminal_table *table, uint32_t index,
+                                              struct pos_smn *smn, bool *proved)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer row = pos_buffer(memory, sizeof memory);
+    struct pos_key4 key = pos_key4(index);
+    struct pos_terminal_holder holder;
+    enum pos_status status =
+        pos_rocks_get(table->rocks, POS_TERMINAL_BY_INDEX, pos_key4_view(&key), &row);
+    if (status == POS_OK)
+        status = pos_terminal_holder_decode(pos_buffer_view(&row), &holder);
+    if (status != POS_OK)
+        return status;
+    *smn = holder.smn;
+    *proved = holder.proved;
+    return POS_OK;
+}
+
+struct walk {
+    bool (*each)(void *context, const struct pos_smn *smn, const struct pos_terminal_hot *hot);
+    void *context;
+    enum pos_status status;
+};
+
+static bool walk_row(void *context, struct pos_bytes key, struct pos_bytes value)
+{
+    struct walk *walk = context;
+    struct pos_smn smn;
+    struct pos_terminal_hot hot;
+    walk->status =
+        pos_smn_parse(key, &smn) == POS_OK ? pos_terminal_hot_decode(value, &hot) : POS_ERR_CORRUPT;
+    return walk->status == POS_OK && walk->each(walk->context, &smn, &hot);
+}
+
+enum pos_status pos_terminal_table_walk(struct pos_terminal_table *table,
+                                        const struct pos_smn *first,
+                                        bool (*each)(void *context, const struct pos_smn *smn,
+                                                     const struct pos_terminal_hot *hot),
+                                        void *context)
+{
+    struct walk walk = {.each = each, .context = context, .status = POS_OK};
+    struct pos_bytes from = first == NULL ? pos_bytes(NULL, 0) : pos_terminal_key(first);
+    enum pos_status status =
+        pos_rocks_walk(table->rocks, POS_TERMINAL_HOT, from, false, walk_row, &walk);
+    return status == POS_OK ? walk.status : status;
+}
+
+enum pos_status pos_terminal_table_walk_audit(struct pos_terminal_table *table, uint64_t first,
+                                              bool (*each)(void *context, struct pos_bytes record),
+                                              void *context)
+{
+    return pos_audit_walk(table->rocks, POS_TERMINAL_AUDITS, first, each, context);
+}
+
+void pos_terminal_table_stats(struct pos_terminal_table *table, struct pos_committer_stats *stats)
+{
+    pos_committer_stats(table->committer, stats);
+}
+
+void pos_terminal_table_counts(struct pos_terminal_table *table,
+                               uint64_t counts[POS_TERMINAL_STATE_COUNT])
+{
+    for (unsigned i = 0; i < POS_TERMINAL_STATE_COUNT; i++)
+        counts[i] = pos_counter_read(&table->tally.counts[i]);
+}
+
+/* ---- writing ---- */
+
+static void prepare(struct pos_terminal_write *write)
+{
+    write->commit.decide = pos_terminal_decide;
+    write->commit.relaxed = write->operation == POS_TERMINAL_PROMOTE;
+}
+
+enum pos_status pos_terminal_table_submit(struct pos_terminal_table *table,
+                                          struct pos_terminal_write *write)
+{
+    prepare(write);
+    return pos_committer_submit(table->committer, &write->commit);
+}
+
+enum pos_status pos_terminal_table_run(struct pos_terminal_table *table,
+                                       struct pos_terminal_write *write)
+{
+    prepare(write);
+    return pos_committer_run(table->committer, &write->commit);
+}
+
+struct reservation {
+    struct pos_commit commit;
+    uint64_t count, first;
+};
+
+static enum pos_status decide_reservation(struct pos_commit *commit,
+                                          struct pos_transaction *transaction)
+{
+    struct reservation *reservation = (struct reservation *)(void *)commit;
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer row = pos_buffer(memory, sizeof memory);
+    struct pos_bytes key = pos_bytes_text(reserved_key);
+    enum pos_status status = pos_transaction_get(transaction, POS_TERMINAL_META, key, &row);
+    reservation->first = 0;
+    if (status == POS_OK)
+        status = pos_terminal_reserved_decode(pos_buffer_view(&row), &reservation->first);
+    else if (status == POS_ERR_NOT_FOUND)
+        status = POS_OK;
+    if (status != POS_OK)
+        return status;
+    if (reservation->count > UINT64_MAX - reservation->first)
+        return POS_ERR_EXHAUSTED;
+    row.size = 0;
+    pos_terminal_reserved_encode(reservation->first + reservation->count, &row);
+    pos_transaction_put(transaction, POS_TERMINAL_META, key, pos_buffer_view(&row));
+    return POS_OK;
+}
+
+enum pos_status pos_terminal_table_reserve(struct pos_terminal_table *table, uint64_t count,
+                                           uint64_t *first)
+{
+    _Static_assert(offsetof(struct reservation, commit) == 0, "the commit is the reservation");
+    struct reservation reservation = {.commit.decide = decide_reservation, .count = count};
+    enum pos_status status = pos_committer_run(table->committer, &reservation.commit);
+    *first = reservation.first;
+    return status;
+}
+
+/* ---- bulk, for bench and tests ---- */
+
+enum { LOAD_CHUNK = 1024, FAMILIES_LOADED = 3 };
+
+struct load_row {
+    uint8_t hot[POS_HOT_ROW_SIZE_MAX], detail[128], holder[32];
+    struct pos_key4 index;
+};
+
+static enum pos_status stage_load(const struct pos_smn *smn, const struct pos_terminal_hot *hot,
+                                  struct load_row *row, struct pos_rocks_item *items)
+{
+    struct pos_buffer hot_bytes = pos_buffer(row->hot, sizeof row->hot);
+    struct pos_buffer detail_bytes = pos_buffer(row->detail, sizeof row->detail);
+    struct pos_buffer holder_bytes = pos_buffer(row->holder, sizeof row->holder);
+    struct pos_terminal_detail detail = {.first_pair_given = hot->tak[0].size > 0};
+    struct pos_terminal_holder holder = {.smn = *smn, .proved = hot->proved};
+    enum pos_status status = pos_terminal_hot_encode(hot, &hot_bytes);
+    if (status == POS_OK)
+        status = pos_terminal_detail_encode(&detail, &detail_bytes);
+    if (status == POS_OK)
+        status = pos_terminal_holder_encode(&holder, &holder_bytes);
+    if (status != POS_OK)
+        return status;
+    row->index = pos_key4(pos_smn_key_index(smn));
+    items[0] = (struct pos_rocks_item){POS_TERMINAL_HOT, pos_terminal_key(smn),
+                                       pos_buffer_view(&hot_bytes)};
+    items[1] = (struct pos_rocks_item){POS_TERMINAL_DETAIL, pos_terminal_key(smn),
+                                       pos_buffer_view(&detail_bytes)};
+    items[2] = (struct pos_rocks_item){POS_TERMINAL_BY_INDEX, pos_key4_view(&row->index),
+                                       pos_buffer_view(&holder_bytes)};
+    return POS_OK;
+}
+
+static enum pos_status load_chunk(struct pos_terminal_table *table, const struct pos_smn *smns,
+                                  const struct pos_terminal_hot *rows, size_t count,
+                                  struct load_row *memory)
+{
+    struct pos_rocks_item items[LOAD_CHUNK * FAMILIES_LOADED];
+    enum pos_status status = POS_OK;
+    for (size_t i = 0; status == POS_OK && i < count; i++)
+        status = stage_load(&smns[i], &rows[i], &memory[i], &items[i * FAMILIES_LOADED]);
+    if (status == POS_OK)
+        status = pos_rocks_load(table->rocks, items, count * FAMILIES_LOADED);
+    if (status != POS_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        pos_counter_add(&table->tally.counts[rows[i].state], 1);
+    return POS_OK;
+}
+
+enum pos_status pos_terminal_table_load(struct pos_terminal_table *table,
+                                        const struct pos_smn *smns,
+                                        const struct pos_terminal_hot *rows, size_t count)
+{
+    struct load_row *memory = calloc(LOAD_CHUNK, sizeof *memory);
+    if (memory == NULL)
+        return POS_ERR_MEMORY;
+    enum pos_status status = POS_OK;
+    for (size_t at = 0; status == POS_OK && at < count; at += LOAD_CHUNK) {
+        size_t left = count - at;
+        status =
+            load_chunk(table, smns + at, rows + at, left < LOAD_CHUNK ? left : LOAD_CHUNK, memory);
+    }
+    free(memory);
+    return status == POS_OK ? pos_terminal_table_flush(table) : status;
+}
+
+enum pos_status pos_terminal_table_flush(struct pos_terminal_table *table)
+{
+    return pos_rocks_flush(table->rocks);
+}

@@ -1,0 +1,36 @@
+/* What terminal_table.c (reading, opening) and terminal_write.c (deciding) share. */
+#ifndef POS_STORE_TERMINAL_TABLE_INSIDE_H
+#define POS_STORE_TERMINAL_TABLE_INSIDE_H
+
+#include "core/store/rows.h"
+#include "core/store/tally.h"
+#include "core/store/transaction.h"
+
+/* Places in the list of families that the table is opened with. */
+enum {
+    POS_TERMINAL_HOT,
+    POS_TERMINAL_DETAIL,
+    POS_TERMINAL_BY_INDEX,
+    POS_TERMINAL_AUDITS,
+    POS_TERMINAL_META,
+    POS_TERMINAL_FAMILY_COUNT
+};
+
+struct pos_terminal_table {
+    struct pos_rocks *rocks;
+    struct pos_committer *committer;
+    struct pos_tally tally;
+};
+
+_Static_assert((int)POS_TERMINAL_STATE_COUNT <= (int)POS_TALLY_STATE_COUNT_MAX,
+               "every state is counted");
+
+/* The decide of every pos_terminal_write. */
+enum pos_status pos_terminal_decide(struct pos_commit *commit, struct pos_transaction *transaction);
+
+static inline struct pos_bytes pos_terminal_key(const struct pos_smn *smn)
+{
+    return pos_bytes(smn->text, POS_SMN_SIZE);
+}
+
+#endif

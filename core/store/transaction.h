@@ -1,0 +1,48 @@
+/*
+ * The inside of the committer, for the typed tables of this floor: what a decide may do, and how a
+ * table makes its committer.
+ */
+#ifndef POS_STORE_TRANSACTION_H
+#define POS_STORE_TRANSACTION_H
+
+#include "core/store/committer.h"
+#include "core/store/rocks.h"
+
+struct pos_committer_options {
+    struct pos_rocks *rocks;       /* borrowed until the committer is destroyed */
+    struct pos_audit_writer audit; /* append NULL: an event is refused with POS_ERR_USAGE */
+    size_t audit_family;           /* sequence, 8 bytes big endian -> record */
+    /* After a batch is written, before any `done` of it; NULL: nothing. */
+    void (*written)(void *context);
+    void *context; /* the table, for its decides and for `written` */
+};
+
+/* Resumes the audit chain and starts the thread. POS_ERR_CORRUPT, POS_ERR_DATABASE, POS_ERR_MEMORY,
+ * or what the audit writer's resume says. */
+POS_MUST_USE enum pos_status pos_committer_create(const struct pos_committer_options *options,
+                                                  struct pos_committer **committer,
+                                                  struct pos_error *error);
+/* Commits what is queued, then ends the thread. NULL is fine. */
+void pos_committer_destroy(struct pos_committer *committer);
+
+/* In a decide. Rows are read over what this batch staged so far. */
+void *pos_transaction_context(struct pos_transaction *transaction);
+POS_MUST_USE enum pos_status pos_transaction_get(struct pos_transaction *transaction, size_t family,
+                                                 struct pos_bytes key, struct pos_buffer *value);
+POS_MUST_USE enum pos_status pos_transaction_walk(struct pos_transaction *transaction,
+                                                  size_t family, struct pos_bytes first,
+                                                  pos_rocks_each *each, void *context);
+void pos_transaction_put(struct pos_transaction *transaction, size_t family, struct pos_bytes key,
+                         struct pos_bytes value);
+void pos_transaction_delete(struct pos_transaction *transaction, size_t family,
+                            struct pos_bytes key);
+/* Stages the next record of the audit chain. Any failure must become the decide's result. */
+POS_MUST_USE enum pos_status pos_transaction_audit(struct pos_transaction *transaction,
+                                                   const void *event);
+
+/* Every record of an audit family in order, from a sequence on. */
+POS_MUST_USE enum pos_status pos_audit_walk(struct pos_rocks *rocks, size_t family, uint64_t first,
+                                            bool (*each)(void *context, struct pos_bytes record),
+                                            void *context);
+
+#endif
