@@ -14,8 +14,11 @@ struct pos_audit_writer {
     enum pos_status (*append)(void *context, const void *event, struct pos_buffer *record);
     /* The last record on disk, on open, so that the chain goes on; empty when there is none. */
     enum pos_status (*resume)(void *context, struct pos_bytes last_record);
-    void (*keep)(void *context);   /* what was appended is on disk */
-    void (*forget)(void *context); /* what was appended since the last keep is not */
+    /* The write that appended was accepted; it reaches the disk with its batch. */
+    void (*keep)(void *context);
+    /* It was refused: drop what was appended since the last keep. Also called when a batch failed,
+     * after which nothing is ever appended again. */
+    void (*forget)(void *context);
     void *context;
 };
 
