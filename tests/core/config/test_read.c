@@ -66,6 +66,8 @@ Test(config_read, each_mistake_has_its_line_and_reason)
          "timeout_ms = 2000000001 is not between 10 and 2000000000 ms"},
         {"wrapped by the parser", "\n\ntimeout_ms = 4294967396;", 3,
          "the number 4294967396 is too large (32 bits)"},
+        {"wrapped to what is out of range", "timeout_ms = 4294967297;", 1,
+         "the number 4294967297 is too large (32 bits)"},
         {"text for a number", "port = \"80\";", 1, "port must be a whole number, not text"},
         {"fraction", "port = 80.5;", 1,
          "port must be a whole number, not a number with a fraction"},
