@@ -111,8 +111,9 @@ static ssize_t try_write(struct pos_connection *connection, const uv_buf_t *vect
         connection->state == POS_CONNECTION_CONNECTING)
         return 0;
     struct pos_loop_stats *stats = &connection->loop->stats;
-    int written = uv_try_write(&connection->uv.stream, vectors, count);
+    /* Counted first: who has read the bytes finds the write counted. */
     pos_counter_add(&stats->writes, 1);
+    int written = uv_try_write(&connection->uv.stream, vectors, count);
     if (written == UV_EAGAIN)
         return 0;
     if (written < 0)

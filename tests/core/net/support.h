@@ -1,0 +1,50 @@
+/*
+ * A server on a thread of its own and blocking clients, for the tests of core/net.
+ *
+ * The server answers frames (2 bytes of length, then a body) with themselves. A body may begin with
+ * a command: 'C' closes after the answer, 'B' asks for a broken-frame close, 'L' is answered with
+ * 64 KiB, 'A' is answered 50 ms later by another turn, when the connection is still there.
+ */
+#ifndef TESTS_NET_SUPPORT_H
+#define TESTS_NET_SUPPORT_H
+
+#include <pthread.h>
+
+#include "core/net/net.h"
+
+struct server {
+    struct pos_listener_options options;
+    const char *path; /* a Unix socket instead */
+    bool keeps;       /* a half-closed peer still gets late answers */
+    uint16_t port;    /* out */
+    struct pos_loop *loop;
+    struct pos_listener *listener;
+    struct pos_timer *timer;
+    struct pos_connection_handle late[64];
+    uint32_t late_count;
+    uint32_t bytes_calls; /* read after server_stop */
+    uint32_t closed[POS_CLOSE_COUNT];
+    pthread_t thread;
+};
+
+void server_start(struct server *server); /* aborts when it cannot */
+void server_stop(struct server *server);  /* everything the loop holds is gone afterwards */
+
+int client_connect(const struct server *server);       /* 5 s to wait at most for anything */
+int client_connect_small(const struct server *server); /* with a small receive buffer */
+void client_send(int fd, const void *data, size_t size);
+/* Reads exactly `size` bytes; false at the end of the stream, a reset or after 5 s. */
+bool client_receive(int fd, void *data, size_t size);
+/* True when the peer ends the stream (or resets it) within the time; bytes on the way are dropped.
+ */
+bool client_ended(int fd, int timeout_ms);
+
+/* A frame with `size` bytes of body, all `fill` behind the command. Returns the frame's size. */
+size_t frame_make(uint8_t *out, char command, size_t size);
+/* Sends a frame and reads it back. */
+bool client_echo(int fd);
+
+/* Waits up to 5 s for a counter to be `value`. */
+bool counter_becomes(const struct pos_counter *counter, uint64_t value);
+
+#endif
