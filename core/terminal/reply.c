@@ -231,8 +231,6 @@ static bool brings(struct judgement *j, unsigned field)
 
 static bool brings_all(struct judgement *j)
 {
-    if (j->rule->link == POS_LINK_MOTHER)
-        return true;
     if (!has_code(j, "30") && !(brings(j, 12) && brings(j, 13)))
         return false;
     return j->rule->link != POS_LINK_HOST || !has_code(j, "00") || brings(j, 37);
