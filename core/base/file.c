@@ -164,6 +164,13 @@ static enum pos_status sync_folder_of(const char *path, struct pos_error *error)
     return status;
 }
 
+enum pos_status pos_file_rename(const char *from, const char *to, struct pos_error *error)
+{
+    if (rename(from, to) != 0)
+        return system_error(error, "cannot rename to", to);
+    return sync_folder_of(to, error);
+}
+
 enum pos_status pos_file_write(const char *path, struct pos_bytes content, unsigned mode,
                                struct pos_error *error)
 {
@@ -177,13 +184,11 @@ enum pos_status pos_file_write(const char *path, struct pos_bytes content, unsig
         return system_error(error, "cannot create", temporary);
     enum pos_status status = write_and_sync(file, temporary, content, error);
     (void)close(file);
-    if (status == POS_OK && rename(temporary, path) != 0)
-        status = system_error(error, "cannot rename to", path);
-    if (status != POS_OK) {
+    if (status == POS_OK)
+        status = pos_file_rename(temporary, path, error);
+    if (status != POS_OK)
         (void)unlink(temporary);
-        return status;
-    }
-    return sync_folder_of(path, error);
+    return status;
 }
 
 enum pos_status pos_file_make_folder(const char *path, struct pos_error *error)

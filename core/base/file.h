@@ -21,6 +21,11 @@ POS_MUST_USE enum pos_status pos_file_read_secret(const char *path, size_t size_
 POS_MUST_USE enum pos_status pos_file_write(const char *path, struct pos_bytes content,
                                             unsigned mode, struct pos_error *error);
 
+/* Renames within a folder and syncs the folder: for a file that was written and synced under
+ * another name because it is too large for pos_file_write. */
+POS_MUST_USE enum pos_status pos_file_rename(const char *from, const char *to,
+                                             struct pos_error *error);
+
 /* Makes a folder with mode 0700 when it does not exist. Parents must exist. */
 POS_MUST_USE enum pos_status pos_file_make_folder(const char *path, struct pos_error *error);
 
