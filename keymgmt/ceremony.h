@@ -1,0 +1,45 @@
+/* The parts of a ceremony that its kinds share: settings from the command line, gathering the
+ * components from files or from people, and telling the outcome. */
+#ifndef POS_KEYMGMT_CEREMONY_H
+#define POS_KEYMGMT_CEREMONY_H
+
+#include "keymgmt/component.h"
+#include "keymgmt/home.h"
+
+struct pos_ceremony {
+    const char *files[POS_COMPONENT_COUNT_MAX]; /* borrowed from argv */
+    const char *custodians[POS_COMPONENT_COUNT_MAX];
+    size_t file_count, custodian_count;
+    size_t component_count;       /* 0 until settled: that of the files, else two */
+    enum pos_algorithm algorithm; /* NONE: not said */
+    const char *name;             /* ktk: the mother POS */
+    const char *out;              /* components: the folder */
+};
+
+/*
+ * Gathers every component: checks the counts, takes or asks each custodian's name, reads the file
+ * or the typed digits, says the KCV, and puts the step into the audit chain. `what` is "LMK" or
+ * "KTK of MPOS0001". *custody is secret memory, owned by the caller (pos_custody_destroy).
+ */
+POS_MUST_USE enum pos_status pos_ceremony_gather(struct pos_home *home,
+                                                 const struct pos_ceremony *ceremony,
+                                                 const char *what, enum pos_algorithm algorithm,
+                                                 struct pos_custody **custody,
+                                                 struct pos_error *error);
+void pos_custody_destroy(struct pos_custody *custody); /* NULL is fine */
+
+/* Says on stdout which key was made from whose components; check values only. */
+void pos_ceremony_report(const struct pos_options *options, const char *key, const char *name,
+                         enum pos_algorithm algorithm, const struct pos_kcv *kcv,
+                         const struct pos_custody *custody);
+
+enum pos_status pos_ceremony_lmk(struct pos_home *home, const struct pos_ceremony *ceremony,
+                                 struct pos_error *error);
+enum pos_status pos_ceremony_ktk(struct pos_home *home, const struct pos_ceremony *ceremony,
+                                 struct pos_error *error);
+/* Random component files, one a custodian, for demonstrations and tests. */
+enum pos_status pos_ceremony_components(const struct pos_options *options,
+                                        const struct pos_ceremony *ceremony,
+                                        struct pos_error *error);
+
+#endif

@@ -1,0 +1,199 @@
+#include "keymgmt/home.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/file.h"
+#include "core/base/secret.h"
+#include "core/crypto/seal.h"
+#include "keymgmt/prompt.h"
+
+enum { CREDENTIAL_SIZE_MIN = 8 };
+
+enum pos_status pos_home_init(struct pos_home *home, struct pos_options *options,
+                              struct pos_error *error)
+{
+    *home = (struct pos_home){.options = options};
+    enum pos_status status = pos_options_finish(options, error);
+    if (status != POS_OK)
+        return status;
+    (void)snprintf(home->lmk_path, sizeof home->lmk_path, "%s/lmk.sealed", options->home);
+    (void)snprintf(home->library_path, sizeof home->library_path, "%s/library", options->home);
+    return POS_OK;
+}
+
+/* A reader's folder holds plain files only. */
+static void remove_scratch(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return;
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL)
+        (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    (void)closedir(folder);
+    (void)rmdir(path);
+}
+
+void pos_home_fini(struct pos_home *home)
+{
+    if (home->session != NULL)
+        pos_hsm_session_close(home->session);
+    if (home->hsm != NULL)
+        pos_hsm_close(home->hsm);
+    if (home->library != NULL)
+        pos_key_library_close(home->library);
+    if (home->scratch_path[0] != '\0')
+        remove_scratch(home->scratch_path);
+    *home = (struct pos_home){0};
+}
+
+/* To the shell a library that is not there is a database that is not there. */
+static enum pos_status explain_library(const struct pos_home *home, enum pos_status status,
+                                       struct pos_error *error)
+{
+    if (status == POS_ERR_NOT_FOUND)
+        return pos_error_set(error, POS_ERR_DATABASE,
+                             "there is no key library in %s: make one with 'posgate-keymgmt init'",
+                             home->options->home);
+    return status;
+}
+
+enum pos_status pos_home_open_writer(struct pos_home *home, bool create, struct pos_error *error)
+{
+    const struct pos_key_library_options options = {
+        .path = home->library_path,
+        .create = create,
+        .audit = pos_audit_chain_init(&home->chain),
+    };
+    return explain_library(home, pos_key_library_open(&options, &home->library, error), error);
+}
+
+enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error)
+{
+    char scratch[sizeof home->scratch_path] = "/tmp/posgate-keymgmt.XXXXXX";
+    if (mkdtemp(scratch) == NULL)
+        return pos_error_set(error, POS_ERR_IO, "cannot make a folder in /tmp for reading");
+    memcpy(home->scratch_path, scratch, sizeof scratch);
+    return explain_library(
+        home, pos_key_library_follow(home->library_path, scratch, &home->library, error), error);
+}
+
+static void drop_line_end(struct pos_credential *credential)
+{
+    while (credential->size > 0 && (credential->data[credential->size - 1] == '\n' ||
+                                    credential->data[credential->size - 1] == '\r'))
+        credential->size--;
+}
+
+static enum pos_status ask_passphrase(bool is_new, struct pos_credential *credential,
+                                      struct pos_error *error)
+{
+    credential->capacity = POS_SEAL_SECRET_SIZE_MAX + 1;
+    credential->data = pos_secret_create(credential->capacity);
+    char *again = is_new ? pos_secret_create(credential->capacity) : NULL;
+    char *text = (char *)credential->data;
+    enum pos_status status = POS_OK;
+    if (text == NULL || (is_new && again == NULL))
+        status = pos_error_set(error, POS_ERR_MEMORY, "no locked memory for the passphrase");
+    if (status == POS_OK)
+        status = pos_prompt_secret("Passphrase of the LMK: ", text, credential->capacity, error);
+    if (status == POS_OK && is_new)
+        status = pos_prompt_secret("The same once more: ", again, credential->capacity, error);
+    if (status == POS_OK && is_new && strcmp(text, again) != 0)
+        status = pos_error_set(error, POS_ERR_USAGE, "the two passphrases differ");
+    if (status == POS_OK)
+        credential->size = strlen(text);
+    pos_secret_destroy(again, credential->capacity);
+    return status;
+}
+
+static enum pos_status find_credential(const char *path, bool is_new,
+                                       struct pos_credential *credential, struct pos_error *error)
+{
+    enum pos_status status = pos_file_read_secret(path, POS_SEAL_SECRET_SIZE_MAX, &credential->data,
+                                                  &credential->size, error);
+    if (status == POS_OK) {
+        credential->capacity = credential->size + 1;
+        drop_line_end(credential);
+        return POS_OK;
+    }
+    if (status != POS_ERR_NOT_FOUND)
+        return status;
+    if (pos_prompt_possible())
+        return ask_passphrase(is_new, credential, error);
+    return pos_error_set(error, POS_ERR_HSM,
+                         "there is no credential file %s and no terminal to ask on: name the file "
+                         "with --credential, or make one with 'init --make-credential'",
+                         path);
+}
+
+enum pos_status pos_home_credential(const struct pos_home *home, bool is_new,
+                                    struct pos_credential *credential, struct pos_error *error)
+{
+    *credential = (struct pos_credential){0};
+    enum pos_status status = find_credential(home->options->credential, is_new, credential, error);
+    if (status == POS_OK && credential->size < CREDENTIAL_SIZE_MIN)
+        status =
+            pos_error_set(error, POS_ERR_CONFIG,
+                          "the credential has %zu characters, fewer than %d: too easy to guess",
+                          credential->size, CREDENTIAL_SIZE_MIN);
+    if (status != POS_OK)
+        pos_credential_fini(credential);
+    return status;
+}
+
+void pos_credential_fini(struct pos_credential *credential)
+{
+    pos_secret_destroy(credential->data, credential->capacity);
+    *credential = (struct pos_credential){0};
+}
+
+static enum pos_status explain_hsm(const struct pos_home *home, enum pos_status status,
+                                   struct pos_error *error)
+{
+    if (status == POS_ERR_NOT_FOUND)
+        return pos_error_set(error, POS_ERR_HSM,
+                             "there is no LMK in %s: make it with 'posgate-keymgmt ceremony lmk'",
+                             home->options->home);
+    if (status == POS_ERR_MAC)
+        return pos_error_set(error, POS_ERR_NOT_ALLOWED,
+                             "the credential does not open %s: it is another one, or the file is "
+                             "damaged",
+                             home->lmk_path);
+    return status;
+}
+
+enum pos_status pos_home_open_hsm(struct pos_home *home, struct pos_error *error)
+{
+    /* No LMK, nothing to type a passphrase for. */
+    if (access(home->lmk_path, F_OK) != 0)
+        return explain_hsm(home, POS_ERR_NOT_FOUND, error);
+    struct pos_credential credential;
+    enum pos_status status = pos_home_credential(home, false, &credential, error);
+    if (status != POS_OK)
+        return status;
+    status = pos_hsm_software_open(home->lmk_path, pos_bytes(credential.data, credential.size),
+                                   &home->hsm, error);
+    pos_credential_fini(&credential);
+    if (status != POS_OK)
+        return explain_hsm(home, status, error);
+    status = pos_hsm_session_open(home->hsm, &home->session);
+    if (status != POS_OK)
+        return pos_error_set(error, status, "cannot open a session with the security module");
+    return POS_OK;
+}
+
+struct pos_audit_event pos_home_event(const struct pos_home *home, const char *what,
+                                      const char *on_what)
+{
+    return (struct pos_audit_event){.utc_ms = pos_clock_utc_ms(),
+                                    .who = home->options->operator_name,
+                                    .what = what,
+                                    .on_what = on_what,
+                                    .outcome = "done"};
+}

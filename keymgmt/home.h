@@ -1,0 +1,63 @@
+/*
+ * The home folder and what is open in it:
+ *
+ *   HOME/lmk.sealed   the LMK, sealed under the credential
+ *   HOME/credential   the credential, unless --credential names another file or it is typed
+ *   HOME/library      the key library (RocksDB) with the audit chain
+ *
+ * A command opens what it needs. One process at a time has the library open for writing; readers
+ * follow it, also while it is being written.
+ */
+#ifndef POS_KEYMGMT_HOME_H
+#define POS_KEYMGMT_HOME_H
+
+#include "core/audit/chain.h"
+#include "core/hsm/hsm.h"
+#include "core/store/key_library.h"
+#include "keymgmt/options.h"
+
+/* A secret in locked memory. */
+struct pos_credential {
+    uint8_t *data; /* owned */
+    size_t size;
+    size_t capacity; /* what pos_secret_create was asked for */
+};
+
+struct pos_home {
+    const struct pos_options *options; /* borrowed */
+    char lmk_path[POS_PATH_SIZE_MAX + 16];
+    char library_path[POS_PATH_SIZE_MAX + 16];
+    char scratch_path[64]; /* a reader's own folder; "" when there is none */
+    struct pos_key_library *library;
+    struct pos_audit_chain chain;
+    struct pos_hsm *hsm;
+    struct pos_hsm_session *session;
+};
+
+/* Finishes the options and forms the paths; opens nothing. POS_ERR_CONFIG. */
+POS_MUST_USE enum pos_status pos_home_init(struct pos_home *home, struct pos_options *options,
+                                           struct pos_error *error);
+void pos_home_fini(struct pos_home *home); /* closes whatever is open */
+
+/* POS_ERR_DATABASE: there is no library, or it cannot be opened. POS_ERR_BUSY: another writer. */
+POS_MUST_USE enum pos_status pos_home_open_writer(struct pos_home *home, bool create,
+                                                  struct pos_error *error);
+POS_MUST_USE enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error);
+
+/* The credential file's content without its line end, or, when the file is missing and stdin is a
+ * terminal, a passphrase typed there (twice when it is `new`). POS_ERR_HSM: neither;
+ * POS_ERR_NOT_ALLOWED: others can read the file; POS_ERR_CONFIG: shorter than 8 characters. */
+POS_MUST_USE enum pos_status pos_home_credential(const struct pos_home *home, bool is_new,
+                                                 struct pos_credential *credential,
+                                                 struct pos_error *error);
+void pos_credential_fini(struct pos_credential *credential);
+
+/* Opens the security module and a session. POS_ERR_HSM: no LMK yet; POS_ERR_NOT_ALLOWED: the
+ * credential does not open it. */
+POS_MUST_USE enum pos_status pos_home_open_hsm(struct pos_home *home, struct pos_error *error);
+
+/* The event that goes with a write, by the operator, now. Borrows all texts. */
+struct pos_audit_event pos_home_event(const struct pos_home *home, const char *what,
+                                      const char *on_what);
+
+#endif

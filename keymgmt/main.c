@@ -1,0 +1,63 @@
+/*
+ * posgate-keymgmt: the key writer of the scheme. It makes the local master key in a ceremony,
+ * generates terminal keys into the key library, writes them out for a mother POS and loads them
+ * into it. It owns the key library and its audit chain; no key is ever clear outside the security
+ * module, and none is ever printed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/secret.h"
+#include "core/base/version.h"
+#include "keymgmt/command.h"
+#include "keymgmt/exit_code.h"
+
+static const struct pos_command commands[] = {
+    {"init", "make a home folder with an empty key library", pos_command_init},
+    {"ceremony", "make a key from custodians' components: lmk, ktk, components",
+     pos_command_ceremony},
+    {"generate", "add new terminal keys to the library", pos_command_generate},
+    {"export", "write a batch as a key file for one mother POS", pos_command_export},
+    {"load", "load a key file into its mother POS", pos_command_load},
+    {"list", "list keys, batches or mother POSes", pos_command_list},
+    {"show", "show one key's history and check values", pos_command_show},
+    {"stock", "count keys by state, algorithm and mother POS", pos_command_stock},
+    {"audit", "read the audit chain: show, verify", pos_command_audit},
+    {NULL, NULL, NULL},
+};
+
+static void print_version(FILE *out, struct argp_state *state)
+{
+    (void)state;
+    (void)fprintf(out, "%s\n", pos_version_line());
+}
+
+void (*argp_program_version_hook)(FILE *, struct argp_state *) = print_version;
+
+int main(int argc, char **argv)
+{
+    argp_err_exit_status = POS_EXIT_USAGE;
+    if (argc == 2 && strcmp(argv[1], "-vv") == 0) {
+        (void)printf("%s\n%s", pos_version_line(), pos_version_details());
+        return POS_EXIT_DONE;
+    }
+    struct pos_error error = {.status = POS_OK};
+    struct pos_options options;
+    pos_options_init(&options);
+    enum pos_status status = pos_secret_protect_process();
+    if (status != POS_OK)
+        status = pos_error_set(&error, status,
+                               "the kernel does not let this process go without "
+                               "core dumps, so no key may enter it");
+    else
+        status = pos_command_dispatch(commands, "posgate-keymgmt",
+                                      "Generates terminal master keys and brings them to mother "
+                                      "POSes.",
+                                      &options, argc, argv, &error);
+    if (fflush(stdout) != 0 && status == POS_OK)
+        status = pos_error_set(&error, POS_ERR_IO, "cannot write the answer to stdout");
+    if (status != POS_OK)
+        (void)fprintf(stderr, "posgate-keymgmt: %s\n",
+                      error.text[0] != '\0' ? error.text : pos_status_text(status));
+    return (int)pos_exit_code(status);
+}

@@ -1,0 +1,47 @@
+/*
+ * The options that every command takes: where the keys are, who is asking, how to answer.
+ * Each may stand before or behind the command's name.
+ */
+#ifndef POS_KEYMGMT_OPTIONS_H
+#define POS_KEYMGMT_OPTIONS_H
+
+#include <argp.h>
+#include <stdbool.h>
+
+#include "core/base/error.h"
+#include "core/base/limits.h"
+
+enum { POS_OPERATOR_SIZE_MAX = 64 };
+
+struct pos_options {
+    char home[POS_PATH_SIZE_MAX];
+    char credential[POS_PATH_SIZE_MAX]; /* "" until finished: HOME/credential */
+    char operator_name[POS_OPERATOR_SIZE_MAX + 1];
+    bool json;
+};
+
+/* --home, --credential, --operator, --json; its input is a struct pos_options. */
+extern const struct argp pos_options_argp;
+
+/* From the environment and the login name; before anything is parsed. */
+void pos_options_init(struct pos_options *options);
+
+/* Fills in what depends on other options; POS_ERR_CONFIG when no home is named. */
+POS_MUST_USE enum pos_status pos_options_finish(struct pos_options *options,
+                                                struct pos_error *error);
+
+/*
+ * Parses one command's arguments with `own` (its options, with `input`) and the common ones.
+ * Ends the process with 0 for --help and 2 for wrong usage, as argp does.
+ */
+void pos_options_parse(struct pos_options *options, const struct argp *own, void *input, int argc,
+                       char **argv);
+
+/* A number of 1 to `maximum`, or argp's usage error. */
+uint64_t pos_options_number(struct argp_state *state, const char *name, const char *text,
+                            uint64_t maximum);
+
+/* One of the algorithms that keys are made of here (AES), or argp's usage error. */
+enum pos_algorithm pos_options_algorithm(struct argp_state *state, const char *text);
+
+#endif
