@@ -77,14 +77,17 @@ def main():
     document = {**dict(documented_fields()), **dict(documented_messages()),
                 **dict(documented_responses()), **dict(documented_refusals())}
     code = dict(dumped(sys.argv[1]))
-    failed = 0
+    wrong = set()
     for key in sorted(document.keys() | code.keys()):
-        if document.get(key) == code.get(key):
-            continue
-        failed += 1
-        print(f"{' '.join(key)}: the document says {document.get(key)}, the code {code.get(key)}")
-    print(f"{len(document.keys() | code.keys()) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+        if document.get(key) != code.get(key):
+            wrong.add(key[0])
+            print(f"{' '.join(key)}: the document says {document.get(key)}, the code {code.get(key)}")
+    tables = {"field", "message", "response", "refusal"}
+    for table in sorted(tables - {what for what, _ in code}):
+        wrong.add(table)
+        print(f"{table}: the code has no such table")
+    print(f"{len(tables - wrong)} passed, {len(wrong)} failed")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
