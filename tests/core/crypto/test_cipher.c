@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 /* NIST SP 800-38A F.2.1 and F.2.5: the same key and IV, AES-128 and AES-256, two blocks. */
 static const struct {

@@ -2,7 +2,7 @@
 
 #include <criterion/criterion.h>
 
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 /* Computed with `openssl mac ... CMAC` over the inputs of the header, from keys 00 01 02 ... */
 static const struct {

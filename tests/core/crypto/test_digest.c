@@ -2,7 +2,7 @@
 
 #include <criterion/criterion.h>
 
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 /* FIPS 180-4 examples. */
 Test(digest, is_sha_256_of_the_pieces_in_a_row)

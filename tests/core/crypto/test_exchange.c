@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 /* RFC 7748 clause 6.1. The session key is HKDF-SHA-256 (RFC 5869) of that clause's shared secret,
  * computed with Python's hmac: extract with salt Alice's | Bob's public key, then expand with

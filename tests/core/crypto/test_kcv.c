@@ -2,7 +2,7 @@
 
 #include <criterion/criterion.h>
 
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 /* UnionPay examples from unionpay.json; the rest computed with the openssl command from keys
  * 00 01 02 ... */

@@ -5,7 +5,7 @@
 
 #include "core/crypto/kcv.h"
 #include "core/crypto/random.h"
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 static struct pos_key_block_protector *new_protector(enum pos_algorithm algorithm, uint8_t fill)
 {

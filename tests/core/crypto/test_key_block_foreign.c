@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/crypto/key_block.h"
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 static struct pos_key_block_protector *protector_of(const struct vector *key)
 {

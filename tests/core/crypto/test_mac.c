@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/crypto/random.h"
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 static struct pos_mac *keyed(enum pos_algorithm algorithm, const uint8_t *key)
 {

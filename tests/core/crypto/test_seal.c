@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 /* Made with Python: hashlib.scrypt(b"correct horse", salt, n=1024, r=8, p=1) and AESGCM over
  * "the secret" with the 36 bytes in front and "what for" as associated data. */

@@ -1,4 +1,4 @@
-#include "vectors.h"
+#include "tests/core/crypto/vectors.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "support.h"
+#include "tests/core/net/support.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>

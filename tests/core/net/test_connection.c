@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/core/net/support.h"
 
 static void pause_ms(long ms)
 {

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "support.h"
+#include "tests/core/net/support.h"
 
 static void pause_ms(long ms)
 {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "support.h"
+#include "tests/core/net/support.h"
 
 Test(listener, closes_connections_above_its_limit_and_takes_new_ones_later)
 {

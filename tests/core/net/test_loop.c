@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "support.h"
+#include "tests/core/net/support.h"
 
 Test(loop, stop_closes_everything_and_says_why)
 {

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "tests/core/net/support.h"
 
 /* Asks for more and more without reading, until it is cut or has asked `count` times. */
 static void ask(int fd, size_t count)
