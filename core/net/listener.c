@@ -166,7 +166,7 @@ static enum pos_status listen_local(const char *path, int *out, struct pos_error
         return pos_error_set(error, POS_ERR_NETWORK,
                              "cannot listen on %s: a socket's path has at most %zu characters",
                              path, sizeof address.sun_path - 1);
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     enum pos_status status = clear_path(&address, error);
     if (status != POS_OK)
         return status;
