@@ -73,35 +73,62 @@ static POS_ALWAYS_INLINE uint64_t pos_strangers(uint64_t word, enum pos_alphabet
     return (~known | high) & POS_EACH(0x80);
 }
 
-/* The next `size` bytes (at most 8) as a little-endian word, the rest filled with what every
- * alphabet has. `readable`: bytes that may be touched, `size` or more. */
-static POS_ALWAYS_INLINE uint64_t pos_load(const uint8_t *at, size_t size, size_t readable,
-                                           uint64_t filling)
+static POS_ALWAYS_INLINE uint64_t pos_load8(const uint8_t *at)
 {
-    uint64_t word = 0;
-    if (size >= 8) {
-        memcpy(&word, at, 8);
-        return le64toh(word);
-    }
-    uint64_t mask = (UINT64_C(1) << 8 * size) - 1;
-    if (readable >= 8)
-        memcpy(&word, at, 8);
-    else
-        memcpy(&word, at, size);
-    return (le64toh(word) & mask) | (filling & ~mask);
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return le64toh(word);
 }
 
+static POS_ALWAYS_INLINE uint32_t pos_load4(const uint8_t *at)
+{
+    uint32_t word;
+    memcpy(&word, at, sizeof word);
+    return le32toh(word);
+}
+
+/* 1 to 7 bytes as the low bytes of a word, the others 0. Not one byte more is touched: the pieces
+ * overlap instead. */
+static POS_ALWAYS_INLINE uint64_t pos_load_few(const uint8_t *at, size_t size)
+{
+    if (size >= 4)
+        return pos_load4(at) | (uint64_t)pos_load4(at + size - 4) << 8 * (size - 4);
+    return at[0] | (uint64_t)at[size / 2] << 8 * (size / 2) |
+           (uint64_t)at[size - 1] << 8 * (size - 1);
+}
+
+/* Copies without a call: most fields are shorter than what a call costs. */
+static POS_ALWAYS_INLINE void pos_copy(uint8_t *to, const uint8_t *from, size_t size)
+{
+    if (size >= 8) {
+        for (size_t i = 0; i + 8 <= size; i += 8)
+            memcpy(to + i, from + i, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    } else if (size > 0) {
+        to[0] = from[0];
+        to[size / 2] = from[size / 2];
+        to[size - 1] = from[size - 1];
+    }
+}
+
+/* Whether all bytes are in the alphabet, a constant here. `readable`: bytes that may be touched,
+ * size or more; what is behind `size` does not count. */
 static POS_ALWAYS_INLINE bool pos_all_within(const uint8_t *at, size_t size, size_t readable,
                                              enum pos_alphabet alphabet)
 {
-    uint64_t filling =
-        alphabet == POS_ALPHABET_BCD || alphabet == POS_ALPHABET_BCD_TRACK ? 0 : POS_EACH('0');
-    uint64_t strangers = 0;
-    for (; size >= 8; at += 8, size -= 8, readable -= 8)
-        strangers |= pos_strangers(pos_load(at, 8, readable, filling), alphabet);
-    if (size > 0)
-        strangers |= pos_strangers(pos_load(at, size, readable, filling), alphabet);
-    return strangers == 0;
+    if (size >= 8) {
+        uint64_t strangers = pos_strangers(pos_load8(at + size - 8), alphabet);
+        for (size_t i = 0; i + 8 < size; i += 8)
+            strangers |= pos_strangers(pos_load8(at + i), alphabet);
+        return strangers == 0;
+    }
+    if (size == 0)
+        return true;
+    uint64_t word = readable >= 8 ? pos_load8(at) : pos_load_few(at, size);
+    return pos_strangers(word, alphabet) << (64 - 8 * size) == 0;
 }
 
 /* Eight characters (digits, = or D, hex digits) to the four bytes of their nibbles. */
@@ -122,7 +149,7 @@ static POS_ALWAYS_INLINE uint8_t pos_nibble(uint8_t character)
 static POS_ALWAYS_INLINE void pos_pack(const uint8_t *characters, size_t count, uint8_t *bytes)
 {
     for (; count >= 8; characters += 8, count -= 8, bytes += 4) {
-        uint32_t packed = htole32(pos_pack_word(pos_load(characters, 8, 8, 0)));
+        uint32_t packed = htole32(pos_pack_word(pos_load8(characters)));
         memcpy(bytes, &packed, 4);
     }
     for (; count >= 2; characters += 2, count -= 2)
@@ -130,10 +157,9 @@ static POS_ALWAYS_INLINE void pos_pack(const uint8_t *characters, size_t count, 
 }
 
 /* Bytes that a content of `count` digits, characters or bytes takes on the wire. */
-static POS_ALWAYS_INLINE size_t pos_wire_size(const struct pos_dialect *dialect,
-                                              enum pos_field_kind kind, size_t count)
+static POS_ALWAYS_INLINE size_t pos_wire_size(bool bcd, bool hex, enum pos_field_kind kind,
+                                              size_t count)
 {
-    bool bcd = dialect->digits == POS_DIGITS_BCD;
     switch (kind) {
     case POS_FIELD_N:
     case POS_FIELD_Z:
@@ -141,20 +167,18 @@ static POS_ALWAYS_INLINE size_t pos_wire_size(const struct pos_dialect *dialect,
     case POS_FIELD_XN: /* the letter, then digits */
         return bcd ? 1 + count / 2 : count;
     case POS_FIELD_B:
-        return dialect->binary == POS_BINARY_HEX ? 2 * count : count;
+        return hex ? 2 * count : count;
     default:
         return count;
     }
 }
 
 /* Bytes of a length prefix. */
-static POS_ALWAYS_INLINE size_t pos_prefix_size(const struct pos_dialect *dialect,
-                                                enum pos_field_length length)
+static POS_ALWAYS_INLINE size_t pos_prefix_size(bool bcd, enum pos_field_length length)
 {
     if (length == POS_LENGTH_FIXED)
         return 0;
-    size_t bcd = length == POS_LENGTH_LL ? 1 : 2;
-    return dialect->digits == POS_DIGITS_BCD ? bcd : bcd + 1;
+    return (length == POS_LENGTH_LL ? 1u : 2u) + (bcd ? 0 : 1);
 }
 
 /* Whether the filler of an odd number of BCD digits stands in front of them in this field. */

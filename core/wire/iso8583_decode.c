@@ -3,31 +3,43 @@
 #include "core/wire/codec.h"
 #include "core/wire/iso8583.h"
 
-/* Where the one pass over the bytes is. */
+/*
+ * Where the one pass over the bytes is. It lives in registers: whatever takes a pointer to it is
+ * inlined, and the functions that tell an error get values.
+ */
 struct pass {
     const struct pos_dialect *dialect;
     const uint8_t *data;
     size_t size;
     size_t at;
+    bool bcd, hex, high; /* of the dialect: BCD digits, hexadecimal b fields, high characters */
     struct pos_decode_error *error;
 };
 
-static __attribute__((cold)) bool stop(const struct pass *pass, enum pos_decode_reason reason,
-                                       unsigned field, size_t offset)
+static __attribute__((cold, noinline)) void
+tell(struct pos_decode_error *error, enum pos_decode_reason reason, unsigned field, size_t offset)
 {
-    *pass->error = (struct pos_decode_error){
+    *error = (struct pos_decode_error){
         .reason = reason, .field = (uint8_t)field, .offset = (uint16_t)offset};
+}
+
+/* Tells the error and is false. The compiler must see that, or it keeps the pass in memory. */
+static POS_ALWAYS_INLINE bool stop(struct pos_decode_error *error, enum pos_decode_reason reason,
+                                   unsigned field, size_t offset)
+{
+    tell(error, reason, field, offset);
     return false;
 }
 
 /* The same for a byte that is not in its alphabet: finds the first such byte. */
-static __attribute__((cold)) bool stop_at_stranger(const struct pass *pass,
-                                                   enum pos_decode_reason reason, unsigned field,
-                                                   size_t offset, enum pos_alphabet alphabet)
+static __attribute__((cold, noinline)) void tell_stranger(struct pos_decode_error *error,
+                                                          enum pos_decode_reason reason,
+                                                          unsigned field, const uint8_t *data,
+                                                          size_t offset, enum pos_alphabet alphabet)
 {
-    while (pos_all_within(pass->data + offset, 1, 1, alphabet))
+    while (pos_all_within(data + offset, 1, 1, alphabet))
         offset++;
-    return stop(pass, reason, field, offset);
+    tell(error, reason, field, offset);
 }
 
 /* Checks size bytes at offset against an alphabet that is a constant here. */
@@ -35,22 +47,23 @@ static POS_ALWAYS_INLINE bool check(const struct pass *pass, enum pos_decode_rea
                                     unsigned field, size_t offset, size_t size,
                                     enum pos_alphabet alphabet)
 {
-    if (pos_all_within(pass->data + offset, size, pass->size - offset, alphabet))
+    if (__builtin_expect(pos_all_within(pass->data + offset, size, pass->size - offset, alphabet),
+                         1))
         return true;
-    return stop_at_stranger(pass, reason, field, offset, alphabet);
+    tell_stranger(pass->error, reason, field, pass->data, offset, alphabet);
+    return false;
 }
 
-static bool take_mti(struct pass *pass, struct pos_message *message)
+static POS_ALWAYS_INLINE bool take_mti(struct pass *pass, struct pos_message *message)
 {
-    bool bcd = pass->dialect->digits == POS_DIGITS_BCD;
-    size_t size = bcd ? 2 : 4;
-    if (pass->size < size)
-        return stop(pass, POS_DECODE_SHORT, 0, 0);
-    if (bcd ? !check(pass, POS_DECODE_MTI, 0, 0, 2, POS_ALPHABET_BCD)
-            : !check(pass, POS_DECODE_MTI, 0, 0, 4, POS_ALPHABET_DIGITS))
-        return false;
     uint8_t digits[2];
-    if (bcd)
+    size_t size = pass->bcd ? 2 : 4;
+    if (pass->size < size)
+        return stop(pass->error, POS_DECODE_SHORT, 0, 0);
+    if (pass->bcd ? !check(pass, POS_DECODE_MTI, 0, 0, 2, POS_ALPHABET_BCD)
+                  : !check(pass, POS_DECODE_MTI, 0, 0, 4, POS_ALPHABET_DIGITS))
+        return false;
+    if (pass->bcd)
         memcpy(digits, pass->data, 2);
     else
         pos_pack(pass->data, 4, digits);
@@ -59,27 +72,26 @@ static bool take_mti(struct pass *pass, struct pos_message *message)
     return true;
 }
 
-static bool take_bitmap(struct pass *pass, uint64_t *bits)
+static POS_ALWAYS_INLINE bool take_bitmap(struct pass *pass, uint64_t *bits)
 {
     size_t start = pass->at;
     bool hex = pass->dialect->bitmap == POS_BITMAP_HEX;
     size_t size = hex ? 16 : 8;
     if (size > pass->size - start)
-        return stop(pass, POS_DECODE_SHORT, 1, start);
+        return stop(pass->error, POS_DECODE_SHORT, 1, start);
     if (hex && !check(pass, POS_DECODE_BITMAP, 1, start, size, POS_ALPHABET_HEX))
         return false;
-    uint8_t bytes[8];
-    if (hex)
-        pos_pack(pass->data + start, 16, bytes);
-    else
-        memcpy(bytes, pass->data + start, 8);
-    *bits = pos_bits_in_bytes_reversed(pos_load(bytes, 8, 8, 0));
+    const uint8_t *at = pass->data + start;
+    uint64_t word = hex ? pos_pack_word(pos_load8(at)) | (uint64_t)pos_pack_word(pos_load8(at + 8))
+                                                             << 32
+                        : pos_load8(at);
+    *bits = pos_bits_in_bytes_reversed(word);
     pass->at = start + size;
     return true;
 }
 
 /* Field 1 is the second bitmap: it is taken here and never shown as present. */
-static bool take_bitmaps(struct pass *pass, uint64_t bits[2])
+static POS_ALWAYS_INLINE bool take_bitmaps(struct pass *pass, uint64_t bits[2])
 {
     bits[1] = 0;
     if (!take_bitmap(pass, &bits[0]))
@@ -91,58 +103,59 @@ static bool take_bitmaps(struct pass *pass, uint64_t bits[2])
     if (!take_bitmap(pass, &bits[1]))
         return false;
     if (bits[1] == 0 && !pass->dialect->bitmap_second_empty)
-        return stop(pass, POS_DECODE_BITMAP, 1, start);
+        return stop(pass->error, POS_DECODE_BITMAP, 1, start);
     return true;
+}
+
+static POS_ALWAYS_INLINE bool pair_is_bcd(unsigned byte)
+{
+    return byte >> 4 <= 9 && (byte & 15) <= 9;
 }
 
 /* Two or three digits in front of the content; in BCD three have a zero before them. */
 static POS_ALWAYS_INLINE bool read_prefix(const struct pass *pass, size_t size, size_t *number)
 {
     const uint8_t *at = pass->data + pass->at;
-    bool bcd = pass->dialect->digits == POS_DIGITS_BCD;
     size_t value = 0;
     for (size_t i = 0; i < size; i++) {
-        unsigned high = bcd ? at[i] >> 4 : 0;
-        unsigned low = bcd ? at[i] & 15 : at[i] - (unsigned)'0';
-        if (high > 9 || low > 9)
+        unsigned byte = pass->bcd ? at[i] : at[i] - (unsigned)'0';
+        if (pass->bcd ? !pair_is_bcd(byte) : byte > 9)
             return false;
-        value = value * (bcd ? 100 : 10) + high * 10 + low;
+        value = pass->bcd ? value * 100 + (byte >> 4) * 10 + (byte & 15) : value * 10 + byte;
     }
     *number = value;
     return true;
 }
 
-static POS_ALWAYS_INLINE bool take_prefix(struct pass *pass, unsigned field,
-                                          const struct pos_field *rule, size_t *count)
+static POS_ALWAYS_INLINE bool take_prefix(struct pass *pass, unsigned field, struct pos_field rule,
+                                          size_t *count)
 {
     size_t start = pass->at;
-    size_t size = pos_prefix_size(pass->dialect, rule->length);
+    size_t size = pos_prefix_size(pass->bcd, rule.length);
     if (size > pass->size - start)
-        return stop(pass, POS_DECODE_SHORT, field, start);
-    if (!read_prefix(pass, size, count))
-        return stop(pass, POS_DECODE_PREFIX, field, start);
-    if (rule->kind == POS_FIELD_B && pass->dialect->binary == POS_BINARY_HEX) {
-        if (*count % 2 != 0)
-            return stop(pass, POS_DECODE_PREFIX, field, start);
+        return stop(pass->error, POS_DECODE_SHORT, field, start);
+    bool good = read_prefix(pass, size, count);
+    if (rule.kind == POS_FIELD_B && pass->hex) {
+        good = good && *count % 2 == 0;
         *count /= 2;
     }
-    if (*count > rule->size)
-        return stop(pass, POS_DECODE_PREFIX, field, start);
+    if (!good || *count > rule.size)
+        return stop(pass->error, POS_DECODE_PREFIX, field, start);
     pass->at = start + size;
     return true;
 }
 
 /* The byte that holds the filler and one digit of an odd number of them. */
-static bool check_odd_byte(const struct pass *pass, unsigned field, size_t offset, bool front,
-                           bool separator)
+static POS_ALWAYS_INLINE bool check_odd_byte(const struct pass *pass, unsigned field, size_t offset,
+                                             bool front, bool separator)
 {
     unsigned byte = pass->data[offset];
     unsigned filler = front ? byte >> 4 : byte & 15;
     unsigned digit = front ? byte & 15 : byte >> 4;
     if (digit > 9 && !(separator && digit == 0xD))
-        return stop(pass, POS_DECODE_DIGITS, field, offset);
+        return stop(pass->error, POS_DECODE_DIGITS, field, offset);
     if (filler != 0 && !(pass->dialect->odd_filler_f && filler == 0xF))
-        return stop(pass, POS_DECODE_FILLER, field, offset);
+        return stop(pass->error, POS_DECODE_FILLER, field, offset);
     return true;
 }
 
@@ -154,83 +167,103 @@ static POS_ALWAYS_INLINE bool check_bcd(const struct pass *pass, unsigned field,
     bool front = odd && pos_filler_in_front(pass->dialect, field);
     if (front && !check_odd_byte(pass, field, offset++, true, separator))
         return false;
-    bool good = separator
-                    ? check(pass, POS_DECODE_DIGITS, field, offset, size, POS_ALPHABET_BCD_TRACK)
-                    : check(pass, POS_DECODE_DIGITS, field, offset, size, POS_ALPHABET_BCD);
-    if (!good || !odd || front)
-        return good;
-    return check_odd_byte(pass, field, offset + size, false, separator);
+    if (!check(pass, POS_DECODE_DIGITS, field, offset, size,
+               separator ? POS_ALPHABET_BCD_TRACK : POS_ALPHABET_BCD))
+        return false;
+    return !odd || front || check_odd_byte(pass, field, offset + size, false, separator);
 }
 
-static POS_ALWAYS_INLINE bool check_digits(const struct pass *pass, unsigned field, size_t offset,
-                                           size_t count)
+/* Moves over the content when it is all there, and says where it is. */
+static POS_ALWAYS_INLINE bool claim(struct pass *pass, struct pos_field_view *view, size_t size,
+                                    size_t count)
 {
-    return pass->dialect->digits == POS_DIGITS_BCD
-               ? check_bcd(pass, field, offset, count, false)
-               : check(pass, POS_DECODE_DIGITS, field, offset, count, POS_ALPHABET_DIGITS);
+    if (size > pass->size - pass->at)
+        return false;
+    *view = (struct pos_field_view){
+        .offset = (uint16_t)pass->at, .size = (uint16_t)size, .count = (uint16_t)count};
+    pass->at += size;
+    return true;
 }
 
-static POS_ALWAYS_INLINE bool check_track(const struct pass *pass, unsigned field, size_t offset,
-                                          size_t count)
+static POS_ALWAYS_INLINE bool take_digits(struct pass *pass, unsigned field,
+                                          struct pos_field_view *view, size_t start, size_t count,
+                                          bool separator)
 {
-    return pass->dialect->digits == POS_DIGITS_BCD
-               ? check_bcd(pass, field, offset, count, true)
-               : check(pass, POS_DECODE_DIGITS, field, offset, count, POS_ALPHABET_TRACK);
+    size_t offset = pass->at;
+    if (!claim(pass, view, pass->bcd ? (count + 1) / 2 : count, count))
+        return stop(pass->error, POS_DECODE_SHORT, field, start);
+    if (pass->bcd)
+        return check_bcd(pass, field, offset, count, separator);
+    return check(pass, POS_DECODE_DIGITS, field, offset, count,
+                 separator ? POS_ALPHABET_TRACK : POS_ALPHABET_DIGITS);
 }
 
-static bool check_signed(const struct pass *pass, unsigned field, size_t offset, size_t count)
+/* C or D, then digits. */
+static POS_ALWAYS_INLINE bool take_signed(struct pass *pass, unsigned field,
+                                          struct pos_field_view *view, size_t start, size_t count)
 {
+    size_t offset = pass->at;
+    if (!claim(pass, view, pass->bcd ? 1 + count / 2 : count, count))
+        return stop(pass->error, POS_DECODE_SHORT, field, start);
     uint8_t letter = pass->data[offset];
     if (letter != 'C' && letter != 'D')
-        return stop(pass, POS_DECODE_CHARACTERS, field, offset);
-    return check_digits(pass, field, offset + 1, count - 1);
+        return stop(pass->error, POS_DECODE_CHARACTERS, field, offset);
+    return pass->bcd
+               ? check_bcd(pass, field, offset + 1, count - 1, false)
+               : check(pass, POS_DECODE_DIGITS, field, offset + 1, count - 1, POS_ALPHABET_DIGITS);
 }
 
-static POS_ALWAYS_INLINE bool check_content(const struct pass *pass, unsigned field,
-                                            enum pos_field_kind kind,
-                                            const struct pos_field_view *view)
+static POS_ALWAYS_INLINE bool take_characters(struct pass *pass, unsigned field,
+                                              struct pos_field_view *view, size_t start,
+                                              size_t count, enum pos_alphabet alphabet)
 {
-    const enum pos_decode_reason characters = POS_DECODE_CHARACTERS;
-    switch (kind) {
-    case POS_FIELD_N:
-        return check_digits(pass, field, view->offset, view->count);
-    case POS_FIELD_Z:
-        return check_track(pass, field, view->offset, view->count);
-    case POS_FIELD_XN:
-        return check_signed(pass, field, view->offset, view->count);
-    case POS_FIELD_AN:
-        return check(pass, characters, field, view->offset, view->size, POS_ALPHABET_AN);
-    case POS_FIELD_ANS:
-        return pass->dialect->high_characters
-                   ? check(pass, characters, field, view->offset, view->size, POS_ALPHABET_ANS_HIGH)
-                   : check(pass, characters, field, view->offset, view->size, POS_ALPHABET_ANS);
-    default: /* bytes may be anything; as hexadecimal they are digits */
-        return pass->dialect->binary == POS_BINARY_BYTES ||
-               check(pass, characters, field, view->offset, view->size, POS_ALPHABET_HEX);
-    }
+    size_t offset = pass->at;
+    if (!claim(pass, view, count, count))
+        return stop(pass->error, POS_DECODE_SHORT, field, start);
+    return check(pass, POS_DECODE_CHARACTERS, field, offset, count, alphabet);
+}
+
+/* Bytes may be anything; as hexadecimal they are digits. */
+static POS_ALWAYS_INLINE bool take_bytes(struct pass *pass, unsigned field,
+                                         struct pos_field_view *view, size_t start, size_t count)
+{
+    size_t offset = pass->at;
+    size_t size = pass->hex ? 2 * count : count;
+    if (!claim(pass, view, size, count))
+        return stop(pass->error, POS_DECODE_SHORT, field, start);
+    return !pass->hex || check(pass, POS_DECODE_CHARACTERS, field, offset, size, POS_ALPHABET_HEX);
 }
 
 static POS_ALWAYS_INLINE bool take_field(struct pass *pass, unsigned field,
                                          struct pos_field_view *view)
 {
-    const struct pos_field *rule = &pass->dialect->fields[field];
+    struct pos_field rule = pass->dialect->fields[field];
     size_t start = pass->at;
-    size_t count = rule->size;
-    if (rule->kind == POS_FIELD_NONE)
-        return stop(pass, POS_DECODE_UNKNOWN_FIELD, field, start);
-    if (rule->length != POS_LENGTH_FIXED && !take_prefix(pass, field, rule, &count))
+    size_t count = rule.size;
+    if (rule.length != POS_LENGTH_FIXED && !take_prefix(pass, field, rule, &count))
         return false;
-    size_t size = pos_wire_size(pass->dialect, rule->kind, count);
-    if (size > pass->size - pass->at)
-        return stop(pass, POS_DECODE_SHORT, field, start);
-    *view = (struct pos_field_view){
-        .offset = (uint16_t)pass->at, .size = (uint16_t)size, .count = (uint16_t)count};
-    pass->at += size;
-    return check_content(pass, field, rule->kind, view);
+    switch (rule.kind) {
+    case POS_FIELD_N:
+        return take_digits(pass, field, view, start, count, false);
+    case POS_FIELD_AN:
+        return take_characters(pass, field, view, start, count, POS_ALPHABET_AN);
+    case POS_FIELD_ANS:
+        return pass->high ? take_characters(pass, field, view, start, count, POS_ALPHABET_ANS_HIGH)
+                          : take_characters(pass, field, view, start, count, POS_ALPHABET_ANS);
+    case POS_FIELD_Z:
+        return take_digits(pass, field, view, start, count, true);
+    case POS_FIELD_B:
+        return take_bytes(pass, field, view, start, count);
+    case POS_FIELD_XN:
+        return take_signed(pass, field, view, start, count);
+    default:
+        return stop(pass->error, POS_DECODE_UNKNOWN_FIELD, field, start);
+    }
 }
 
 /* Decodes the fields that `bits` announces; those before an error become present. */
-static bool take_fields(struct pass *pass, const uint64_t bits[2], struct pos_message *message)
+static POS_ALWAYS_INLINE bool take_fields(struct pass *pass, const uint64_t bits[2],
+                                          struct pos_message *message)
 {
     for (unsigned word = 0; word < 2; word++) {
         for (uint64_t left = bits[word]; left != 0; left &= left - 1) {
@@ -245,6 +278,25 @@ static bool take_fields(struct pass *pass, const uint64_t bits[2], struct pos_me
     return true;
 }
 
+/* The two shapes of the loop, each without the other's branches. They return where they ended. */
+static __attribute__((noinline)) bool take_fields_bcd(struct pass pass, const uint64_t bits[2],
+                                                      struct pos_message *message, size_t *end)
+{
+    pass.bcd = true;
+    bool good = take_fields(&pass, bits, message);
+    *end = pass.at;
+    return good;
+}
+
+static __attribute__((noinline)) bool take_fields_ascii(struct pass pass, const uint64_t bits[2],
+                                                        struct pos_message *message, size_t *end)
+{
+    pass.bcd = false;
+    bool good = take_fields(&pass, bits, message);
+    *end = pass.at;
+    return good;
+}
+
 static unsigned last_field(const uint64_t present[2])
 {
     if (present[1] != 0)
@@ -255,19 +307,27 @@ static unsigned last_field(const uint64_t present[2])
 enum pos_status pos_iso8583_decode(const struct pos_dialect *dialect, struct pos_bytes bytes,
                                    struct pos_message *message, struct pos_decode_error *error)
 {
-    struct pass pass = {.dialect = dialect, .data = bytes.data, .size = bytes.size, .error = error};
+    struct pass pass = {.dialect = dialect,
+                        .data = bytes.data,
+                        .size = bytes.size,
+                        .bcd = dialect->digits == POS_DIGITS_BCD,
+                        .hex = dialect->binary == POS_BINARY_HEX,
+                        .high = dialect->high_characters,
+                        .error = error};
     uint64_t bits[2];
+    size_t end = 0;
     *error = (struct pos_decode_error){.reason = POS_DECODE_OK};
     message->dialect = dialect;
     message->bytes = bytes;
     message->mti = 0;
     message->present[0] = message->present[1] = 0;
     bool good = bytes.size <= POS_FRAME_BODY_SIZE_MAX ||
-                stop(&pass, POS_DECODE_LEFT_OVER, 0, POS_FRAME_BODY_SIZE_MAX);
+                stop(error, POS_DECODE_LEFT_OVER, 0, POS_FRAME_BODY_SIZE_MAX);
     good = good && take_mti(&pass, message) && take_bitmaps(&pass, bits) &&
-           take_fields(&pass, bits, message);
-    if (good && pass.at != pass.size)
-        good = stop(&pass, POS_DECODE_LEFT_OVER, last_field(message->present), pass.at);
+           (pass.bcd ? take_fields_bcd(pass, bits, message, &end)
+                     : take_fields_ascii(pass, bits, message, &end));
+    if (good && end != bytes.size)
+        good = stop(error, POS_DECODE_LEFT_OVER, last_field(message->present), end);
     return good ? POS_OK : POS_ERR_FORMAT;
 }
 

@@ -4,9 +4,13 @@
 #include "core/wire/codec.h"
 #include "core/wire/iso8583.h"
 
-/* Where the message is written; nothing of the caller's buffer changes until it is whole. */
+/*
+ * Where the message is written; the caller's buffer does not count it until it is whole. As in
+ * decoding, it lives in registers: whatever takes a pointer to it is inlined.
+ */
 struct pen {
     const struct pos_dialect *dialect;
+    bool bcd, hex, high; /* of the dialect: BCD digits, hexadecimal b fields, high characters */
     uint8_t *at;
     uint8_t *end;
     struct pos_decode_error *error;
@@ -45,46 +49,48 @@ void pos_draft_reserve_mac(struct pos_draft *draft)
     draft->values[field].size = POS_MAC_SIZE;
 }
 
-static __attribute__((cold)) enum pos_status refuse(const struct pen *pen,
-                                                    enum pos_decode_reason reason, unsigned field)
+static __attribute__((cold, noinline)) enum pos_status
+refuse(struct pos_decode_error *error, enum pos_decode_reason reason, unsigned field)
 {
-    *pen->error = (struct pos_decode_error){.reason = reason, .field = (uint8_t)field};
+    *error = (struct pos_decode_error){.reason = reason, .field = (uint8_t)field};
     return POS_ERR_FORMAT;
 }
 
-static void put_bytes(struct pen *pen, struct pos_bytes bytes)
+static POS_ALWAYS_INLINE void put_bytes(struct pen *pen, struct pos_bytes bytes)
 {
-    if (bytes.size > 0)
-        memcpy(pen->at, bytes.data, bytes.size);
+    pos_copy(pen->at, bytes.data, bytes.size);
     pen->at += bytes.size;
 }
 
-/* A number in so many digits, as the dialect writes them. */
-static POS_ALWAYS_INLINE void put_number(struct pen *pen, size_t number, size_t digits)
+static POS_ALWAYS_INLINE uint8_t bcd_pair(size_t number)
 {
-    bool bcd = pen->dialect->digits == POS_DIGITS_BCD;
-    size_t size = bcd ? (digits + 1) / 2 : digits;
-    for (size_t i = size; i > 0; i--) {
-        size_t rest = number % (bcd ? 100 : 10);
-        pen->at[i - 1] = (uint8_t)(bcd ? rest / 10 * 16 + rest % 10 : '0' + rest);
-        number /= bcd ? 100 : 10;
-    }
-    pen->at += size;
+    return (uint8_t)(number / 10 * 16 + number % 10);
 }
 
-static POS_ALWAYS_INLINE void put_prefix(struct pen *pen, const struct pos_field *rule,
-                                         size_t count)
+/* The length as two or three digits; in BCD three have a zero before them. */
+static POS_ALWAYS_INLINE void put_prefix(struct pen *pen, struct pos_field rule, size_t count)
 {
-    bool hex = rule->kind == POS_FIELD_B && pen->dialect->binary == POS_BINARY_HEX;
-    if (rule->length != POS_LENGTH_FIXED)
-        put_number(pen, hex ? 2 * count : count, rule->length == POS_LENGTH_LL ? 2 : 3);
+    if (rule.length == POS_LENGTH_FIXED)
+        return;
+    size_t number = rule.kind == POS_FIELD_B && pen->hex ? 2 * count : count;
+    bool three = rule.length == POS_LENGTH_LLL;
+    if (pen->bcd) {
+        if (three)
+            *pen->at++ = bcd_pair(number / 100);
+        *pen->at++ = bcd_pair(number % 100);
+        return;
+    }
+    if (three)
+        *pen->at++ = (uint8_t)('0' + number / 100);
+    *pen->at++ = (uint8_t)('0' + number / 10 % 10);
+    *pen->at++ = (uint8_t)('0' + number % 10);
 }
 
 /* Digits and separators, checked before. */
 static POS_ALWAYS_INLINE void put_digits(struct pen *pen, unsigned field, const uint8_t *digits,
                                          size_t count)
 {
-    if (pen->dialect->digits == POS_DIGITS_ASCII) {
+    if (!pen->bcd) {
         put_bytes(pen, pos_bytes(digits, count));
         return;
     }
@@ -105,34 +111,7 @@ static POS_ALWAYS_INLINE bool suits(struct pos_bytes value, enum pos_alphabet al
     return pos_all_within(value.data, value.size, value.size, alphabet);
 }
 
-static POS_ALWAYS_INLINE enum pos_decode_reason
-misfit(const struct pos_dialect *dialect, enum pos_field_kind kind, struct pos_bytes value)
-{
-    bool good = true;
-    switch (kind) {
-    case POS_FIELD_N:
-        return suits(value, POS_ALPHABET_DIGITS) ? POS_DECODE_OK : POS_DECODE_DIGITS;
-    case POS_FIELD_Z:
-        return suits(value, POS_ALPHABET_TRACK) ? POS_DECODE_OK : POS_DECODE_DIGITS;
-    case POS_FIELD_XN:
-        if (value.data[0] != 'C' && value.data[0] != 'D')
-            return POS_DECODE_CHARACTERS;
-        value = pos_bytes(value.data + 1, value.size - 1);
-        return suits(value, POS_ALPHABET_DIGITS) ? POS_DECODE_OK : POS_DECODE_DIGITS;
-    case POS_FIELD_AN:
-        good = suits(value, POS_ALPHABET_AN);
-        break;
-    case POS_FIELD_ANS:
-        good = dialect->high_characters ? suits(value, POS_ALPHABET_ANS_HIGH)
-                                        : suits(value, POS_ALPHABET_ANS);
-        break;
-    default: /* bytes may be anything */
-        break;
-    }
-    return good ? POS_DECODE_OK : POS_DECODE_CHARACTERS;
-}
-
-static void put_hex(struct pen *pen, struct pos_bytes bytes)
+static POS_ALWAYS_INLINE void put_hex(struct pen *pen, struct pos_bytes bytes)
 {
     static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < bytes.size; i++) {
@@ -141,39 +120,80 @@ static void put_hex(struct pen *pen, struct pos_bytes bytes)
     }
 }
 
-static POS_ALWAYS_INLINE void put_content(struct pen *pen, unsigned field, enum pos_field_kind kind,
-                                          struct pos_bytes value)
+static POS_ALWAYS_INLINE enum pos_decode_reason
+put_characters(struct pen *pen, struct pos_bytes value, enum pos_alphabet alphabet)
+{
+    if (!suits(value, alphabet))
+        return POS_DECODE_CHARACTERS;
+    put_bytes(pen, value);
+    return POS_DECODE_OK;
+}
+
+/* C or D, then digits. */
+static POS_ALWAYS_INLINE enum pos_decode_reason put_signed(struct pen *pen, unsigned field,
+                                                           struct pos_bytes value)
+{
+    struct pos_bytes digits = pos_bytes(value.data + 1, value.size - 1);
+    if (value.data[0] != 'C' && value.data[0] != 'D')
+        return POS_DECODE_CHARACTERS;
+    if (!suits(digits, POS_ALPHABET_DIGITS))
+        return POS_DECODE_DIGITS;
+    *pen->at++ = value.data[0];
+    put_digits(pen, field, digits.data, digits.size);
+    return POS_DECODE_OK;
+}
+
+/* Checks the value and writes it; there is room. */
+static POS_ALWAYS_INLINE enum pos_decode_reason
+put_value(struct pen *pen, unsigned field, enum pos_field_kind kind, struct pos_bytes value)
 {
     switch (kind) {
     case POS_FIELD_N:
-    case POS_FIELD_Z:
+        if (!suits(value, POS_ALPHABET_DIGITS))
+            return POS_DECODE_DIGITS;
         put_digits(pen, field, value.data, value.size);
-        break;
+        return POS_DECODE_OK;
+    case POS_FIELD_Z:
+        if (!suits(value, POS_ALPHABET_TRACK))
+            return POS_DECODE_DIGITS;
+        put_digits(pen, field, value.data, value.size);
+        return POS_DECODE_OK;
     case POS_FIELD_XN:
-        *pen->at++ = value.data[0];
-        put_digits(pen, field, value.data + 1, value.size - 1);
-        break;
-    case POS_FIELD_B:
-        if (pen->dialect->binary == POS_BINARY_HEX) {
+        return put_signed(pen, field, value);
+    case POS_FIELD_AN:
+        return put_characters(pen, value, POS_ALPHABET_AN);
+    case POS_FIELD_ANS:
+        return pen->high ? put_characters(pen, value, POS_ALPHABET_ANS_HIGH)
+                         : put_characters(pen, value, POS_ALPHABET_ANS);
+    default: /* bytes may be anything */
+        if (pen->hex)
             put_hex(pen, value);
-            break;
-        }
-        /* fall through */
-    default:
-        put_bytes(pen, value);
-        break;
+        else
+            put_bytes(pen, value);
+        return POS_DECODE_OK;
     }
 }
 
-static size_t mac_size(const struct pos_dialect *dialect)
+/* Whether prefix and content fit. Nothing takes more than two bytes for each of its count; only
+ * when that does not fit is it looked at closely. */
+static POS_ALWAYS_INLINE bool fits(const struct pen *pen, struct pos_field rule, size_t count)
 {
-    return dialect->binary == POS_BINARY_HEX ? 2 * POS_MAC_SIZE : POS_MAC_SIZE;
+    size_t room = (size_t)(pen->end - pen->at);
+    if (room >= 4 + 2 * count)
+        return true;
+    return room >= pos_prefix_size(pen->bcd, rule.length) +
+                       pos_wire_size(pen->bcd, pen->hex, rule.kind, count);
+}
+
+static size_t mac_size(bool hex)
+{
+    return hex ? 2 * POS_MAC_SIZE : POS_MAC_SIZE;
 }
 
 /* Leaves room for the MAC, zeros for now, and remembers where. */
-static void put_reserved_mac(struct pen *pen, struct pos_encoded *encoded)
+static POS_ALWAYS_INLINE void put_reserved_mac(struct pen *pen, struct pos_encoded *encoded)
 {
-    size_t size = mac_size(pen->dialect);
+    size_t size = mac_size(pen->hex);
     memset(pen->at, 0, size);
     encoded->mac = pen->at;
     pen->at += size;
@@ -182,18 +202,17 @@ static void put_reserved_mac(struct pen *pen, struct pos_encoded *encoded)
 static POS_ALWAYS_INLINE enum pos_status put_field(struct pen *pen, const struct pos_draft *draft,
                                                    unsigned field, struct pos_encoded *encoded)
 {
-    const struct pos_field *rule = &pen->dialect->fields[field];
+    struct pos_field rule = pen->dialect->fields[field];
     struct pos_bytes value = draft->values[field];
     bool echoed = pos_field_set_has(draft->echoed, field);
     size_t count = echoed ? draft->counts[field] : value.size;
-    if (rule->kind == POS_FIELD_NONE)
-        return refuse(pen, POS_DECODE_UNKNOWN_FIELD, field);
-    if (count > rule->size)
-        return refuse(pen, POS_DECODE_PREFIX, field);
-    if (rule->length == POS_LENGTH_FIXED && count < rule->size)
-        return refuse(pen, POS_DECODE_SHORT, field);
-    size_t size = pos_wire_size(pen->dialect, rule->kind, count);
-    if (pos_prefix_size(pen->dialect, rule->length) + size > (size_t)(pen->end - pen->at))
+    if (rule.kind == POS_FIELD_NONE)
+        return refuse(pen->error, POS_DECODE_UNKNOWN_FIELD, field);
+    if (count > rule.size)
+        return refuse(pen->error, POS_DECODE_PREFIX, field);
+    if (rule.length == POS_LENGTH_FIXED && count < rule.size)
+        return refuse(pen->error, POS_DECODE_SHORT, field);
+    if (!fits(pen, rule, count))
         return POS_ERR_LENGTH;
     put_prefix(pen, rule, count);
     if (echoed) {
@@ -204,26 +223,23 @@ static POS_ALWAYS_INLINE enum pos_status put_field(struct pen *pen, const struct
         put_reserved_mac(pen, encoded);
         return POS_OK;
     }
-    enum pos_decode_reason reason = misfit(pen->dialect, rule->kind, value);
-    if (reason != POS_DECODE_OK)
-        return refuse(pen, reason, field);
-    put_content(pen, field, rule->kind, value);
-    return POS_OK;
+    enum pos_decode_reason reason = put_value(pen, field, rule.kind, value);
+    return reason == POS_DECODE_OK ? POS_OK : refuse(pen->error, reason, field);
 }
 
-static enum pos_status put_mti(struct pen *pen, uint16_t mti)
+static POS_ALWAYS_INLINE enum pos_status put_mti(struct pen *pen, uint16_t mti)
 {
     uint8_t bytes[2] = {(uint8_t)(mti >> 8), (uint8_t)mti};
     if (!pos_all_within(bytes, 2, 2, POS_ALPHABET_BCD))
-        return refuse(pen, POS_DECODE_MTI, 0);
-    if (pen->dialect->digits == POS_DIGITS_BCD)
+        return refuse(pen->error, POS_DECODE_MTI, 0);
+    if (pen->bcd)
         put_bytes(pen, pos_bytes(bytes, 2));
     else
         put_hex(pen, pos_bytes(bytes, 2));
     return POS_OK;
 }
 
-static void put_bitmap(struct pen *pen, uint64_t bits)
+static POS_ALWAYS_INLINE void put_bitmap(struct pen *pen, uint64_t bits)
 {
     uint64_t word = htole64(pos_bits_in_bytes_reversed(bits));
     struct pos_bytes bytes = pos_bytes(&word, sizeof word);
@@ -233,11 +249,11 @@ static void put_bitmap(struct pen *pen, uint64_t bits)
         put_bytes(pen, bytes);
 }
 
-static enum pos_status put_head(struct pen *pen, const struct pos_draft *draft)
+static POS_ALWAYS_INLINE enum pos_status put_head(struct pen *pen, const struct pos_draft *draft)
 {
     bool second = draft->present[1] != 0;
     size_t bitmap = pen->dialect->bitmap == POS_BITMAP_HEX ? 16 : 8;
-    size_t mti = pen->dialect->digits == POS_DIGITS_BCD ? 2 : 4;
+    size_t mti = pen->bcd ? 2 : 4;
     if (mti + (second ? 2 : 1) * bitmap > (size_t)(pen->end - pen->at))
         return POS_ERR_LENGTH;
     enum pos_status status = put_mti(pen, draft->mti);
@@ -256,8 +272,13 @@ enum pos_status pos_iso8583_encode(const struct pos_dialect *dialect, const stru
     if (out->overflow)
         return POS_ERR_LENGTH;
     uint8_t *start = out->data + out->size;
-    struct pen pen = {
-        .dialect = dialect, .at = start, .end = out->data + out->capacity, .error = error};
+    struct pen pen = {.dialect = dialect,
+                      .bcd = dialect->digits == POS_DIGITS_BCD,
+                      .hex = dialect->binary == POS_BINARY_HEX,
+                      .high = dialect->high_characters,
+                      .at = start,
+                      .end = out->data + out->capacity,
+                      .error = error};
     *encoded = (struct pos_encoded){.mac_form = dialect->binary};
     enum pos_status status = put_head(&pen, draft);
     for (unsigned word = 0; word < 2 && status == POS_OK; word++)
@@ -269,7 +290,7 @@ enum pos_status pos_iso8583_encode(const struct pos_dialect *dialect, const stru
     encoded->bytes = pos_bytes(start, (size_t)(pen.at - start));
     if (encoded->mac != NULL) {
         encoded->covered = pos_bytes(start, (size_t)(encoded->mac - start));
-        assert(pen.at == encoded->mac + mac_size(dialect)); /* reserved last, as it must be */
+        assert(pen.at == encoded->mac + mac_size(pen.hex)); /* reserved last, as it must be */
     }
     out->size += encoded->bytes.size;
     return POS_OK;
