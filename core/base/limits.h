@@ -30,6 +30,7 @@ enum {
     POS_TURN_REQUEST_COUNT_MAX = 256, /* requests looked up together, per loop turn */
     POS_PENDING_COUNT_MAX = 16384,    /* requests waiting for disk or host, per loop */
     POS_PIPELINE_COUNT_MAX = 1024,    /* unanswered requests of one connection */
+    POS_CLERK_QUEUE_COUNT_MAX = 8192, /* key library look-ups waiting */
     POS_UPSTREAM_WINDOW_MAX = 8192,   /* requests under way to one host connection */
     POS_KEY_CONTEXT_COUNT_MAX = 4096, /* keyed contexts cached per loop */
 

@@ -1,0 +1,187 @@
+#include "gateway/clerk.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+
+enum { CATCH_UPS_A_SECOND_MAX = 5, NS_PER_SECOND = 1000000000, NS_PER_MS = 1000000 };
+
+struct pos_clerk {
+    struct pos_clerk_options options;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct pos_clerk_job *first, **last; /* the queue, oldest first */
+    bool stopping;
+    struct pos_clerk_stats stats;
+    uint64_t caught_up_ns; /* the clerk's thread alone */
+    bool failing;
+};
+
+static void catch_up(struct pos_clerk *clerk)
+{
+    enum pos_status status = pos_key_library_catch_up(clerk->options.library);
+    clerk->caught_up_ns = pos_clock_monotonic_ns();
+    (void)pthread_mutex_lock(&clerk->lock);
+    clerk->stats.catch_ups++;
+    if (status != POS_OK)
+        clerk->stats.catch_up_failures++;
+    (void)pthread_mutex_unlock(&clerk->lock);
+    if (status != POS_OK && !clerk->failing)
+        pos_log(POS_LOG_ERROR, "key-library-behind", "reason=\"%s\"", pos_status_text(status));
+    if (status == POS_OK && clerk->failing)
+        pos_log(POS_LOG_INFO, "key-library-followed", "again=yes");
+    clerk->failing = status != POS_OK;
+}
+
+/* An index that is not there yet, or that keymgmt may have moved on since. */
+static bool may_be_behind(const struct pos_dossier *dossier)
+{
+    return dossier->status == POS_ERR_NOT_FOUND ||
+           (dossier->status == POS_OK && dossier->row.state == POS_KEY_GENERATED);
+}
+
+static void find_row(struct pos_clerk *clerk, uint32_t index, struct pos_dossier *dossier)
+{
+    dossier->status = pos_key_library_find(clerk->options.library, index, &dossier->row);
+    if (!may_be_behind(dossier))
+        return;
+    (void)pthread_mutex_lock(&clerk->lock);
+    clerk->stats.misses++;
+    (void)pthread_mutex_unlock(&clerk->lock);
+    uint64_t since_ns = pos_clock_monotonic_ns() - clerk->caught_up_ns;
+    if (since_ns < NS_PER_SECOND / CATCH_UPS_A_SECOND_MAX)
+        return;
+    catch_up(clerk);
+    dossier->status = pos_key_library_find(clerk->options.library, index, &dossier->row);
+}
+
+static void fill_dossier(struct pos_clerk *clerk, struct pos_clerk_job *job)
+{
+    struct pos_dossier *dossier = job->dossier;
+    find_row(clerk, pos_smn_key_index(&job->smn), dossier);
+    dossier->detail = (struct pos_terminal_detail){0};
+    if (dossier->status != POS_OK || !job->with_detail)
+        return;
+    enum pos_status status =
+        pos_terminal_table_find_detail(clerk->options.table, &job->smn, &dossier->detail);
+    if (status != POS_OK && status != POS_ERR_NOT_FOUND)
+        dossier->status = status;
+}
+
+static void do_job(struct pos_clerk *clerk, struct pos_clerk_job *job)
+{
+    if (job->work == POS_CLERK_DOSSIER)
+        fill_dossier(clerk, job);
+    else
+        job->status = pos_terminal_table_reserve(clerk->options.table, job->count, &job->first);
+    job->done(job);
+}
+
+/* Waits for jobs until the next time to catch up; takes all there are. */
+static struct pos_clerk_job *take_jobs(struct pos_clerk *clerk, bool *stopping)
+{
+    struct timespec until;
+    uint64_t due_ns = clerk->caught_up_ns + (uint64_t)clerk->options.follow_interval_ms * NS_PER_MS;
+    until.tv_sec = (time_t)(due_ns / NS_PER_SECOND);
+    until.tv_nsec = (long)(due_ns % NS_PER_SECOND);
+    (void)pthread_mutex_lock(&clerk->lock);
+    int waited = 0;
+    while (clerk->first == NULL && !clerk->stopping && waited != ETIMEDOUT)
+        waited = pthread_cond_timedwait(&clerk->wake, &clerk->lock, &until);
+    struct pos_clerk_job *jobs = clerk->first;
+    clerk->first = NULL;
+    clerk->last = &clerk->first;
+    clerk->stats.jobs += clerk->stats.queue_length;
+    clerk->stats.queue_length = 0;
+    *stopping = clerk->stopping && jobs == NULL;
+    (void)pthread_mutex_unlock(&clerk->lock);
+    return jobs;
+}
+
+static bool time_to_catch_up(const struct pos_clerk *clerk)
+{
+    return pos_clock_monotonic_ns() - clerk->caught_up_ns >=
+           (uint64_t)clerk->options.follow_interval_ms * NS_PER_MS;
+}
+
+static void *work(void *context)
+{
+    struct pos_clerk *clerk = context;
+    for (bool stopping = false; !stopping;) {
+        struct pos_clerk_job *jobs = take_jobs(clerk, &stopping);
+        while (jobs != NULL) {
+            struct pos_clerk_job *job = jobs;
+            jobs = job->next;
+            do_job(clerk, job);
+        }
+        if (!stopping && time_to_catch_up(clerk))
+            catch_up(clerk);
+    }
+    return NULL;
+}
+
+enum pos_status pos_clerk_start(const struct pos_clerk_options *options, struct pos_clerk **clerk)
+{
+    struct pos_clerk *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return POS_ERR_MEMORY;
+    made->options = *options;
+    made->last = &made->first;
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&made->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_mutex_init(&made->lock, NULL);
+    if (pthread_create(&made->thread, NULL, work, made) != 0) {
+        (void)pthread_cond_destroy(&made->wake);
+        (void)pthread_mutex_destroy(&made->lock);
+        free(made);
+        return POS_ERR_LIMIT;
+    }
+    *clerk = made;
+    return POS_OK;
+}
+
+void pos_clerk_stop(struct pos_clerk *clerk)
+{
+    if (clerk == NULL)
+        return;
+    (void)pthread_mutex_lock(&clerk->lock);
+    clerk->stopping = true;
+    (void)pthread_cond_signal(&clerk->wake);
+    (void)pthread_mutex_unlock(&clerk->lock);
+    (void)pthread_join(clerk->thread, NULL);
+    (void)pthread_cond_destroy(&clerk->wake);
+    (void)pthread_mutex_destroy(&clerk->lock);
+    free(clerk);
+}
+
+enum pos_status pos_clerk_submit(struct pos_clerk *clerk, struct pos_clerk_job *job)
+{
+    enum pos_status status = POS_OK;
+    (void)pthread_mutex_lock(&clerk->lock);
+    if (clerk->stats.queue_length >= POS_CLERK_QUEUE_COUNT_MAX) {
+        status = POS_ERR_BUSY;
+    } else {
+        job->next = NULL;
+        *clerk->last = job;
+        clerk->last = &job->next;
+        if (clerk->stats.queue_length++ == 0)
+            (void)pthread_cond_signal(&clerk->wake);
+    }
+    (void)pthread_mutex_unlock(&clerk->lock);
+    return status;
+}
+
+void pos_clerk_stats(struct pos_clerk *clerk, struct pos_clerk_stats *stats)
+{
+    (void)pthread_mutex_lock(&clerk->lock);
+    *stats = clerk->stats;
+    (void)pthread_mutex_unlock(&clerk->lock);
+}

@@ -1,0 +1,53 @@
+/*
+ * The clerk: one thread for what the event loops need and must not wait for: reading the key
+ * library (which may read the disk, and sometimes has to catch up with keymgmt first) and reserving
+ * RRNs.
+ *
+ * Strangers can make it look for indexes that do not exist; so the queue is bounded, and catching
+ * up after a miss happens at most five times a second, once for everybody who waits.
+ */
+#ifndef POS_GATEWAY_CLERK_H
+#define POS_GATEWAY_CLERK_H
+
+#include "core/store/key_library.h"
+#include "core/store/terminal_table.h"
+#include "gateway/request.h"
+
+struct pos_clerk;
+
+/* Intrusive; the caller's memory until `done` was called, on the clerk's thread. */
+struct pos_clerk_job {
+    enum pos_clerk_work { POS_CLERK_DOSSIER, POS_CLERK_RESERVE } work;
+    void (*done)(struct pos_clerk_job *job);
+    /* DOSSIER: whose key; `dossier` is filled */
+    struct pos_smn smn;
+    bool with_detail;
+    struct pos_dossier *dossier;
+    /* RESERVE: how many numbers; first and status are set */
+    uint32_t count;
+    uint64_t first;
+    enum pos_status status;
+    /* the clerk's own */
+    struct pos_clerk_job *next;
+};
+
+struct pos_clerk_options {
+    struct pos_key_library *library;  /* borrowed */
+    struct pos_terminal_table *table; /* borrowed */
+    uint32_t follow_interval_ms;      /* catches up so often, asked or not */
+};
+
+POS_MUST_USE enum pos_status pos_clerk_start(const struct pos_clerk_options *options,
+                                             struct pos_clerk **clerk);
+/* Does what is queued, then ends the thread. Nobody submits any more. */
+void pos_clerk_stop(struct pos_clerk *clerk);
+
+/* Any thread. POS_ERR_BUSY: the queue is full. */
+POS_MUST_USE enum pos_status pos_clerk_submit(struct pos_clerk *clerk, struct pos_clerk_job *job);
+
+struct pos_clerk_stats {
+    uint64_t jobs, misses, catch_ups, catch_up_failures, queue_length;
+};
+void pos_clerk_stats(struct pos_clerk *clerk, struct pos_clerk_stats *stats);
+
+#endif

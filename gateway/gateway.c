@@ -1,0 +1,238 @@
+#include "gateway/gateway.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/file.h"
+#include "core/base/secret.h"
+#include "gateway/admin.h"
+#include "gateway/metrics_server.h"
+
+enum {
+    DRAIN_LIMIT_MS = 5000,
+    CREDENTIAL_SIZE_MAX = 4096,
+    DESCRIPTORS_BESIDE_CONNECTIONS = 512, /* database files, host links, sockets of ours */
+};
+
+/* ---- opening ---- */
+
+static enum pos_status open_table(struct pos_gateway *gateway, struct pos_error *error)
+{
+    const struct pos_terminal_table_options options = {
+        .path = gateway->settings->database.path,
+        .create_if_missing = true,
+        .cache_size = (size_t)gateway->settings->database.cache_mb << 20,
+        .audit = pos_audit_chain_init(&gateway->chain)};
+    enum pos_status status = pos_file_make_folder(options.path, error);
+    if (status == POS_OK)
+        status = pos_terminal_table_open(&options, &gateway->table, error);
+    if (status != POS_OK)
+        return pos_error_prefix(error, "terminal table %s", options.path);
+    return POS_OK;
+}
+
+static enum pos_status open_library(struct pos_gateway *gateway, struct pos_error *error)
+{
+    const char *path = gateway->settings->key_library.path;
+    char scratch[POS_PATH_SIZE_MAX + 16];
+    (void)snprintf(scratch, sizeof scratch, "%s.follow", gateway->settings->database.path);
+    enum pos_status status = pos_file_make_folder(scratch, error);
+    if (status == POS_OK)
+        status = pos_key_library_follow(path, scratch, &gateway->library, error);
+    if (status != POS_OK)
+        return pos_error_prefix(error, "key library %s", path);
+    return POS_OK;
+}
+
+static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error *error)
+{
+    const char *file = gateway->settings->security_module.credential_file;
+    uint8_t *secret = NULL;
+    size_t size = 0;
+    enum pos_status status = pos_file_read_secret(file, CREDENTIAL_SIZE_MAX, &secret, &size, error);
+    if (status == POS_OK) {
+        status = pos_hsm_software_open(gateway->settings->security_module.lmk_file,
+                                       pos_bytes(secret, size), &gateway->hsm, error);
+        pos_secret_destroy(secret, size + 1);
+    }
+    if (status != POS_OK)
+        return pos_error_prefix(error, "security module");
+    return POS_OK;
+}
+
+enum pos_status pos_gateway_open(struct pos_gateway *gateway,
+                                 const struct pos_gateway_settings *settings,
+                                 struct pos_error *error)
+{
+    *gateway = (struct pos_gateway){.settings = settings, .started_utc_ms = pos_clock_utc_ms()};
+    enum pos_status status = open_module(gateway, error);
+    if (status == POS_OK)
+        status = open_library(gateway, error);
+    if (status == POS_OK)
+        status = open_table(gateway, error);
+    if (status != POS_OK)
+        pos_gateway_close(gateway);
+    return status;
+}
+
+/* ---- serving ---- */
+
+static uint32_t loop_count(const struct pos_gateway_settings *settings)
+{
+    if (settings->loops > 0)
+        return settings->loops;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cores < 1)
+        return 1;
+    return cores > POS_LOOP_COUNT_MAX ? POS_LOOP_COUNT_MAX : (uint32_t)cores;
+}
+
+/* Each connection is a descriptor: ask for as many as the limits promise, and say when it is less.
+ */
+static void raise_descriptor_limit(const struct pos_gateway_settings *settings)
+{
+    rlim_t wanted = settings->limits.connections + DESCRIPTORS_BESIDE_CONNECTIONS;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        pos_log(POS_LOG_WARNING, "descriptor-limit", "have=%llu wanted=%llu connections=%u",
+                (unsigned long long)limit.rlim_cur, (unsigned long long)wanted,
+                settings->limits.connections);
+}
+
+static enum pos_status create_workers(struct pos_gateway *gateway, struct pos_error *error)
+{
+    enum pos_status status = POS_OK;
+    uint32_t count = loop_count(gateway->settings);
+    for (uint32_t i = 0; i < count && status == POS_OK; i++) {
+        const struct pos_worker_options options = {.number = i,
+                                                   .worker_count = count,
+                                                   .settings = gateway->settings,
+                                                   .hsm = gateway->hsm,
+                                                   .table = gateway->table,
+                                                   .clerk = gateway->clerk,
+                                                   .admission = gateway->admission,
+                                                   .ports = gateway->ports};
+        status = pos_worker_create(&options, &gateway->workers[i], error);
+        if (status == POS_OK)
+            gateway->worker_count++;
+    }
+    return status;
+}
+
+static void drain(void *context, int signal)
+{
+    struct pos_gateway *gateway = context;
+    pos_log(POS_LOG_INFO, "stopping", "signal=%d", signal);
+    for (uint32_t i = 0; i < gateway->worker_count; i++)
+        pos_worker_drain(gateway->workers[i], DRAIN_LIMIT_MS);
+    pos_loop_stop(gateway->admin_loop);
+}
+
+/* What is changed by a new configuration file needs a restart; a hang-up must not end the gateway.
+ */
+static void hang_up(void *context, int signal)
+{
+    (void)context;
+    (void)signal;
+    pos_log(POS_LOG_WARNING, "reload-unsupported", "action=\"restart to read the configuration\"");
+}
+
+static enum pos_status prepare(struct pos_gateway *gateway, struct pos_error *error)
+{
+    const struct pos_gateway_settings *settings = gateway->settings;
+    for (uint32_t i = 0; i < settings->listener_count; i++)
+        gateway->ports[i] = settings->listeners[i].port;
+    const struct pos_clerk_options clerk = {.library = gateway->library,
+                                            .table = gateway->table,
+                                            .follow_interval_ms =
+                                                settings->key_library.follow_interval_ms};
+    enum pos_status status = pos_clerk_start(&clerk, &gateway->clerk);
+    if (status == POS_OK)
+        status =
+            pos_admission_create(settings->limits.connections,
+                                 settings->limits.connections_per_address, &gateway->admission);
+    if (status == POS_OK)
+        status = pos_loop_create(&gateway->admin_loop);
+    if (status != POS_OK)
+        return pos_error_set(error, status, "cannot start: %s", pos_status_text(status));
+    raise_descriptor_limit(settings);
+    return create_workers(gateway, error);
+}
+
+static enum pos_status open_admin(struct pos_gateway *gateway, struct pos_error *error)
+{
+    enum pos_status status = pos_admin_open(gateway, error);
+    if (status == POS_OK)
+        status = pos_metrics_server_open(gateway, error);
+    if (status == POS_OK &&
+        (pos_loop_on_signal(gateway->admin_loop, SIGTERM, drain, gateway) != POS_OK ||
+         pos_loop_on_signal(gateway->admin_loop, SIGINT, drain, gateway) != POS_OK ||
+         pos_loop_on_signal(gateway->admin_loop, SIGHUP, hang_up, gateway) != POS_OK))
+        status = pos_error_set(error, POS_ERR_LIMIT, "cannot catch signals");
+    return status;
+}
+
+static void say_ready(const struct pos_gateway *gateway)
+{
+    char kcv[POS_KCV_TEXT_SIZE];
+    struct pos_kcv lmk = pos_hsm_lmk_kcv(gateway->hsm);
+    pos_kcv_text(&lmk, kcv);
+    pos_log(POS_LOG_INFO, "security-module", "module=\"%s\" lmk=%s", pos_hsm_describe(gateway->hsm),
+            kcv);
+    for (uint32_t i = 0; i < gateway->settings->listener_count; i++) {
+        const struct pos_listener_settings *listener = &gateway->settings->listeners[i];
+        pos_log(POS_LOG_INFO, "listening",
+                "address=%s port=%u dialect=%s registration=%s authentication=%s",
+                listener->address, gateway->ports[i], listener->dialect_name,
+                listener->registration == POS_REGISTRATION_PROOF ? "proof" : "open",
+                listener->authentication == POS_AUTHENTICATION_MAC ? "mac" : "smn");
+    }
+    pos_log(POS_LOG_INFO, "ready", "loops=%u pid=%ld", gateway->worker_count, (long)getpid());
+}
+
+enum pos_status pos_gateway_serve(struct pos_gateway *gateway, struct pos_error *error)
+{
+    enum pos_status status = prepare(gateway, error);
+    if (status == POS_OK)
+        status = open_admin(gateway, error);
+    for (uint32_t i = 0; i < gateway->worker_count && status == POS_OK; i++)
+        status = pos_worker_start(gateway->workers[i]);
+    if (status != POS_OK) {
+        for (uint32_t i = 0; i < gateway->worker_count; i++)
+            pos_worker_drain(gateway->workers[i], 0);
+        return status;
+    }
+    say_ready(gateway);
+    pos_loop_run(gateway->admin_loop);
+    return POS_OK;
+}
+
+/* Loops first, then the threads that complete what the loops asked for, then the loops' memory. */
+void pos_gateway_close(struct pos_gateway *gateway)
+{
+    for (uint32_t i = 0; i < gateway->worker_count; i++)
+        pos_worker_join(gateway->workers[i]);
+    pos_clerk_stop(gateway->clerk);
+    if (gateway->table != NULL)
+        pos_terminal_table_close(gateway->table);
+    for (uint32_t i = 0; i < gateway->worker_count; i++)
+        pos_worker_destroy(gateway->workers[i]);
+    if (gateway->admin_loop != NULL)
+        pos_loop_destroy(gateway->admin_loop);
+    free(gateway->admin);
+    free(gateway->metrics_server);
+    pos_admission_destroy(gateway->admission);
+    if (gateway->library != NULL)
+        pos_key_library_close(gateway->library);
+    if (gateway->hsm != NULL)
+        pos_hsm_close(gateway->hsm);
+    pos_log(POS_LOG_INFO, "stopped", "worker_count=%u", gateway->worker_count);
+    *gateway = (struct pos_gateway){0};
+}

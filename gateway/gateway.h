@@ -1,0 +1,39 @@
+/*
+ * The whole gateway: opens the table, the key library, the security module and the workers; serves
+ * until it is told to stop; closes in the order that loses nothing.
+ */
+#ifndef POS_GATEWAY_GATEWAY_H
+#define POS_GATEWAY_GATEWAY_H
+
+#include "core/audit/chain.h"
+#include "gateway/settings.h"
+#include "gateway/worker.h"
+
+struct pos_gateway {
+    const struct pos_gateway_settings *settings;
+    uint64_t started_utc_ms;
+    struct pos_audit_chain chain;
+    struct pos_terminal_table *table;
+    struct pos_key_library *library;
+    struct pos_hsm *hsm;
+    struct pos_clerk *clerk;
+    struct pos_admission *admission;
+    struct pos_worker *workers[POS_LOOP_COUNT_MAX];
+    uint32_t worker_count;
+    uint16_t ports[POS_LISTENER_COUNT_MAX]; /* as they are, where the settings say 0 */
+    struct pos_loop *admin_loop;
+    void *admin;          /* gateway/admin.c's own */
+    void *metrics_server; /* gateway/metrics_server.c's own */
+    uint16_t metrics_port;
+};
+
+/* Opens what the settings name: table, key library, security module. For --check too. */
+POS_MUST_USE enum pos_status pos_gateway_open(struct pos_gateway *gateway,
+                                              const struct pos_gateway_settings *settings,
+                                              struct pos_error *error);
+/* Serves until SIGTERM or SIGINT; what is under way then has a moment to finish. */
+POS_MUST_USE enum pos_status pos_gateway_serve(struct pos_gateway *gateway,
+                                               struct pos_error *error);
+void pos_gateway_close(struct pos_gateway *gateway);
+
+#endif

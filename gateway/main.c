@@ -1,0 +1,164 @@
+/* posgate-gateway: reads its configuration, opens what it names, and serves. */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/secret.h"
+#include "core/base/version.h"
+#include "gateway/gateway.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_ABSENT = 69, EXIT_DENIED = 77, EXIT_CONFIG = 78 };
+enum { OPTION_CHECK = 256, OPTION_DUMP };
+enum { REPORT_SIZE_MAX = 65536 };
+
+struct arguments {
+    const char *config;
+    bool check, dump, version;
+    int verbose;
+};
+
+static const char *const default_config = "/etc/posgate/gateway.conf";
+
+static const struct argp_option options[] = {
+    {"config", 'c', "FILE", 0, "Read the configuration from FILE (/etc/posgate/gateway.conf)", 0},
+    {"check", OPTION_CHECK, NULL, 0,
+     "Read the configuration, report every mistake, open what it names, and end", 0},
+    {"dump-defaults", OPTION_DUMP, NULL, 0, "Print a configuration file with every default", 0},
+    {"verbose", 'v', NULL, 0, "Log debug events; twice with --version: libraries and build", 0},
+    {"version", 'V', NULL, 0, "Print the version", 0},
+    {0}};
+
+static error_t take_option(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'c':
+        arguments->config = value;
+        return 0;
+    case 'v':
+        arguments->verbose++;
+        return 0;
+    case 'V':
+        arguments->version = true;
+        return 0;
+    case OPTION_CHECK:
+        arguments->check = true;
+        return 0;
+    case OPTION_DUMP:
+        arguments->dump = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument: %s", value);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp parser = {
+    .options = options,
+    .parser = take_option,
+    .doc = "Admits the terminals that hold a key and passes their transactions on to the "
+           "acquirer host.\vExit codes: 0 done, 1 failed, 2 usage, 69 something needed is not "
+           "there, 77 not allowed, 78 configuration."};
+
+static int exit_code(enum pos_status status)
+{
+    switch (status) {
+    case POS_OK:
+        return EXIT_DONE;
+    case POS_ERR_CONFIG:
+        return EXIT_CONFIG;
+    case POS_ERR_NOT_ALLOWED:
+    case POS_ERR_MAC:
+        return EXIT_DENIED;
+    case POS_ERR_NOT_FOUND:
+    case POS_ERR_UNREACHABLE:
+    case POS_ERR_HSM:
+    case POS_ERR_DATABASE:
+        return EXIT_ABSENT;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+static int fail(const struct pos_error *error)
+{
+    (void)fprintf(stderr, "posgate-gateway: %s\n", error->text);
+    return exit_code(error->status);
+}
+
+static int dump_defaults(void)
+{
+    static struct pos_gateway_settings settings;
+    static char text[POS_SETTINGS_DUMP_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(text, sizeof text);
+    pos_gateway_settings_defaults(&settings);
+    pos_gateway_settings_dump(&settings, &out);
+    return fwrite(text, 1, out.size, stdout) == out.size ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int print_version(const struct arguments *arguments)
+{
+    (void)printf("%s\n", pos_version_line());
+    if (arguments->verbose >= 2)
+        (void)fputs(pos_version_details(), stdout);
+    return EXIT_DONE;
+}
+
+static enum pos_status read_settings(const char *path, struct pos_gateway_settings *settings)
+{
+    static struct pos_config_report report;
+    static char text[REPORT_SIZE_MAX];
+    enum pos_status status = pos_gateway_settings_read(path, settings, &report);
+    if (status != POS_OK) {
+        struct pos_buffer out = pos_buffer(text, sizeof text);
+        pos_config_report_format(&report, &out);
+        (void)fwrite(text, 1, out.size, stderr);
+    }
+    return status;
+}
+
+static int check(const struct pos_gateway_settings *settings, const char *path)
+{
+    static struct pos_gateway gateway;
+    struct pos_error error;
+    pos_log_set_level(POS_LOG_ERROR);
+    if (pos_gateway_open(&gateway, settings, &error) != POS_OK)
+        return fail(&error);
+    pos_gateway_close(&gateway);
+    (void)printf("%s: good; what it names can be opened\n", path);
+    return EXIT_DONE;
+}
+
+static int serve(const struct pos_gateway_settings *settings, const struct arguments *arguments)
+{
+    static struct pos_gateway gateway;
+    struct pos_error error = {.status = POS_OK};
+    pos_log_set_level(arguments->verbose > 0 ? POS_LOG_DEBUG : settings->log.level);
+    pos_log_set_json(settings->log.format == POS_LOG_FORMAT_JSON);
+    if (pos_secret_protect_process() != POS_OK)
+        pos_log(POS_LOG_WARNING, "core-dumps", "reason=\"cannot be switched off\"");
+    enum pos_status status = pos_gateway_open(&gateway, settings, &error);
+    if (status != POS_OK)
+        return fail(&error);
+    status = pos_gateway_serve(&gateway, &error);
+    pos_gateway_close(&gateway);
+    return status == POS_OK ? EXIT_DONE : fail(&error);
+}
+
+int main(int count, char **values)
+{
+    static struct pos_gateway_settings settings;
+    struct arguments arguments = {.config = default_config};
+    argp_err_exit_status = 2;
+    (void)argp_parse(&parser, count, values, 0, NULL, &arguments);
+    if (arguments.version)
+        return print_version(&arguments);
+    if (arguments.dump)
+        return dump_defaults();
+    if (read_settings(arguments.config, &settings) != POS_OK)
+        return EXIT_CONFIG;
+    return arguments.check ? check(&settings, arguments.config) : serve(&settings, &arguments);
+}

@@ -1,0 +1,100 @@
+/*
+ * Registration: an SMN becomes a row of the terminal table.
+ *
+ * In this order: well formed (session.c), within its rate, the index known and exported or later,
+ * the proof (a MAC under K_reg, which comes from the TMK), then in the committer whose index it is;
+ * on disk, and only then answered. On a listener with registration = "open" the proof is not asked
+ * for; such a row is marked unproved and gives way to one that proves its key.
+ */
+#include <string.h>
+
+#include "core/base/log.h"
+
+#include "gateway/session_inside.h"
+
+enum {
+    OUTCOMES_WORTH_A_RECORD = 1u << POS_OUTCOME_TAKEN | 1u << POS_OUTCOME_DISPLACED,
+};
+
+void pos_registration_start(struct pos_request *request)
+{
+    struct pos_session *session = request->session;
+    if (pos_smn_key_index(&request->smn) < POS_KEY_INDEX_MIN) {
+        pos_reply_code(request, POS_RESPONSE_NOT_REGISTERED, POS_REFUSAL_UNKNOWN_INDEX);
+        return;
+    }
+    pos_request_move(request, POS_REQUEST_DOSSIER);
+    if (session->options.world.fetch(session->options.world.context, request) != POS_OK)
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_OVERLOAD);
+}
+
+/* True when the request may be registered as far as its MAC goes. */
+static bool proof_is_good(struct pos_request *request)
+{
+    bool present = pos_request_has_mac(request);
+    if (!present && !request->policy->proof_to_register)
+        return true;
+    enum pos_status status =
+        pos_check_mac(request, &request->dossier.row.tmk, POS_MAC_REGISTRATION);
+    if (status == POS_OK)
+        return true;
+    if (status == POS_ERR_MAC)
+        pos_reply_code(request, POS_RESPONSE_MAC,
+                       present ? POS_REFUSAL_BAD_PROOF : POS_REFUSAL_NO_MAC);
+    else
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_SECURITY_MODULE);
+    return false;
+}
+
+static bool given_to_another_serial(const struct pos_request *request)
+{
+    const char *serial = request->dossier.row.serial;
+    return serial[0] != '\0' && memcmp(serial, request->smn.text, POS_SERIAL_SIZE) != 0;
+}
+
+void pos_registration_fetched(struct pos_request *request)
+{
+    if (!pos_check_dossier(request) || !proof_is_good(request))
+        return;
+    bool proved = request->policy->proof_to_register && request->proof.verified;
+    if (given_to_another_serial(request)) {
+        if (proved)
+            pos_session_commit(request, POS_TERMINAL_AUDIT, "register", "refused: other-serial",
+                               ~0u);
+        else
+            pos_reply_code(request, POS_RESPONSE_INDEX_TAKEN, POS_REFUSAL_OTHER_SERIAL);
+        return;
+    }
+    request->write.proved = proved;
+    request->write.algorithm = request->dossier.row.algorithm;
+    /* Without a proof nobody may cause a record or an alarm. */
+    pos_session_commit(request, POS_TERMINAL_REGISTER, "register", "index-taken-or-displaced",
+                       proved ? OUTCOMES_WORTH_A_RECORD : 0);
+}
+
+void pos_registration_committed(struct pos_request *request)
+{
+    const struct pos_terminal_write *write = &request->write;
+    if (write->operation == POS_TERMINAL_AUDIT) {
+        pos_reply_code(request, POS_RESPONSE_INDEX_TAKEN, POS_REFUSAL_OTHER_SERIAL);
+        return;
+    }
+    switch (write->outcome) {
+    case POS_OUTCOME_TAKEN:
+        if (write->proved)
+            pos_log(POS_LOG_WARNING, "clone-alarm", "smn=%s holder=%s", request->smn.text,
+                    write->other.text);
+        pos_reply_code(request, POS_RESPONSE_INDEX_TAKEN, POS_REFUSAL_INDEX_TAKEN);
+        break;
+    case POS_OUTCOME_WEAKER:
+        pos_reply_code(request, POS_RESPONSE_MAC, POS_REFUSAL_WEAKER_LISTENER);
+        break;
+    case POS_OUTCOME_STATE:
+        if (pos_check_state(request, &write->hot))
+            pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_DATABASE);
+        break;
+    default:
+        pos_reply_code(request, POS_RESPONSE_APPROVED, POS_REFUSAL_NONE);
+        break;
+    }
+}

@@ -1,0 +1,90 @@
+/*
+ * What the handlers share behind pos_session: registration, sign_on, authentication, transaction,
+ * reply. Not for others.
+ */
+#ifndef POS_GATEWAY_SESSION_INSIDE_H
+#define POS_GATEWAY_SESSION_INSIDE_H
+
+#include "gateway/session.h"
+
+struct pos_session {
+    struct pos_session_options options;
+    struct pos_request_pool *pool;
+    struct pos_rate_table *registration_rate, *request_rate;
+    uint64_t now_ns, utc_ms;
+    uint64_t times_second; /* of which `times` is */
+    struct pos_reply_times times;
+    char day_hour[6]; /* YDDDHH, the front of an RRN */
+
+    struct pos_request *turn[POS_TURN_REQUEST_COUNT_MAX];
+    size_t turn_count;
+    struct pos_smn turn_smns[POS_TURN_REQUEST_COUNT_MAX];
+    struct pos_terminal_hot turn_rows[POS_TURN_REQUEST_COUNT_MAX];
+    enum pos_status turn_found[POS_TURN_REQUEST_COUNT_MAX];
+    uint64_t turn_answered; /* of this turn's own requests */
+    uint64_t turn_start_ns;
+
+    struct pos_draft draft; /* the reply, or the message to the host, being made */
+    uint8_t out[POS_FRAME_SIZE_MAX];
+    uint8_t plain[2 * POS_FRAME_BODY_SIZE_MAX]; /* field values on their way to the host */
+
+    struct pos_request spare; /* answers 96 when the pool is empty */
+};
+
+/* Gives a request back, to the pool or to be spare again. */
+void pos_session_release(struct pos_request *request);
+
+/* ---- reply.c ---- */
+
+/* Answers with a code and nothing else, and gives the request back to the pool. */
+void pos_reply_code(struct pos_request *request, enum pos_response response,
+                    enum pos_refusal refusal);
+/* The same in two steps, for replies that carry more: begin, set fields in the returned draft,
+ * send. `code` overrides field 39 when it is not NULL (two characters, the host's own). */
+struct pos_draft *pos_reply_begin(struct pos_request *request, enum pos_response response);
+void pos_reply_send(struct pos_request *request, enum pos_response response,
+                    enum pos_refusal refusal, struct pos_bytes host_code);
+/* Takes the next RRN for this request (again: the same). POS_ERR_BUSY. */
+POS_MUST_USE enum pos_status pos_reply_take_rrn(struct pos_request *request);
+
+/* ---- checks.c ---- */
+
+/* Verifies the request's MAC under `key`; on POS_OK the proof is set. POS_ERR_MAC: absent or wrong;
+ * POS_ERR_HSM and others: could not tell. */
+POS_MUST_USE enum pos_status pos_check_mac(struct pos_request *request, const struct pos_key *key,
+                                           enum pos_mac_purpose purpose);
+bool pos_request_has_mac(const struct pos_request *request);
+/* A row that proved its key is refused on listeners that ask for less: what is weaker must not undo
+ * what is stronger. False: answered with A0. */
+bool pos_check_listener(struct pos_request *request);
+/* False when the row may not go on, and the request was answered. */
+bool pos_check_state(struct pos_request *request, const struct pos_terminal_hot *hot);
+/* False when the dossier's key may not be used, and the request was answered. */
+bool pos_check_dossier(struct pos_request *request);
+
+/* ---- handlers, each with a request that the turn has looked up ---- */
+
+void pos_registration_start(struct pos_request *request);
+void pos_registration_fetched(struct pos_request *request);
+void pos_registration_committed(struct pos_request *request);
+
+void pos_sign_on_start(struct pos_request *request);
+void pos_sign_on_fetched(struct pos_request *request);
+void pos_sign_on_committed(struct pos_request *request);
+
+/* Checks SMN, MAC and state of everything but register and sign-on; goes on to the three below. */
+void pos_authentication_start(struct pos_request *request);
+void pos_sign_off_start(struct pos_request *request);
+void pos_sign_off_committed(struct pos_request *request);
+
+void pos_transaction_start(struct pos_request *request);
+void pos_transaction_committed(struct pos_request *request);
+void pos_transaction_host_answered(struct pos_request *request, enum pos_status status,
+                                   const struct pos_message *reply);
+
+/* Submits request->write with an audit event for `outcomes` (bits of pos_terminal_outcome); answers
+ * 96 when it cannot. */
+void pos_session_commit(struct pos_request *request, enum pos_terminal_operation operation,
+                        const char *what, const char *outcome, uint32_t outcomes);
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * Transactions: what passes authentication goes to the acquirer host and comes back matched.
+ *
+ * TID and MID are bound to the row: by the operator, or by the first financial message that
+ * verifies. What ends at the gateway (the PIN block, the SMN, the MAC) never goes on as it came.
+ */
+#include <string.h>
+
+#include "gateway/session_inside.h"
+
+/* Field 59 is a run of tag (2), length (3 digits), value; tag A1 is a PIN block under an AES or SM4
+ * TPK. */
+static bool has_pin_tag(const struct pos_message *message)
+{
+    char text[999];
+    struct pos_bytes tags = pos_message_value(message, 59, text, sizeof text);
+    size_t at = 0;
+    while (at + 5 <= tags.size) {
+        if (memcmp(tags.data + at, "A1", 2) == 0)
+            return true;
+        size_t length = 0;
+        for (size_t i = at + 2; i < at + 5; i++) {
+            if (tags.data[i] < '0' || tags.data[i] > '9')
+                return false;
+            length = length * 10 + (size_t)(tags.data[i] - '0');
+        }
+        at += 5 + length;
+    }
+    return false;
+}
+
+static bool carries_pin(const struct pos_message *message)
+{
+    return pos_message_has(message, 52) || (pos_message_has(message, 59) && has_pin_tag(message));
+}
+
+/* Fields 41 and 42 as text; false when one is missing. */
+static bool read_terminal(const struct pos_message *message, char tid[POS_TID_SIZE + 1],
+                          char mid[POS_MID_SIZE + 1])
+{
+    struct pos_bytes t = pos_message_value(message, 41, tid, POS_TID_SIZE);
+    struct pos_bytes m = pos_message_value(message, 42, mid, POS_MID_SIZE);
+    tid[POS_TID_SIZE] = '\0';
+    mid[POS_MID_SIZE] = '\0';
+    return t.size == POS_TID_SIZE && m.size == POS_MID_SIZE;
+}
+
+/* Everything that arrived but what ends here, in plain form: the host may speak another dialect. */
+static void make_host_message(struct pos_request *request, struct pos_draft *message)
+{
+    const struct pos_message *from = &request->message;
+    struct pos_session *session = request->session;
+    size_t used = 0;
+    pos_draft_init(message, from->mti);
+    for (unsigned field = 2; field < POS_FIELD_COUNT; field++) {
+        if (!pos_message_has(from, field) || field == 52 || field == 62 || field == 64)
+            continue;
+        struct pos_bytes value =
+            pos_message_value(from, field, session->plain + used, sizeof session->plain - used);
+        pos_draft_set(message, field, value);
+        used += value.size;
+    }
+    if (!pos_message_has(from, 37))
+        pos_draft_set(message, 37, pos_bytes(request->rrn_text, sizeof request->rrn_text));
+}
+
+static void forward(struct pos_request *request)
+{
+    struct pos_session *session = request->session;
+    if (pos_reply_take_rrn(request) != POS_OK) {
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_OVERLOAD);
+        return;
+    }
+    make_host_message(request, &session->draft);
+    request->waiting_ns = session->now_ns;
+    pos_request_move(request, POS_REQUEST_HOST);
+    enum pos_status status =
+        session->options.world.forward(session->options.world.context, request, &session->draft);
+    if (status == POS_OK)
+        pos_counter_add(&session->options.counters->host_requests, 1);
+    else if (status == POS_ERR_EXISTS)
+        pos_reply_code(request, POS_RESPONSE_DUPLICATE, POS_REFUSAL_DUPLICATE);
+    else if (status == POS_ERR_LIMIT)
+        pos_reply_code(request, POS_RESPONSE_UNREACHABLE, POS_REFUSAL_HOST_FULL);
+    else
+        pos_reply_code(request, POS_RESPONSE_UNREACHABLE, POS_REFUSAL_HOST_AWAY);
+}
+
+static void refuse_terminal(struct pos_request *request)
+{
+    /* Recorded only when the request proved its key: nobody else may cause a write. */
+    if (request->proof.verified)
+        pos_session_commit(request, POS_TERMINAL_AUDIT, "transaction", "refused: wrong-terminal",
+                           ~0u);
+    else
+        pos_reply_code(request, POS_RESPONSE_WRONG_TERMINAL, POS_REFUSAL_WRONG_TERMINAL);
+}
+
+void pos_transaction_start(struct pos_request *request)
+{
+    char tid[POS_TID_SIZE + 1], mid[POS_MID_SIZE + 1];
+    const struct pos_terminal_hot *hot = &request->hot;
+    if (!read_terminal(&request->message, tid, mid)) {
+        pos_reply_code(request, POS_RESPONSE_FORMAT, POS_REFUSAL_FORMAT);
+        return;
+    }
+    if (hot->tid[0] != '\0') {
+        if (strcmp(hot->tid, tid) != 0 || strcmp(hot->mid, mid) != 0)
+            refuse_terminal(request);
+        else if (carries_pin(&request->message))
+            pos_reply_code(request, POS_RESPONSE_PIN, POS_REFUSAL_PIN);
+        else
+            forward(request);
+        return;
+    }
+    if (request->policy->provisioned) {
+        pos_reply_code(request, POS_RESPONSE_WRONG_TERMINAL, POS_REFUSAL_NOT_PROVISIONED);
+        return;
+    }
+    memcpy(request->write.tid, tid, sizeof tid);
+    memcpy(request->write.mid, mid, sizeof mid);
+    request->write.force = false;
+    pos_session_commit(request, POS_TERMINAL_BIND, "bind", "first-use", 1u << POS_OUTCOME_CHANGED);
+}
+
+void pos_transaction_committed(struct pos_request *request)
+{
+    const struct pos_terminal_write *write = &request->write;
+    if (write->operation == POS_TERMINAL_AUDIT)
+        pos_reply_code(request, POS_RESPONSE_WRONG_TERMINAL, POS_REFUSAL_WRONG_TERMINAL);
+    else if (write->outcome == POS_OUTCOME_TAKEN)
+        refuse_terminal(request);
+    else if (write->outcome == POS_OUTCOME_UNKNOWN)
+        pos_reply_code(request, POS_RESPONSE_NOT_REGISTERED, POS_REFUSAL_UNKNOWN_SMN);
+    else if (carries_pin(&request->message))
+        pos_reply_code(request, POS_RESPONSE_PIN, POS_REFUSAL_PIN);
+    else
+        forward(request);
+}
+
+/* ---- the host's answer ---- */
+
+/* What a host adds to a reply and the terminal may see. */
+static const uint8_t host_fields[] = {38, 54, 55};
+
+static void answer_with(struct pos_request *request, const struct pos_message *reply)
+{
+    char code[2], texts[sizeof host_fields][255];
+    struct pos_bytes host_code = pos_message_value(reply, 39, code, sizeof code);
+    if (host_code.size != sizeof code) {
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_HOST_LOST);
+        return;
+    }
+    struct pos_draft *draft = pos_reply_begin(request, POS_RESPONSE_APPROVED);
+    for (size_t i = 0; i < sizeof host_fields; i++) {
+        struct pos_bytes value =
+            pos_message_value(reply, host_fields[i], texts[i], sizeof texts[i]);
+        if (value.size > 0)
+            pos_draft_set(draft, host_fields[i], value);
+    }
+    if (!pos_message_has(&request->message, 37))
+        pos_draft_set(draft, 37, pos_bytes(request->rrn_text, sizeof request->rrn_text));
+    bool approved = memcmp(code, "00", 2) == 0;
+    pos_reply_send(request, POS_RESPONSE_APPROVED,
+                   approved ? POS_REFUSAL_NONE : POS_REFUSAL_HOST_DECLINED, host_code);
+}
+
+void pos_transaction_host_answered(struct pos_request *request, enum pos_status status,
+                                   const struct pos_message *reply)
+{
+    struct pos_gateway_counters *counters = request->session->options.counters;
+    if (status == POS_OK) {
+        pos_counter_add(&counters->host_replies, 1);
+        pos_histogram_record(&counters->host_time, request->session->now_ns - request->waiting_ns);
+        answer_with(request, reply);
+        return;
+    }
+    /* It was sent, and whether the host did it is not known: the terminal must reverse. */
+    pos_reply_code(request, POS_RESPONSE_TOO_LATE,
+                   status == POS_ERR_TIMEOUT ? POS_REFUSAL_HOST_LATE : POS_REFUSAL_HOST_LOST);
+}
