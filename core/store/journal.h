@@ -3,7 +3,7 @@
  * is on disk before it leaves. Owned by `posgate-emulator mother`.
  *
  * Column families: keys (index, 4 bytes big endian -> row), serials (serial, 8 -> index and burn
- * count), meta (batches seen, the load under way and its lines).
+ * count), meta (batches seen, the load under way and its lines). Byte layouts: rows_journal.c.
  */
 #ifndef POS_STORE_JOURNAL_H
 #define POS_STORE_JOURNAL_H
@@ -65,12 +65,12 @@ struct pos_journal_load {
 };
 POS_MUST_USE enum pos_status pos_journal_load_status(struct pos_journal *journal,
                                                      struct pos_journal_load *load);
-/* The highest batch number taken in so far; 0: none. An old batch again is refused by the caller.
- */
+/* Was this batch taken in before? Refusing it then is the caller's. */
 POS_MUST_USE enum pos_status pos_journal_batch_known(struct pos_journal *journal, uint32_t batch,
                                                      bool *known);
-/* Line 1 (the header) begins a load and drops another one that is not finished. Unsynced is enough:
- * a lost line is asked for again. */
+/* Line 1 (the header) begins a load and drops another one that is not finished. Any other line must
+ * be the next one of the same batch, else POS_ERR_ORDER. Unsynced is enough: a lost line is asked
+ * for again. */
 POS_MUST_USE enum pos_status pos_journal_load_line(struct pos_journal *journal, uint32_t batch,
                                                    uint32_t line_number, struct pos_bytes line);
 POS_MUST_USE enum pos_status pos_journal_load_walk(struct pos_journal *journal,
@@ -78,7 +78,8 @@ POS_MUST_USE enum pos_status pos_journal_load_walk(struct pos_journal *journal,
                                                                 struct pos_bytes line),
                                                    void *context);
 /* All or nothing, synced: the rows become free keys, the batch is known, the lines are dropped.
- * POS_ERR_EXISTS when an index is there already. */
+ * POS_ERR_EXISTS when an index is there already, POS_ERR_ORDER when no load of this batch is under
+ * way, POS_ERR_FORMAT when a row is not a free key of this batch. */
 POS_MUST_USE enum pos_status pos_journal_load_finish(struct pos_journal *journal, uint32_t batch,
                                                      const struct pos_journal_row *rows,
                                                      size_t count);
@@ -92,7 +93,7 @@ enum pos_journal_operation {
      * mother_public and reply. Out: GIVEN (a new reservation; synced before done), AGAIN (same
      * serial and public key before the confirm: row with the same reply, nothing written),
      * EXHAUSTED (no key free), HAS_KEY (confirmed already), TOO_OFTEN (POS_MOTHER_BURN_COUNT_MAX
-     * burned). */
+     * burned); the last three change nothing. A failing `deliver` refuses the write. */
     POS_JOURNAL_RESERVE,
     /* In: serial, index. reserved -> issued: GIVEN (synced); issued already: AGAIN; else UNKNOWN.
      */

@@ -4,7 +4,7 @@
  * also while keymgmt runs and after it ended.
  *
  * Column families: keys (index, 4 bytes big endian -> row), batches (number, 4 bytes -> row),
- * mothers (name -> KTK), audit (sequence, 8 bytes -> record), meta.
+ * mothers (name -> KTK), audit (sequence, 8 bytes -> record), meta. Byte layouts: rows_key.c.
  */
 #ifndef POS_STORE_KEY_LIBRARY_H
 #define POS_STORE_KEY_LIBRARY_H
@@ -117,21 +117,29 @@ POS_MUST_USE enum pos_status pos_key_library_next(struct pos_key_library *librar
 
 /*
  * Writing, for the one writer: each call is one synced batch with its audit event (`event` is what
- * the audit writer's append understands; NULL: no record) and returns when it is on disk.
+ * the audit writer's append understands; NULL: no record) and returns when it is on disk. Any
+ * thread. POS_ERR_NOT_ALLOWED on a follower.
  */
 
-/* Appends `rows` (consecutive indexes from pos_key_library_next on) to the batch's row, which is
- * made or extended. POS_ERR_ORDER when the indexes are not the next ones. */
+/* Appends `rows` (consecutive indexes from pos_key_library_next on, state generated, of the batch's
+ * number and algorithm) to the batch's row, which is made (the next number) or extended (the newest
+ * batch, while it is generated); batch->first and count are not read. POS_ERR_ORDER when the
+ * indexes or the number are not the next ones, POS_ERR_STATE when the batch may not grow,
+ * POS_ERR_EXHAUSTED at the end of the range, POS_ERR_FORMAT for a row that is not a new key. */
 POS_MUST_USE enum pos_status pos_key_library_add(struct pos_key_library *library,
                                                  const struct pos_key_row *rows, size_t count,
                                                  const struct pos_batch_row *batch,
                                                  const void *event);
-/* Moves all keys of a batch and the batch itself to a later state (exported, loaded), by the table
- * of allowed moves; POS_ERR_STATE otherwise. */
+/* Moves all keys of a batch and the batch itself to exported (from generated; `mother` is the
+ * destination) or loaded (from exported; `mother` the same or NULL). One row is written however
+ * many keys there are, and they move together: a key's state is the later of its own and its
+ * batch's. POS_ERR_STATE for any other move, POS_ERR_MISMATCH for another mother POS,
+ * POS_ERR_NOT_FOUND. */
 POS_MUST_USE enum pos_status pos_key_library_move_batch(struct pos_key_library *library,
                                                         uint32_t number, enum pos_key_state state,
                                                         const char *mother, uint64_t utc_ms,
                                                         const void *event);
+/* POS_ERR_EXISTS when the name is there. */
 POS_MUST_USE enum pos_status pos_key_library_add_mother(struct pos_key_library *library,
                                                         const struct pos_mother_row *row,
                                                         const void *event);

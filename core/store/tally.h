@@ -17,11 +17,15 @@ struct pos_tally {
     struct pos_counter counts[POS_TALLY_STATE_COUNT_MAX];
 };
 
-/* State 0 is "no row" and is not counted. */
-static inline void pos_tally_move(struct pos_tally *tally, unsigned from, unsigned to)
+/* `count` rows went from a state to another. State 0 is "no row" and is not counted. To be called
+ * once nothing can refuse the write any more. */
+static inline void pos_tally_move(struct pos_tally *tally, unsigned from, unsigned to,
+                                  uint32_t count)
 {
-    tally->staged[from] -= from != 0;
-    tally->staged[to] += to != 0;
+    if (from != 0)
+        tally->staged[from] -= count;
+    if (to != 0)
+        tally->staged[to] += count;
 }
 
 static inline void pos_tally_apply(struct pos_tally *tally)

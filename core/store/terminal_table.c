@@ -39,7 +39,7 @@ static bool count_row(void *context, struct pos_bytes key, struct pos_bytes valu
     struct pos_terminal_hot hot;
     (void)key;
     if (pos_terminal_hot_decode(value, &hot) == POS_OK)
-        pos_tally_move(walk->tally, POS_TERMINAL_NONE, hot.state);
+        pos_tally_move(walk->tally, POS_TERMINAL_NONE, hot.state, 1);
     else
         walk->bad_count++;
     return true;

@@ -3,7 +3,7 @@
  *
  * Column families: hot (SMN, 16 bytes -> what every request needs, at most POS_HOT_ROW_SIZE_MAX
  * bytes), detail (SMN -> the rest), by_index (key index, 4 bytes big endian -> SMN and whether it
- * proved its key), audit, meta.
+ * proved its key), audit, meta. Byte layouts: rows_terminal.c.
  *
  * Reads come from any thread and never sync. Every change is one of the writes below, decided in
  * the committer one after the other: so a race for an index has one winner.
@@ -62,8 +62,8 @@ void pos_terminal_table_close(struct pos_terminal_table *table); /* drains the c
 
 /*
  * Looks up `count` SMNs (at most POS_TURN_REQUEST_COUNT_MAX) together. found[i] is POS_OK with
- * rows[i] filled, POS_ERR_NOT_FOUND, POS_ERR_CORRUPT or POS_ERR_DATABASE. Any thread; may read the
- * disk when the cache does not hold the table.
+ * rows[i] filled, POS_ERR_NOT_FOUND, POS_ERR_CORRUPT, POS_ERR_VERSION or POS_ERR_DATABASE; rows[i]
+ * is undefined then. Any thread; may read the disk when the cache does not hold the table.
  */
 void pos_terminal_table_find(struct pos_terminal_table *table, const struct pos_smn *smns,
                              size_t count, struct pos_terminal_hot *rows, enum pos_status *found);
@@ -92,8 +92,10 @@ enum pos_terminal_operation {
     /* In: smn, proved, algorithm, utc_ms. Out: outcome CREATED, UNCHANGED (the same SMN again),
      * RAISED (was there unproven, now proved), DISPLACED (took an unproven holder's index; that
      * holder's row becomes replaced and `other` names it) or TAKEN (another SMN, `other`, holds the
-     * index and may not be displaced), WEAKER (the row proved its key and this one does not),
-     * STATE (the row is suspended, revoked or replaced; it is not changed). */
+     * index and may not be displaced: it proved its key, this one does not, or it is not active),
+     * WEAKER (the row proved its key and this one does not, whatever the row's state), STATE (the
+     * row is suspended, revoked or replaced; it is not changed; of a replaced row `other` is who
+     * holds its index now). */
     POS_TERMINAL_REGISTER,
     /* In: smn, tpk, tak and their KCVs, first_pair, utc_ms. When a pair is pending already the row
      * is not changed and nothing is written: outcome UNCHANGED, and `hot` and `detail` show that
@@ -102,14 +104,17 @@ enum pos_terminal_operation {
     /* In: smn, tak = the one that verified. Pending -> current when it still is that one:
      * CHANGED, else UNCHANGED. Relaxed: not synced. */
     POS_TERMINAL_PROMOTE,
-    /* In: smn. Drops both pairs, sets signed_off. */
+    /* In: smn. Drops both pairs, sets signed_off: CHANGED; was so already: UNCHANGED; STATE when
+     * the row is not active. */
     POS_TERMINAL_SIGN_OFF,
     /* In: smn, tid, mid, force. Unbound or `force` (operator): CHANGED; the same: UNCHANGED; bound
-     * to something else: TAKEN. */
+     * to something else: TAKEN; not active and not `force`: STATE. An empty tid or mid leaves what
+     * is bound, with `force` it unbinds. */
     POS_TERMINAL_BIND,
-    /* In: smn, state. By the table of allowed moves: CHANGED, UNCHANGED or STATE. */
+    /* In: smn, state. CHANGED, UNCHANGED (is in that state) or STATE (not an allowed move). Active
+     * and suspended go to each other, to revoked and to replaced; those two are final. */
     POS_TERMINAL_SET_STATE,
-    /* In: event only: an audit record by itself. */
+    /* In: event: an audit record by itself, whatever event_on. */
     POS_TERMINAL_AUDIT,
     POS_TERMINAL_OPERATION_COUNT
 };

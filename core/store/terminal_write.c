@@ -347,9 +347,9 @@ static enum pos_status decide_operation(struct decision *decision)
 static void tally(struct decision *decision)
 {
     struct pos_terminal_write *write = decision->write;
-    pos_tally_move(&decision->table->tally, decision->state_before, write->hot.state);
+    pos_tally_move(&decision->table->tally, decision->state_before, write->hot.state, 1);
     if (write->outcome == POS_OUTCOME_DISPLACED)
-        pos_tally_move(&decision->table->tally, POS_TERMINAL_ACTIVE, POS_TERMINAL_REPLACED);
+        pos_tally_move(&decision->table->tally, POS_TERMINAL_ACTIVE, POS_TERMINAL_REPLACED, 1);
 }
 
 enum pos_status pos_terminal_decide(struct pos_commit *commit, struct pos_transaction *transaction)

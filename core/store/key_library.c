@@ -1,0 +1,316 @@
+/*
+ * The key library: opening it as its writer or as a follower, and reading it.
+ *
+ * Export and load move whole batches, up to a million keys, and must not be half visible. So they
+ * change one row, the batch's. What a key's row says and what its batch's row says are joined on
+ * reading: the key's state is the later of both (a key that went its own way, issued or burned or
+ * destroyed, is later than any state of a batch), and destination, export and load times are the
+ * batch's. The key's row is read before the batch's, so a key is never seen without its batch.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/store/key_library_inside.h"
+
+enum { CACHE_SIZE = 8 << 20 };
+
+static const char *const families[POS_LIBRARY_FAMILY_COUNT] = {
+    [POS_LIBRARY_KEYS] = "keys",       [POS_LIBRARY_BATCHES] = "batches",
+    [POS_LIBRARY_MOTHERS] = "mothers", [POS_LIBRARY_AUDITS] = "audit",
+    [POS_LIBRARY_META] = "meta",
+};
+
+const char *pos_key_state_name(enum pos_key_state state)
+{
+    static const char *const names[POS_KEY_STATE_COUNT] = {
+        [POS_KEY_NONE] = "none",         [POS_KEY_GENERATED] = "generated",
+        [POS_KEY_EXPORTED] = "exported", [POS_KEY_LOADED] = "loaded",
+        [POS_KEY_ISSUED] = "issued",     [POS_KEY_DESTROYED] = "destroyed",
+        [POS_KEY_BURNED] = "burned",     [POS_KEY_COMPROMISED] = "compromised",
+    };
+    return (unsigned)state < POS_KEY_STATE_COUNT ? names[state] : "unknown";
+}
+
+/* ---- open and close ---- */
+
+static enum pos_status open_rocks(struct pos_key_library *library, const char *path,
+                                  const char *scratch, bool create, struct pos_error *error)
+{
+    struct pos_rocks_options options = {
+        .path = path,
+        .families = families,
+        .family_count = POS_LIBRARY_FAMILY_COUNT,
+        .format = "key-library",
+        .writer = "posgate-keymgmt",
+        .scratch = scratch,
+        .create = create,
+        .exclusive = true,
+        .cache_size = CACHE_SIZE,
+    };
+    return pos_rocks_open(&options, &library->rocks, error);
+}
+
+static enum pos_status open_writer(struct pos_key_library *library,
+                                   const struct pos_key_library_options *options,
+                                   struct pos_error *error)
+{
+    enum pos_status status = open_rocks(library, options->path, NULL, options->create, error);
+    if (status != POS_OK)
+        return status;
+    struct pos_committer_options committer = {
+        .rocks = library->rocks,
+        .audit = options->audit,
+        .audit_family = POS_LIBRARY_AUDITS,
+        .context = library,
+    };
+    return pos_committer_create(&committer, &library->committer, error);
+}
+
+/* Hands the library over, or closes what there is of it. */
+static enum pos_status opened(struct pos_key_library *made, enum pos_status status,
+                              struct pos_key_library **library)
+{
+    if (status == POS_OK)
+        *library = made;
+    else
+        pos_key_library_close(made);
+    return status;
+}
+
+static struct pos_key_library *make(struct pos_error *error)
+{
+    struct pos_key_library *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        (void)pos_error_set(error, POS_ERR_MEMORY, "no memory for the key library");
+    else
+        (void)pthread_mutex_init(&made->writing, NULL);
+    return made;
+}
+
+enum pos_status pos_key_library_open(const struct pos_key_library_options *options,
+                                     struct pos_key_library **library, struct pos_error *error)
+{
+    *library = NULL;
+    struct pos_key_library *made = make(error);
+    return made == NULL ? POS_ERR_MEMORY : opened(made, open_writer(made, options, error), library);
+}
+
+enum pos_status pos_key_library_follow(const char *path, const char *scratch,
+                                       struct pos_key_library **library, struct pos_error *error)
+{
+    *library = NULL;
+    struct pos_key_library *made = make(error);
+    return made == NULL ? POS_ERR_MEMORY
+                        : opened(made, open_rocks(made, path, scratch, false, error), library);
+}
+
+void pos_key_library_close(struct pos_key_library *library)
+{
+    if (library == NULL)
+        return;
+    pos_committer_destroy(library->committer);
+    pos_rocks_close(library->rocks);
+    (void)pthread_mutex_destroy(&library->writing);
+    free(library);
+}
+
+enum pos_status pos_key_library_catch_up(struct pos_key_library *library)
+{
+    return pos_rocks_catch_up(library->rocks);
+}
+
+/* ---- one row ---- */
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Joins what the batch says to what the key says. The three states of a batch are the first three
+ * of a key, and in the same order. */
+static enum pos_status join(struct pos_key_row *row, const struct pos_batch_row *batch)
+{
+    _Static_assert((int)POS_BATCH_GENERATED == (int)POS_KEY_GENERATED &&
+                       (int)POS_BATCH_EXPORTED == (int)POS_KEY_EXPORTED &&
+                       (int)POS_BATCH_LOADED == (int)POS_KEY_LOADED,
+                   "a batch's state is a key's state");
+    if (row->index < batch->first || row->index - batch->first >= batch->count)
+        return POS_ERR_CORRUPT;
+    if ((unsigned)batch->state > (unsigned)row->state)
+        row->state = (enum pos_key_state)(unsigned)batch->state;
+    memcpy(row->mother, batch->mother, sizeof row->mother);
+    row->exported_ms = batch->exported_ms;
+    row->loaded_ms = batch->loaded_ms;
+    row->changed_ms = later(row->changed_ms, later(batch->exported_ms, batch->loaded_ms));
+    return POS_OK;
+}
+
+/* The batch of a key that was found: it must be there. */
+static enum pos_status find_batch_of(struct pos_key_library *library, const struct pos_key_row *row,
+                                     struct pos_batch_row *batch)
+{
+    enum pos_status status = pos_key_library_find_batch(library, row->batch, batch);
+    return status == POS_ERR_NOT_FOUND ? POS_ERR_CORRUPT : status;
+}
+
+enum pos_status pos_key_library_find(struct pos_key_library *library, uint32_t index,
+                                     struct pos_key_row *row)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    struct pos_key4 key = pos_key4(index);
+    struct pos_batch_row batch;
+    enum pos_status status =
+        pos_rocks_get(library->rocks, POS_LIBRARY_KEYS, pos_key4_view(&key), &value);
+    if (status == POS_OK)
+        status = pos_key_row_decode(index, pos_buffer_view(&value), row);
+    if (status == POS_OK)
+        status = find_batch_of(library, row, &batch);
+    return status == POS_OK ? join(row, &batch) : status;
+}
+
+enum pos_status pos_key_library_find_batch(struct pos_key_library *library, uint32_t number,
+                                           struct pos_batch_row *row)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    struct pos_key4 key = pos_key4(number);
+    enum pos_status status =
+        pos_rocks_get(library->rocks, POS_LIBRARY_BATCHES, pos_key4_view(&key), &value);
+    return status == POS_OK ? pos_batch_row_decode(number, pos_buffer_view(&value), row) : status;
+}
+
+enum pos_status pos_key_library_find_mother(struct pos_key_library *library, const char *name,
+                                            struct pos_mother_row *row)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    struct pos_bytes key = pos_bytes_text(name);
+    enum pos_status status = pos_rocks_get(library->rocks, POS_LIBRARY_MOTHERS, key, &value);
+    return status == POS_OK ? pos_mother_row_decode(key, pos_buffer_view(&value), row) : status;
+}
+
+/* The number behind the last one in a family; 1 when it is empty. */
+static enum pos_status next_number(struct pos_key_library *library, size_t family, uint32_t *next)
+{
+    uint8_t memory[sizeof(uint32_t)];
+    struct pos_buffer key = pos_buffer(memory, sizeof memory);
+    uint32_t last = 0;
+    enum pos_status status = pos_rocks_last(library->rocks, family, &key, NULL);
+    if (status == POS_OK)
+        status = pos_key4_read(pos_buffer_view(&key), &last);
+    *next = last + 1;
+    return status == POS_ERR_NOT_FOUND ? POS_OK : status;
+}
+
+enum pos_status pos_key_library_next(struct pos_key_library *library, uint32_t *index,
+                                     uint32_t *batch)
+{
+    enum pos_status status = next_number(library, POS_LIBRARY_KEYS, index);
+    return status == POS_OK ? next_number(library, POS_LIBRARY_BATCHES, batch) : status;
+}
+
+/* ---- walks ---- */
+
+struct key_walk {
+    struct pos_key_library *library;
+    bool (*each)(void *context, const struct pos_key_row *row);
+    void *context;
+    enum pos_status status;
+    struct pos_batch_row batch; /* of the row before: neighbours share it */
+};
+
+static enum pos_status read_key(struct key_walk *walk, struct pos_bytes key, struct pos_bytes value,
+                                struct pos_key_row *row)
+{
+    uint32_t index;
+    enum pos_status status = pos_key4_read(key, &index);
+    if (status == POS_OK)
+        status = pos_key_row_decode(index, value, row);
+    if (status != POS_OK)
+        return status;
+    struct pos_batch_row *batch = &walk->batch;
+    /* a batch that is still growing is read again */
+    if (batch->number != row->batch || index - batch->first >= batch->count)
+        status = find_batch_of(walk->library, row, batch);
+    return status == POS_OK ? join(row, batch) : status;
+}
+
+static bool walk_key(void *context, struct pos_bytes key, struct pos_bytes value)
+{
+    struct key_walk *walk = context;
+    struct pos_key_row row;
+    walk->status = read_key(walk, key, value, &row);
+    return walk->status == POS_OK && walk->each(walk->context, &row);
+}
+
+enum pos_status pos_key_library_walk(struct pos_key_library *library, uint32_t first,
+                                     bool (*each)(void *context, const struct pos_key_row *row),
+                                     void *context)
+{
+    struct key_walk walk = {.library = library, .each = each, .context = context};
+    struct pos_key4 from = pos_key4(first);
+    enum pos_status status = pos_rocks_walk(library->rocks, POS_LIBRARY_KEYS, pos_key4_view(&from),
+                                            false, walk_key, &walk);
+    return status == POS_OK ? walk.status : status;
+}
+
+struct batch_walk {
+    bool (*each)(void *context, const struct pos_batch_row *row);
+    void *context;
+    enum pos_status status;
+};
+
+static bool walk_batch(void *context, struct pos_bytes key, struct pos_bytes value)
+{
+    struct batch_walk *walk = context;
+    struct pos_batch_row row;
+    uint32_t number;
+    walk->status = pos_key4_read(key, &number);
+    if (walk->status == POS_OK)
+        walk->status = pos_batch_row_decode(number, value, &row);
+    return walk->status == POS_OK && walk->each(walk->context, &row);
+}
+
+enum pos_status pos_key_library_walk_batches(struct pos_key_library *library,
+                                             bool (*each)(void *context,
+                                                          const struct pos_batch_row *row),
+                                             void *context)
+{
+    struct batch_walk walk = {.each = each, .context = context, .status = POS_OK};
+    enum pos_status status = pos_rocks_walk(library->rocks, POS_LIBRARY_BATCHES, pos_bytes(NULL, 0),
+                                            false, walk_batch, &walk);
+    return status == POS_OK ? walk.status : status;
+}
+
+struct mother_walk {
+    bool (*each)(void *context, const struct pos_mother_row *row);
+    void *context;
+    enum pos_status status;
+};
+
+static bool walk_mother(void *context, struct pos_bytes key, struct pos_bytes value)
+{
+    struct mother_walk *walk = context;
+    struct pos_mother_row row;
+    walk->status = pos_mother_row_decode(key, value, &row);
+    return walk->status == POS_OK && walk->each(walk->context, &row);
+}
+
+enum pos_status pos_key_library_walk_mothers(struct pos_key_library *library,
+                                             bool (*each)(void *context,
+                                                          const struct pos_mother_row *row),
+                                             void *context)
+{
+    struct mother_walk walk = {.each = each, .context = context, .status = POS_OK};
+    enum pos_status status = pos_rocks_walk(library->rocks, POS_LIBRARY_MOTHERS, pos_bytes(NULL, 0),
+                                            false, walk_mother, &walk);
+    return status == POS_OK ? walk.status : status;
+}
+
+enum pos_status pos_key_library_walk_audit(struct pos_key_library *library, uint64_t first,
+                                           bool (*each)(void *context, struct pos_bytes record),
+                                           void *context)
+{
+    return pos_audit_walk(library->rocks, POS_LIBRARY_AUDITS, first, each, context);
+}

@@ -1,0 +1,215 @@
+/*
+ * Writing to the key library. One write at a time, each its own batch and sync: the writer is a
+ * command, and what it gains by groups it gains by adding many rows in one call.
+ */
+#include <string.h>
+
+#include "core/store/key_library_inside.h"
+
+struct key_write {
+    struct pos_commit commit;
+    struct pos_key_library *library;
+    enum pos_status (*stage)(struct key_write *write, struct pos_transaction *transaction);
+    const void *event;
+    /* for add */
+    const struct pos_key_row *rows;
+    size_t count;
+    const struct pos_batch_row *batch;
+    /* for move_batch */
+    uint32_t number;
+    enum pos_key_state state;
+    const char *mother;
+    uint64_t utc_ms;
+    /* for add_mother */
+    const struct pos_mother_row *mother_row;
+};
+
+static enum pos_status decide(struct pos_commit *commit, struct pos_transaction *transaction)
+{
+    _Static_assert(offsetof(struct key_write, commit) == 0, "the commit is the write");
+    struct key_write *write = (struct key_write *)(void *)commit;
+    enum pos_status status = write->stage == NULL ? POS_OK : write->stage(write, transaction);
+    if (status == POS_OK && write->event != NULL)
+        status = pos_transaction_audit(transaction, write->event);
+    return status;
+}
+
+static enum pos_status run(struct pos_key_library *library, struct key_write *write)
+{
+    if (library->committer == NULL)
+        return POS_ERR_NOT_ALLOWED; /* a follower */
+    write->library = library;
+    write->commit.decide = decide;
+    (void)pthread_mutex_lock(&library->writing);
+    enum pos_status status = pos_committer_run(library->committer, &write->commit);
+    (void)pthread_mutex_unlock(&library->writing);
+    return status;
+}
+
+/* ---- add ---- */
+
+/* The batch's row as it will be: new, or the newest one made longer. */
+static enum pos_status grow_batch(struct key_write *write, struct pos_batch_row *batch)
+{
+    uint32_t next_index, next_batch;
+    enum pos_status status = pos_key_library_next(write->library, &next_index, &next_batch);
+    if (status != POS_OK)
+        return status;
+    if (write->count == 0 || write->rows[0].index != next_index)
+        return POS_ERR_ORDER;
+    if (write->count > POS_KEY_INDEX_MAX || next_index > POS_KEY_INDEX_MAX - write->count + 1)
+        return POS_ERR_EXHAUSTED;
+    if (write->batch->number == next_batch) {
+        *batch = *write->batch;
+        batch->first = next_index;
+        batch->count = (uint32_t)write->count;
+        return batch->state == POS_BATCH_GENERATED ? POS_OK : POS_ERR_STATE;
+    }
+    if (write->batch->number != next_batch - 1)
+        return POS_ERR_ORDER;
+    status = pos_key_library_find_batch(write->library, write->batch->number, batch);
+    if (status != POS_OK)
+        return status;
+    if (batch->state != POS_BATCH_GENERATED || batch->algorithm != write->batch->algorithm)
+        return POS_ERR_STATE;
+    batch->count += (uint32_t)write->count;
+    return POS_OK;
+}
+
+static enum pos_status put_batch(struct pos_transaction *transaction,
+                                 const struct pos_batch_row *batch)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    struct pos_key4 key = pos_key4(batch->number);
+    enum pos_status status = pos_batch_row_encode(batch, &value);
+    if (status == POS_OK)
+        pos_transaction_put(transaction, POS_LIBRARY_BATCHES, pos_key4_view(&key),
+                            pos_buffer_view(&value));
+    return status;
+}
+
+static enum pos_status put_key(struct pos_transaction *transaction, const struct pos_key_row *row)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    struct pos_key4 key = pos_key4(row->index);
+    enum pos_status status = pos_key_row_encode(row, &value);
+    if (status == POS_OK)
+        pos_transaction_put(transaction, POS_LIBRARY_KEYS, pos_key4_view(&key),
+                            pos_buffer_view(&value));
+    return status;
+}
+
+/* A new key says nothing that only its batch may say. */
+static bool key_is_new(const struct pos_key_row *row, const struct pos_batch_row *batch)
+{
+    return row->state == POS_KEY_GENERATED && row->batch == batch->number &&
+           row->algorithm == batch->algorithm && row->mother[0] == '\0' && row->serial[0] == '\0' &&
+           row->exported_ms == 0 && row->loaded_ms == 0 && row->tmk.size > 0;
+}
+
+static enum pos_status stage_add(struct key_write *write, struct pos_transaction *transaction)
+{
+    struct pos_batch_row batch;
+    enum pos_status status = grow_batch(write, &batch);
+    if (status == POS_OK)
+        status = put_batch(transaction, &batch);
+    for (size_t i = 0; status == POS_OK && i < write->count; i++) {
+        const struct pos_key_row *row = &write->rows[i];
+        if (row->index != write->rows[0].index + i)
+            status = POS_ERR_ORDER;
+        else if (!key_is_new(row, &batch))
+            status = POS_ERR_FORMAT;
+        else
+            status = put_key(transaction, row);
+    }
+    return status;
+}
+
+enum pos_status pos_key_library_add(struct pos_key_library *library, const struct pos_key_row *rows,
+                                    size_t count, const struct pos_batch_row *batch,
+                                    const void *event)
+{
+    struct key_write write = {
+        .stage = stage_add, .event = event, .rows = rows, .count = count, .batch = batch};
+    return run(library, &write);
+}
+
+/* ---- move a batch ---- */
+
+/* A destination is set by the export and cannot change afterwards. */
+static enum pos_status move(const struct key_write *write, struct pos_batch_row *batch)
+{
+    bool named = write->mother != NULL && write->mother[0] != '\0';
+    if (write->state == POS_KEY_EXPORTED && batch->state == POS_BATCH_GENERATED) {
+        if (!named || strlen(write->mother) > POS_KEY_NAME_SIZE_MAX)
+            return POS_ERR_FORMAT;
+        memcpy(batch->mother, write->mother, strlen(write->mother) + 1);
+        batch->state = POS_BATCH_EXPORTED;
+        batch->exported_ms = write->utc_ms;
+        return POS_OK;
+    }
+    if (write->state == POS_KEY_LOADED && batch->state == POS_BATCH_EXPORTED) {
+        if (named && strcmp(write->mother, batch->mother) != 0)
+            return POS_ERR_MISMATCH;
+        batch->state = POS_BATCH_LOADED;
+        batch->loaded_ms = write->utc_ms;
+        return POS_OK;
+    }
+    return POS_ERR_STATE;
+}
+
+static enum pos_status stage_move(struct key_write *write, struct pos_transaction *transaction)
+{
+    struct pos_batch_row batch;
+    enum pos_status status = pos_key_library_find_batch(write->library, write->number, &batch);
+    if (status == POS_OK)
+        status = move(write, &batch);
+    return status == POS_OK ? put_batch(transaction, &batch) : status;
+}
+
+enum pos_status pos_key_library_move_batch(struct pos_key_library *library, uint32_t number,
+                                           enum pos_key_state state, const char *mother,
+                                           uint64_t utc_ms, const void *event)
+{
+    struct key_write write = {.stage = stage_move,
+                              .event = event,
+                              .number = number,
+                              .state = state,
+                              .mother = mother,
+                              .utc_ms = utc_ms};
+    return run(library, &write);
+}
+
+/* ---- the rest ---- */
+
+static enum pos_status stage_mother(struct key_write *write, struct pos_transaction *transaction)
+{
+    const struct pos_mother_row *row = write->mother_row;
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    enum pos_status status = pos_mother_row_encode(row, &value);
+    if (status != POS_OK)
+        return status;
+    struct pos_mother_row there;
+    status = pos_key_library_find_mother(write->library, row->name, &there);
+    if (status != POS_ERR_NOT_FOUND)
+        return status == POS_OK ? POS_ERR_EXISTS : status;
+    pos_transaction_put(transaction, POS_LIBRARY_MOTHERS, pos_bytes_text(row->name),
+                        pos_buffer_view(&value));
+    return POS_OK;
+}
+
+enum pos_status pos_key_library_add_mother(struct pos_key_library *library,
+                                           const struct pos_mother_row *row, const void *event)
+{
+    struct key_write write = {.stage = stage_mother, .event = event, .mother_row = row};
+    return run(library, &write);
+}
+
+enum pos_status pos_key_library_audit(struct pos_key_library *library, const void *event)
+{
+    struct key_write write = {.event = event};
+    return event == NULL ? POS_ERR_USAGE : run(library, &write);
+}
