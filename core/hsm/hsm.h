@@ -4,7 +4,18 @@
  *
  * `struct pos_hsm` is open once and shared by all threads; `struct pos_hsm_session` is one thread's
  * use of it and holds that thread's keyed contexts, bounded by POS_KEY_CONTEXT_COUNT_MAX, so that a
- * busy key is set up once. Behind both stands a table of functions per kind of module.
+ * busy key is set up once; a miss costs the opening of the key and its schedule, about a
+ * microsecond more in the software module. Behind both stands a table of functions per kind of
+ * module.
+ *
+ * Served now: AES-128 and AES-256; other algorithms are POS_ERR_USAGE. For every verb that takes a
+ * key: POS_ERR_USAGE when it is presented with a usage that the verb is not for, POS_ERR_CORRUPT
+ * when the value is damaged, another module's, or not what its usage and algorithm say. So
+ * POS_ERR_MAC from pos_hsm_verify_mac is always about the message.
+ *
+ * Memory of the software module: the LMK and the keys that a verb has open are in locked memory and
+ * wiped; the key schedules that OpenSSL makes of cached keys are on its heap, wiped on release but
+ * not locked (about 1.2 KB a context). pos_secret_protect_process keeps them out of core files.
  */
 #ifndef POS_HSM_HSM_H
 #define POS_HSM_HSM_H
@@ -30,12 +41,14 @@ struct pos_component {
  */
 
 /* Makes the LMK from components and seals it into a new file. POS_ERR_EXISTS when it is there;
- * POS_ERR_USAGE for too few or equal components. *kcv is the LMK's. */
+ * POS_ERR_USAGE for too few, too many, equal or all-zero components, or an empty secret. *kcv is
+ * the LMK's. */
 POS_MUST_USE enum pos_status pos_hsm_software_init(const char *path, struct pos_bytes secret,
                                                    const struct pos_component *components,
                                                    size_t component_count, struct pos_kcv *kcv,
                                                    struct pos_error *error);
-/* POS_ERR_NOT_FOUND: no LMK, run a ceremony. POS_ERR_MAC: wrong secret or damaged file. */
+/* POS_ERR_NOT_FOUND: no LMK, run a ceremony. POS_ERR_MAC: wrong secret or damaged file.
+ * POS_ERR_NOT_ALLOWED: others may read it. POS_ERR_FORMAT, POS_ERR_VERSION: not our file. */
 POS_MUST_USE enum pos_status pos_hsm_software_open(const char *path, struct pos_bytes secret,
                                                    struct pos_hsm **hsm, struct pos_error *error);
 void pos_hsm_close(struct pos_hsm *hsm); /* after all its sessions */
@@ -56,7 +69,7 @@ POS_MUST_USE enum pos_status pos_hsm_generate(struct pos_hsm_session *session,
                                               enum pos_algorithm algorithm, struct pos_key *key,
                                               struct pos_kcv *kcv);
 
-/* A key from components: KTK, ZPK, ZAK. */
+/* A key from components: KTK, ZPK, ZAK. POS_ERR_USAGE as for the LMK. */
 POS_MUST_USE enum pos_status
 pos_hsm_import_components(struct pos_hsm_session *session, enum pos_key_usage usage,
                           enum pos_algorithm algorithm, const struct pos_component *components,
@@ -72,13 +85,14 @@ POS_MUST_USE enum pos_status pos_hsm_kcv(struct pos_hsm_session *session, const 
                                          struct pos_kcv *kcv);
 
 /* A TMK for a key file: appends its key block under `ktk` (mode B, exportable, with KC and KP) to
- * `block`. */
+ * `block`. POS_ERR_NOT_ALLOWED: the TMK is stronger than the KTK. */
 POS_MUST_USE enum pos_status pos_hsm_export_tmk(struct pos_hsm_session *session,
                                                 const struct pos_key *tmk,
                                                 const struct pos_key *ktk,
                                                 struct pos_buffer *block);
 
-/* The other end, in a mother POS: a key file's block under `ktk` becomes a key under this LMK. */
+/* The other end, in a mother POS: a key file's block under `ktk` becomes a key under this LMK.
+ * POS_ERR_FORMAT, POS_ERR_MAC, POS_ERR_MISMATCH as pos_key_block_unwrap. */
 POS_MUST_USE enum pos_status pos_hsm_import_tmk(struct pos_hsm_session *session,
                                                 struct pos_bytes block, const struct pos_key *ktk,
                                                 enum pos_algorithm algorithm, struct pos_key *tmk,
@@ -105,7 +119,7 @@ POS_MUST_USE enum pos_status pos_hsm_deliver_tmk(struct pos_hsm_session *session
 enum pos_mac_purpose {
     POS_MAC_WORKING,      /* under a TAK */
     POS_MAC_REGISTRATION, /* under K_reg, derived from a TMK */
-    POS_MAC_KEY_FILE,     /* under the key-file key, derived from a KTK: full length */
+    POS_MAC_KEY_FILE,     /* under the key-file key, derived from a KTK; whole: file_mac below */
 };
 
 /* Leftmost POS_MAC_SIZE bytes. */
@@ -120,7 +134,7 @@ POS_MUST_USE enum pos_status pos_hsm_verify_mac(struct pos_hsm_session *session,
                                                 struct pos_bytes message,
                                                 const uint8_t mac[POS_MAC_SIZE]);
 
-/* A long MAC in pieces, for key files. One at a time per session. */
+/* A long MAC in pieces, for key files. One at a time per session; POS_ERR_STATE without a start. */
 POS_MUST_USE enum pos_status pos_hsm_file_mac_start(struct pos_hsm_session *session,
                                                     const struct pos_key *ktk);
 POS_MUST_USE enum pos_status pos_hsm_file_mac_add(struct pos_hsm_session *session,
