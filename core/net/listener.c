@@ -41,19 +41,27 @@ static void on_resume(uv_timer_t *timer)
     uv_poll_start(&listener->poll, UV_READABLE, on_readable);
 }
 
-/* No descriptor or no memory: give the reserve up to turn one peer away, then let the others wait
- * in the kernel for a while. */
+/* Gives the reserve up for a moment to turn one peer away. */
+static bool turn_away(struct pos_listener *listener)
+{
+    struct pos_loop *loop = listener->loop;
+    if (loop->reserve_fd >= 0)
+        close(loop->reserve_fd);
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    loop->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fd >= 0;
+}
+
+/* No descriptor or no memory. Where the reserve does not help either (another thread was quicker)
+ * the peers wait in the kernel for a while: trying at once would be trying for ever. */
 static void out_of_means(struct pos_listener *listener)
 {
     struct pos_loop *loop = listener->loop;
     pos_counter_add(&loop->stats.accept_failures, 1);
-    if (loop->reserve_fd >= 0) {
-        close(loop->reserve_fd);
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0)
-            close(fd);
-    }
-    loop->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (turn_away(listener))
+        return;
     uv_poll_stop(&listener->poll);
     uv_timer_start(&listener->resume, on_resume, POS_ACCEPT_PAUSE_MS, 0);
 }

@@ -133,38 +133,48 @@ void server_stop(struct server *server)
     pos_loop_destroy(server->loop);
 }
 
-static int connect_to(const struct server *server, int receive_size)
+static void wait_at_most(int fd)
 {
     struct timeval limit = {.tv_sec = 5};
-    int fd, one = 1, result;
-    if (server->path != NULL) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        snprintf(address.sun_path, sizeof address.sun_path, "%s", server->path);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        result = connect(fd, (struct sockaddr *)&address, sizeof address);
-    } else {
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server->port)};
-        inet_pton(AF_INET, server->options.address, &address.sin_addr);
-        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (receive_size > 0)
-            setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_size, sizeof receive_size);
-        result = connect(fd, (struct sockaddr *)&address, sizeof address);
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
-    must(fd >= 0 && result == 0, "connect");
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+static int connect_local(const struct server *server)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", server->path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "connect");
+    wait_at_most(fd);
     return fd;
+}
+
+void client_connect_with(const struct server *server, int fd)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server->port)};
+    int one = 1;
+    inet_pton(AF_INET, server->options.address, &address.sin_addr);
+    must(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    wait_at_most(fd);
 }
 
 int client_connect(const struct server *server)
 {
-    return connect_to(server, 0);
+    if (server->path != NULL)
+        return connect_local(server);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    client_connect_with(server, fd);
+    return fd;
 }
 
 int client_connect_small(const struct server *server)
 {
-    return connect_to(server, 4096);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), size = 4096;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    client_connect_with(server, fd);
+    return fd;
 }
 
 void client_send(int fd, const void *data, size_t size)
@@ -202,6 +212,15 @@ bool client_ended(int fd, int timeout_ms)
         if (recv(fd, sink, sizeof sink, MSG_DONTWAIT) <= 0)
             return true;
     }
+}
+
+bool client_ended_in_order(int fd)
+{
+    uint8_t sink[4096];
+    ssize_t size;
+    while ((size = recv(fd, sink, sizeof sink, 0)) > 0)
+        ;
+    return size == 0;
 }
 
 size_t frame_make(uint8_t *out, char first, size_t size)

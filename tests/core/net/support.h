@@ -30,14 +30,17 @@ struct server {
 void server_start(struct server *server); /* aborts when it cannot */
 void server_stop(struct server *server);  /* everything the loop holds is gone afterwards */
 
-int client_connect(const struct server *server);       /* 5 s to wait at most for anything */
-int client_connect_small(const struct server *server); /* with a small receive buffer */
+int client_connect(const struct server *server); /* 5 s to wait at most for anything */
+void client_connect_with(const struct server *server, int fd); /* a TCP socket that is there */
+int client_connect_small(const struct server *server);         /* with a small receive buffer */
 void client_send(int fd, const void *data, size_t size);
 /* Reads exactly `size` bytes; false at the end of the stream, a reset or after 5 s. */
 bool client_receive(int fd, void *data, size_t size);
 /* True when the peer ends the stream (or resets it) within the time; bytes on the way are dropped.
  */
 bool client_ended(int fd, int timeout_ms);
+/* The same, but a reset is not good enough. */
+bool client_ended_in_order(int fd);
 
 /* A frame with `size` bytes of body, all `fill` behind the command. Returns the frame's size. */
 size_t frame_make(uint8_t *out, char command, size_t size);

@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -182,6 +183,134 @@ Test(loop, closing_from_within_closed_is_safe)
     char text[3];
     cr_expect(client_receive(fds[1], text, 3));
     cr_expect(client_receive(fds[2], text, 3));
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+}
+
+/* A timer closes the first of three; each `closed` closes the next. Nothing else happens, so the
+ * loop must not wait in between. */
+static uint64_t chain_start_ns, chain_end_ns;
+
+static void chain_start(void *context)
+{
+    struct web *web = context;
+    if (web->count < 3 || web->closed > 0)
+        return;
+    chain_start_ns = pos_clock_monotonic_ns();
+    pos_connection_close(pos_connection_find(web->loop, web->handles[0]), POS_CLOSE_DONE);
+}
+
+static void chain_opened(void *context, struct pos_connection *connection)
+{
+    struct web *web = context;
+    web->handles[web->count++] = pos_connection_handle(connection);
+}
+
+static void chain_closed(void *context, struct pos_connection *connection, enum pos_close reason)
+{
+    struct web *web = context;
+    (void)connection;
+    if (++web->closed < 3) {
+        pos_connection_close(pos_connection_find(web->loop, web->handles[web->closed]), reason);
+        return;
+    }
+    chain_end_ns = pos_clock_monotonic_ns();
+    pos_loop_stop(web->loop);
+}
+
+static const struct pos_connection_events chain_events = {
+    .opened = chain_opened, .bytes = web_bytes, .closed = chain_closed};
+
+Test(loop, does_not_wait_while_a_turn_left_something)
+{
+    struct web web = {0};
+    struct pos_listener *listener;
+    struct pos_timer *timer;
+    struct pos_error error;
+    struct pos_listener_options options = {.address = "127.0.0.1"};
+    cr_assert_eq(pos_loop_create(&web.loop), POS_OK);
+    cr_assert_eq(pos_listener_open(web.loop, &options, &chain_events, &web, &listener, &error),
+                 POS_OK);
+    cr_assert_eq(pos_timer_open(web.loop, 400, chain_start, &web, &timer), POS_OK);
+    struct server server = {.port = pos_listener_port(listener), .options = options};
+    int fds[3];
+    for (int i = 0; i < 3; i++)
+        fds[i] = client_connect(&server);
+    pos_loop_run(web.loop);
+    pos_loop_destroy(web.loop);
+    cr_expect_eq(web.closed, 3);
+    double ms = (double)(chain_end_ns - chain_start_ns) / 1e6;
+    cr_expect(ms < 200, "%.1f ms", ms);
+    for (int i = 0; i < 3; i++)
+        close(fds[i]);
+}
+
+/*
+ * Three connections; in one turn the first is closed and the third written to. The first one's
+ * `closed` writes more to the second than a turn's memory holds, while the third's bytes are still
+ * in it.
+ */
+static uint8_t flood[700000];
+
+static void flood_opened(void *context, struct pos_connection *connection)
+{
+    struct web *web = context;
+    web->handles[web->count++] = pos_connection_handle(connection);
+    if (web->count < 3)
+        return;
+    pos_connection_close(pos_connection_find(web->loop, web->handles[0]), POS_CLOSE_DONE);
+    pos_connection_write(pos_connection_find(web->loop, web->handles[2]), pos_bytes("mine", 4));
+}
+
+static void flood_closed(void *context, struct pos_connection *connection, enum pos_close reason)
+{
+    struct web *web = context;
+    (void)connection;
+    (void)reason;
+    if (web->closed++ > 0)
+        return;
+    struct pos_connection *second = pos_connection_find(web->loop, web->handles[1]);
+    memset(flood, 'f', sizeof flood);
+    pos_connection_write(second, pos_bytes(flood, sizeof flood));
+    pos_connection_write(second, pos_bytes(flood, sizeof flood));
+}
+
+static const struct pos_connection_events flood_events = {
+    .opened = flood_opened, .bytes = web_bytes, .closed = flood_closed};
+
+static void *run_loop(void *argument)
+{
+    pos_loop_run(argument);
+    return NULL;
+}
+
+Test(loop, full_turn_in_the_middle_of_its_end_mixes_nothing_up)
+{
+    struct web web = {0};
+    struct pos_listener *listener;
+    struct pos_error error;
+    pthread_t thread;
+    struct pos_listener_options options = {.address = "127.0.0.1",
+                                           .connection.write_queue_size_max = 4 * sizeof flood};
+    cr_assert_eq(pos_loop_create(&web.loop), POS_OK);
+    cr_assert_eq(pos_listener_open(web.loop, &options, &flood_events, &web, &listener, &error),
+                 POS_OK);
+    struct server server = {.port = pos_listener_port(listener), .options = options};
+    int fds[3];
+    for (int i = 0; i < 3; i++)
+        fds[i] = client_connect(&server);
+    pthread_create(&thread, NULL, run_loop, web.loop);
+    char text[4];
+    cr_expect(client_receive(fds[2], text, 4));
+    cr_expect(memcmp(text, "mine", 4) == 0, "%.4s", text);
+    static uint8_t back[sizeof flood];
+    for (int i = 0; i < 2; i++) {
+        cr_expect(client_receive(fds[1], back, sizeof back));
+        cr_expect(memcmp(back, flood, sizeof back) == 0);
+    }
+    pos_loop_stop(web.loop);
+    pthread_join(thread, NULL);
+    pos_loop_destroy(web.loop);
     for (int i = 0; i < 3; i++)
         close(fds[i]);
 }
