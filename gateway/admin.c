@@ -1,6 +1,7 @@
 #include "gateway/admin.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -299,10 +300,10 @@ static const struct {
 static json_t *run_command(struct admin *admin, json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "command"));
-    const char *operator= json_string_value(json_object_get(request, "operator"));
+    const char *asker = json_string_value(json_object_get(request, "operator"));
     char who[OPERATOR_SIZE_MAX + 1] = "posgatectl";
-    if (operator!= NULL && operator[0] != '\0')
-        (void)strncpy(who, operator, OPERATOR_SIZE_MAX);
+    if (asker != NULL && asker[0] != '\0')
+        (void)snprintf(who, sizeof who, "%s", asker);
     for (size_t i = 0; name != NULL && i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(admin, request, who);

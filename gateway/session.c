@@ -1,5 +1,6 @@
 #include "gateway/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,8 +290,7 @@ void pos_session_commit(struct pos_request *request, enum pos_terminal_operation
                         const char *what, const char *outcome, uint32_t outcomes)
 {
     struct pos_session *session = request->session;
-    (void)strncpy(request->event_outcome, outcome, sizeof request->event_outcome - 1);
-    request->event_outcome[sizeof request->event_outcome - 1] = '\0';
+    (void)snprintf(request->event_outcome, sizeof request->event_outcome, "%s", outcome);
     request->event = (struct pos_audit_event){.utc_ms = session->utc_ms,
                                               .who = "gateway",
                                               .what = what,
