@@ -200,7 +200,7 @@ static const struct pos_config_key gateway_keys[] = {
         .count_min = 0,
         .count_max = POS_UPSTREAM_COUNT_MAX,
         .about =
-            "Acquirer hosts that transactions go to, in order of preference; none: each gets 91",
+            "Acquirer hosts that transactions go to, in turn; without one each gets 91",
     },
     GROUP("admin", admin_keys, "For operators and monitoring"),
     GROUP("log", log_keys, "What goes to standard error"),
