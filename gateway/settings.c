@@ -63,7 +63,7 @@ static bool accept_name(const char *text, struct pos_buffer *reason)
         .name = NULL                                                                               \
     }
 
-/* clang-format off: one row a key */
+/* One row a key. */
 #define HOLDER struct pos_listener_settings
 static const struct pos_config_key listener_keys[] = {
     TEXT(HOLDER, "address", address, "127.0.0.1", accept_address, "Address to listen on"),
@@ -199,15 +199,13 @@ static const struct pos_config_key gateway_keys[] = {
         .default_count = 0,
         .count_min = 0,
         .count_max = POS_UPSTREAM_COUNT_MAX,
-        .about =
-            "Acquirer hosts that transactions go to, in turn; without one each gets 91",
+        .about = "Acquirer hosts that transactions go to, in turn; without one each gets 91",
     },
     GROUP("admin", admin_keys, "For operators and monitoring"),
     GROUP("log", log_keys, "What goes to standard error"),
     END,
 };
 #undef HOLDER
-/* clang-format on */
 
 static void find_dialects(struct pos_gateway_settings *settings)
 {

@@ -15,7 +15,7 @@ static bool accept_title(const char *text, struct pos_buffer *reason)
     return false;
 }
 
-/* clang-format off: one row a key */
+/* One row a key. */
 static const struct pos_config_key inner_keys[] = {
     {.name = "depth",
      POS_CONFIG_MEMBER_NUMBER(struct sample, inner.depth, 4, 1, 9, "levels", "How deep")},
@@ -49,7 +49,6 @@ const struct pos_config_key sample_keys[] = {
      .count_max = SAMPLE_ITEM_COUNT_MAX},
     {.name = NULL},
 };
-/* clang-format on */
 
 enum pos_status sample_read(const char *text, struct sample *sample,
                             struct pos_config_report *report)
