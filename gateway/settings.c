@@ -109,7 +109,7 @@ static const struct pos_config_key database_keys[] = {
 };
 
 static const struct pos_config_key key_library_keys[] = {
-    TEXT(HOLDER, "path", key_library.path, "/var/lib/posgate/keys", NULL,
+    TEXT(HOLDER, "path", key_library.path, "/var/lib/posgate/keymgmt/library", NULL,
          "Folder of the key library, which posgate-keymgmt writes and the gateway follows"),
     NUMBER(HOLDER, "follow_interval_ms", key_library.follow_interval_ms, 500, 20, 1000, "ms",
            "Time between looks at what was written since"),
@@ -118,7 +118,7 @@ static const struct pos_config_key key_library_keys[] = {
 
 static const struct pos_config_key security_module_keys[] = {
     CHOICE(HOLDER, "kind", security_module.kind, "software", module_kinds, "Kind of module"),
-    TEXT(HOLDER, "lmk_file", security_module.lmk_file, "/var/lib/posgate/lmk", NULL,
+    TEXT(HOLDER, "lmk_file", security_module.lmk_file, "/var/lib/posgate/keymgmt/lmk.sealed", NULL,
          "The sealed LMK, made by posgate-keymgmt ceremony lmk"),
     TEXT(HOLDER, "credential_file", security_module.credential_file, "/etc/posgate/credential",
          NULL, "The secret that opens it; mode 600"),
