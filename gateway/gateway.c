@@ -48,6 +48,15 @@ static enum pos_status open_library(struct pos_gateway *gateway, struct pos_erro
     return POS_OK;
 }
 
+/* posgate-keymgmt sealed the LMK under the line without its end, as editors leave one. */
+static struct pos_bytes without_line_end(struct pos_bytes secret)
+{
+    while (secret.size > 0 &&
+           (secret.data[secret.size - 1] == '\n' || secret.data[secret.size - 1] == '\r'))
+        secret.size--;
+    return secret;
+}
+
 static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error *error)
 {
     const char *file = gateway->settings->security_module.credential_file;
@@ -55,8 +64,9 @@ static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error
     size_t size = 0;
     enum pos_status status = pos_file_read_secret(file, CREDENTIAL_SIZE_MAX, &secret, &size, error);
     if (status == POS_OK) {
-        status = pos_hsm_software_open(gateway->settings->security_module.lmk_file,
-                                       pos_bytes(secret, size), &gateway->hsm, error);
+        status =
+            pos_hsm_software_open(gateway->settings->security_module.lmk_file,
+                                  without_line_end(pos_bytes(secret, size)), &gateway->hsm, error);
         pos_secret_destroy(secret, size + 1);
     }
     if (status != POS_OK)
