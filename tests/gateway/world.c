@@ -1,0 +1,415 @@
+#include "tests/gateway/world.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/crypto/key_block.h"
+
+const struct pos_sale world_sale = {
+    .amount = 1234, .pan = "6225880000000001", .utc_time = "1123090000"};
+
+/* ---- the table ---- */
+
+struct world_row *world_row(struct world *world, const struct pos_smn *smn)
+{
+    for (size_t i = 0; i < world->row_count; i++)
+        if (memcmp(&world->rows[i].smn, smn, sizeof *smn) == 0)
+            return &world->rows[i];
+    return NULL;
+}
+
+static void find(void *context, const struct pos_smn *smns, size_t count,
+                 struct pos_terminal_hot *rows, enum pos_status *found)
+{
+    struct world *world = context;
+    world->finds++;
+    for (size_t i = 0; i < count; i++) {
+        const struct world_row *row = world_row(world, &smns[i]);
+        found[i] = row == NULL ? POS_ERR_NOT_FOUND : POS_OK;
+        if (world->find_fails != POS_OK)
+            found[i] = world->find_fails;
+        if (row != NULL)
+            rows[i] = row->hot;
+    }
+}
+
+static struct world_row *holder_of(struct world *world, uint32_t index)
+{
+    for (size_t i = 0; i < world->row_count; i++)
+        if (pos_smn_key_index(&world->rows[i].smn) == index)
+            return &world->rows[i];
+    return NULL;
+}
+
+static enum pos_terminal_outcome apply_register(struct world *world,
+                                                struct pos_terminal_write *write)
+{
+    struct world_row *holder = holder_of(world, pos_smn_key_index(&write->smn));
+    if (holder == NULL) {
+        cr_assert_lt(world->row_count, WORLD_ROW_COUNT_MAX);
+        holder = &world->rows[world->row_count++];
+        *holder = (struct world_row){.smn = write->smn,
+                                     .hot = {.state = POS_TERMINAL_ACTIVE,
+                                             .algorithm = write->algorithm,
+                                             .proved = write->proved}};
+        return POS_OUTCOME_CREATED;
+    }
+    if (memcmp(&holder->smn, &write->smn, sizeof write->smn) != 0) {
+        write->other = holder->smn;
+        return POS_OUTCOME_TAKEN;
+    }
+    if (holder->hot.proved && !write->proved)
+        return POS_OUTCOME_WEAKER;
+    return holder->hot.state == POS_TERMINAL_ACTIVE ? POS_OUTCOME_UNCHANGED : POS_OUTCOME_STATE;
+}
+
+static enum pos_terminal_outcome apply_sign_on(struct world_row *row,
+                                               const struct pos_terminal_write *write)
+{
+    if (row->hot.state != POS_TERMINAL_ACTIVE)
+        return POS_OUTCOME_STATE;
+    if (row->hot.tak[1].size > 0)
+        return POS_OUTCOME_UNCHANGED;
+    row->hot.tak[1] = write->tak;
+    row->hot.signed_off = false;
+    row->detail.tpk[1] = write->tpk;
+    row->detail.first_pair_given |= write->first_pair;
+    return POS_OUTCOME_CHANGED;
+}
+
+static enum pos_terminal_outcome apply_bind(struct world_row *row,
+                                            const struct pos_terminal_write *write)
+{
+    if (row->hot.tid[0] != '\0')
+        return strcmp(row->hot.tid, write->tid) == 0 && strcmp(row->hot.mid, write->mid) == 0
+                   ? POS_OUTCOME_UNCHANGED
+                   : POS_OUTCOME_TAKEN;
+    memcpy(row->hot.tid, write->tid, sizeof write->tid);
+    memcpy(row->hot.mid, write->mid, sizeof write->mid);
+    return POS_OUTCOME_CHANGED;
+}
+
+static enum pos_terminal_outcome apply_sign_off(struct world_row *row)
+{
+    row->hot.tak[0].size = row->hot.tak[1].size = 0;
+    row->hot.signed_off = true;
+    return POS_OUTCOME_CHANGED;
+}
+
+static void apply(struct world *world, struct pos_terminal_write *write)
+{
+    struct world_row *row = world_row(world, &write->smn);
+    if (write->operation == POS_TERMINAL_REGISTER)
+        write->outcome = apply_register(world, write);
+    else if (write->operation == POS_TERMINAL_AUDIT)
+        write->outcome = POS_OUTCOME_NONE;
+    else if (row == NULL)
+        write->outcome = POS_OUTCOME_UNKNOWN;
+    else if (write->operation == POS_TERMINAL_SIGN_ON)
+        write->outcome = apply_sign_on(row, write);
+    else if (write->operation == POS_TERMINAL_BIND)
+        write->outcome = apply_bind(row, write);
+    else
+        write->outcome = apply_sign_off(row);
+    row = world_row(world, &write->smn);
+    if (row != NULL) {
+        write->hot = row->hot;
+        write->detail = row->detail;
+    }
+    if (write->event != NULL && (write->event_on >> write->outcome & 1) != 0)
+        world->records++;
+}
+
+/* ---- the rest of the world ---- */
+
+static enum pos_status wait_for(struct world *world, struct pos_request *request, int what)
+{
+    cr_assert_eq(world->waits_for, WORLD_NOTHING, "one request waits at a time in these tests");
+    world->waiting = request;
+    world->waits_for = what;
+    return POS_OK;
+}
+
+static enum pos_status fetch(void *context, struct pos_request *request)
+{
+    struct world *world = context;
+    return world->fetch_fails != POS_OK ? world->fetch_fails
+                                        : wait_for(world, request, WORLD_FETCH);
+}
+
+static enum pos_status commit(void *context, struct pos_request *request)
+{
+    struct world *world = context;
+    world->commits++;
+    return world->commit_fails != POS_OK ? world->commit_fails
+                                         : wait_for(world, request, WORLD_COMMIT);
+}
+
+static void promote(void *context, const struct pos_smn *smn, const struct pos_key *tak)
+{
+    struct world *world = context;
+    struct world_row *row = world_row(world, smn);
+    world->promotions++;
+    row->hot.tak[0] = *tak;
+    row->hot.tak[1].size = 0;
+    row->detail.tpk[0] = row->detail.tpk[1];
+}
+
+static enum pos_status forward(void *context, struct pos_request *request,
+                               const struct pos_draft *message)
+{
+    struct world *world = context;
+    if (world->forward_fails != POS_OK)
+        return world->forward_fails;
+    struct pos_buffer out = pos_buffer(world->host_message, sizeof world->host_message);
+    struct pos_encoded encoded;
+    struct pos_decode_error error;
+    cr_assert_eq(pos_iso8583_encode(&pos_dialect_iso87b, message, &out, &encoded, &error), POS_OK);
+    world->host_message_size = out.size;
+    return wait_for(world, request, WORLD_HOST);
+}
+
+static enum pos_status take_rrn(void *context, uint32_t *rrn)
+{
+    struct world *world = context;
+    *rrn = world->rrn++;
+    return world->rrn_fails;
+}
+
+static void reply(void *context, uint64_t connection, struct pos_bytes frame)
+{
+    struct world *world = context;
+    cr_assert_eq(connection, world->peer.connection);
+    cr_assert_lt(world->reply_count, WORLD_REPLY_COUNT_MAX);
+    cr_assert_leq(world->reply_size + frame.size, sizeof world->reply_bytes);
+    uint8_t *at = world->reply_bytes + world->reply_size;
+    memcpy(at, frame.data, frame.size);
+    world->replies[world->reply_count++] = pos_bytes(at, frame.size);
+    world->reply_size += frame.size;
+    world->peer.unanswered--;
+}
+
+/* ---- making it ---- */
+
+static void open_module(struct world *world)
+{
+    char folder[] = "/tmp/posgate-world-XXXXXX", path[64];
+    cr_assert_not_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/lmk", folder);
+    struct pos_component parts[2] = {{.size = 32}, {.size = 32}};
+    for (uint8_t i = 0; i < 32; i++) {
+        parts[0].data[i] = (uint8_t)(i + 1);
+        parts[1].data[i] = (uint8_t)(7 * i + 3);
+    }
+    struct pos_kcv kcv;
+    struct pos_error error;
+    cr_assert_eq(pos_hsm_software_init(path, pos_bytes_text("a secret"), parts, 2, &kcv, &error),
+                 POS_OK);
+    cr_assert_eq(pos_hsm_software_open(path, pos_bytes_text("a secret"), &world->hsm, &error),
+                 POS_OK);
+    cr_assert_eq(pos_hsm_session_open(world->hsm, &world->hsm_session), POS_OK);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
+/* A TMK that the test knows gets under the module's LMK the way a mother POS takes one in: as a key
+ * block under a KTK from components. */
+static void make_tmk(struct world *world, const struct pos_key *ktk, const uint8_t *ktk_clear,
+                     const uint8_t *tmk, struct pos_key_row *row)
+{
+    char text[POS_KEY_BLOCK_SIZE_MAX];
+    struct pos_buffer block = pos_buffer(text, sizeof text);
+    struct pos_key_block_protector *protector;
+    const struct pos_key_block_attributes attributes = {{'K', '1'}, 'A', 'B', {'0', '0'}, 'E'};
+    const struct pos_key_block_optional optional = {0};
+    struct pos_error error;
+    cr_assert_eq(pos_key_block_protector_create(POS_ALGORITHM_A256, ktk_clear, &protector), POS_OK);
+    cr_assert_eq(
+        pos_key_block_wrap(protector, &attributes, &optional, POS_ALGORITHM_A256, tmk, &block),
+        POS_OK);
+    pos_key_block_protector_destroy(protector);
+    cr_assert_eq(pos_hsm_import_tmk(world->hsm_session, pos_buffer_view(&block), ktk,
+                                    POS_ALGORITHM_A256, &row->tmk, &row->tmk_kcv, &error),
+                 POS_OK, "%s", error.text);
+}
+
+static void make_keys(struct world *world)
+{
+    struct pos_component parts[2] = {{.size = 32, .data = {1}}, {.size = 32, .data = {0, 2}}};
+    uint8_t ktk_clear[32] = {1, 2};
+    struct pos_key ktk;
+    struct pos_kcv kcv;
+    struct pos_error error;
+    cr_assert_eq(pos_hsm_import_components(world->hsm_session, POS_USAGE_KTK, POS_ALGORITHM_A256,
+                                           parts, 2, &ktk, &kcv, &error),
+                 POS_OK, "%s", error.text);
+    for (size_t i = 0; i < WORLD_KEY_COUNT; i++) {
+        struct pos_key_row *row = &world->keys[i];
+        *row = (struct pos_key_row){.index = WORLD_KEY_FIRST + (uint32_t)i,
+                                    .state = POS_KEY_LOADED,
+                                    .algorithm = POS_ALGORITHM_A256,
+                                    .batch = 1};
+        for (size_t k = 0; k < 32; k++)
+            world->tmks[i][k] = (uint8_t)(17 * k + 31 * i + 5);
+        make_tmk(world, &ktk, ktk_clear, world->tmks[i], row);
+        cr_assert_eq(pos_hsm_generate(world->hsm_session, POS_USAGE_TPK, row->algorithm, &row->tpk,
+                                      &row->tpk_kcv),
+                     POS_OK);
+        cr_assert_eq(pos_hsm_generate(world->hsm_session, POS_USAGE_TAK, row->algorithm, &row->tak,
+                                      &row->tak_kcv),
+                     POS_OK);
+    }
+}
+
+struct world *world_create(const struct pos_policy *policy, uint32_t pending_count_max)
+{
+    struct world *world = calloc(1, sizeof *world);
+    cr_assert_not_null(world);
+    world->policy = *policy;
+    world->now_ns = 1000000000;
+    world->utc_ms = 1795424400000; /* 2026-11-23T09:00:00Z */
+    world->peer = (struct pos_peer){.connection = 77, .address = 1, .policy = &world->policy};
+    open_module(world);
+    make_keys(world);
+    const struct pos_session_options options = {.world = {.context = world,
+                                                          .find = find,
+                                                          .fetch = fetch,
+                                                          .commit = commit,
+                                                          .promote = promote,
+                                                          .forward = forward,
+                                                          .take_rrn = take_rrn,
+                                                          .reply = reply},
+                                                .hsm = world->hsm_session,
+                                                .counters = &world->counters,
+                                                .pending_count_max = pending_count_max,
+                                                .pipeline_count_max = 64};
+    cr_assert_eq(pos_session_create(&options, &world->session), POS_OK);
+    return world;
+}
+
+void world_destroy(struct world *world)
+{
+    pos_session_destroy(world->session);
+    pos_hsm_session_close(world->hsm_session);
+    pos_hsm_close(world->hsm);
+    free(world);
+}
+
+void world_terminal(struct world *world, size_t number, const char *serial,
+                    struct pos_terminal *terminal)
+{
+    pos_terminal_init(terminal, &pos_dialect_iso87b, serial, "TERM0001", "MERCHANT0000001");
+    cr_assert_eq(pos_terminal_restore(terminal, POS_STAGE_CONFIRMED,
+                                      WORLD_KEY_FIRST + (uint32_t)number, POS_ALGORITHM_A256,
+                                      world->tmks[number], NULL, NULL),
+                 POS_OK);
+}
+
+/* ---- driving it ---- */
+
+enum pos_session_close world_send(struct world *world, struct pos_bytes bytes)
+{
+    enum pos_session_close close;
+    const char *reason = "";
+    world->now_ns += 1000;
+    pos_session_set_time(world->session, world->now_ns, world->utc_ms);
+    (void)pos_session_receive(world->session, &world->peer, bytes, &close, &reason);
+    pos_session_turn(world->session);
+    pos_session_turn_done(world->session, world->now_ns + 500);
+    return close;
+}
+
+static void fetched(struct world *world, struct pos_request *request)
+{
+    uint32_t index = pos_smn_key_index(&request->smn);
+    request->dossier = (struct pos_dossier){.status = POS_ERR_NOT_FOUND};
+    if (index >= WORLD_KEY_FIRST && index < WORLD_KEY_FIRST + WORLD_KEY_COUNT) {
+        request->dossier.status = POS_OK;
+        request->dossier.row = world->keys[index - WORLD_KEY_FIRST];
+    }
+    const struct world_row *row = world_row(world, &request->smn);
+    if (row != NULL)
+        request->dossier.detail = row->detail;
+    pos_session_fetched(request);
+}
+
+void world_settle(struct world *world)
+{
+    while (world->waits_for == WORLD_FETCH || world->waits_for == WORLD_COMMIT) {
+        struct pos_request *request = world->waiting;
+        bool fetch_it = world->waits_for == WORLD_FETCH;
+        world->waits_for = WORLD_NOTHING;
+        world->now_ns += 1000;
+        pos_session_set_time(world->session, world->now_ns, world->utc_ms);
+        if (fetch_it) {
+            fetched(world, request);
+            continue;
+        }
+        if (world->commit_result == POS_OK)
+            apply(world, &request->write);
+        pos_session_committed(request, world->commit_result);
+    }
+}
+
+void world_host_answers(struct world *world, const char *code)
+{
+    cr_assert_eq(world->waits_for, WORLD_HOST);
+    struct pos_request *request = world->waiting;
+    world->waits_for = WORLD_NOTHING;
+    if (code == NULL) {
+        pos_session_host_answered(request, POS_ERR_TIMEOUT, NULL);
+        return;
+    }
+    struct pos_message asked, answer;
+    struct pos_decode_error error;
+    cr_assert_eq(pos_iso8583_decode(&pos_dialect_iso87b,
+                                    pos_bytes(world->host_message, world->host_message_size),
+                                    &asked, &error),
+                 POS_OK);
+    struct pos_draft draft;
+    uint8_t memory[POS_FRAME_BODY_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(memory, sizeof memory);
+    struct pos_encoded encoded;
+    pos_draft_init(&draft, pos_reply_mti(asked.mti));
+    const unsigned fields[] = {3, 4, 7, 11, 37, 41, 42};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        pos_draft_echo(&draft, fields[i], &asked);
+    pos_draft_set(&draft, 38, pos_bytes_text("APP123"));
+    pos_draft_set(&draft, 39, pos_bytes_text(code));
+    cr_assert_eq(pos_iso8583_encode(&pos_dialect_iso87b, &draft, &out, &encoded, &error), POS_OK);
+    cr_assert_eq(pos_iso8583_decode(&pos_dialect_iso87b, pos_buffer_view(&out), &answer, &error),
+                 POS_OK);
+    pos_session_host_answered(request, POS_OK, &answer);
+}
+
+void world_exchange(struct world *world, struct pos_terminal *terminal, enum pos_kind kind,
+                    struct pos_verdict *verdict)
+{
+    uint8_t memory[POS_FRAME_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(memory, sizeof memory);
+    struct pos_exchange_state state;
+    bool financial = pos_kind_rule(kind)->link == POS_LINK_HOST;
+    cr_assert_eq(pos_terminal_request(terminal, kind, financial ? &world_sale : NULL, &out, &state),
+                 POS_OK);
+    size_t before = world->reply_count;
+    cr_assert_eq(world_send(world, pos_buffer_view(&out)), POS_SESSION_OPEN);
+    world_settle(world);
+    if (world->waits_for == WORLD_HOST)
+        world_host_answers(world, "00");
+    cr_assert_eq(world->reply_count, before + 1, "one reply to one request");
+    pos_terminal_reply(terminal, &state, world->replies[before], verdict);
+}
+
+void world_admit(struct world *world, struct pos_terminal *terminal)
+{
+    const enum pos_kind steps[] = {POS_KIND_REGISTER, POS_KIND_SIGN_ON, POS_KIND_AUTHENTICATE};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct pos_verdict verdict;
+        world_exchange(world, terminal, steps[i], &verdict);
+        cr_assert_eq(verdict.status, POS_OK, "%s", verdict.explanation);
+        cr_assert_str_eq(verdict.code, "00");
+    }
+}

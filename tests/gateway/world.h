@@ -1,0 +1,80 @@
+/*
+ * The gateway's front end with doubles for everything around it: a table in memory, a key library
+ * of two keys, a host and a clock that the test moves. The security module is the real software
+ * one.
+ */
+#ifndef POS_TESTS_GATEWAY_WORLD_H
+#define POS_TESTS_GATEWAY_WORLD_H
+
+#include "core/hsm/hsm.h"
+#include "core/terminal/terminal.h"
+#include "gateway/session.h"
+
+enum {
+    WORLD_ROW_COUNT_MAX = 16,
+    WORLD_REPLY_COUNT_MAX = 512,
+    WORLD_KEY_COUNT = 2,
+    WORLD_KEY_FIRST = 278
+};
+
+struct world_row {
+    struct pos_smn smn;
+    struct pos_terminal_hot hot;
+    struct pos_terminal_detail detail;
+};
+
+struct world {
+    struct pos_session *session;
+    struct pos_gateway_counters counters;
+    struct pos_hsm *hsm;
+    struct pos_hsm_session *hsm_session;
+    struct pos_policy policy;
+    struct pos_peer peer;
+    uint64_t now_ns, utc_ms;
+
+    struct pos_key_row keys[WORLD_KEY_COUNT];
+    uint8_t tmks[WORLD_KEY_COUNT][POS_KEY_SIZE_MAX]; /* as the terminals know them */
+    struct world_row rows[WORLD_ROW_COUNT_MAX];
+    size_t row_count;
+
+    /* what the session asked for and waits for */
+    struct pos_request *waiting;
+    enum { WORLD_NOTHING, WORLD_FETCH, WORLD_COMMIT, WORLD_HOST } waits_for;
+    uint8_t host_message[POS_FRAME_SIZE_MAX];
+    size_t host_message_size;
+    /* faults */
+    enum pos_status fetch_fails, commit_fails, commit_result, forward_fails, rrn_fails, find_fails;
+    uint32_t rrn;
+    /* what was seen */
+    unsigned finds, commits, promotions, records; /* records: writes that carried an audit event */
+    struct pos_bytes replies[WORLD_REPLY_COUNT_MAX];
+    size_t reply_count;
+    uint8_t reply_bytes[WORLD_REPLY_COUNT_MAX * 512];
+    size_t reply_size;
+};
+
+struct world *world_create(const struct pos_policy *policy, uint32_t pending_count_max);
+void world_destroy(struct world *world);
+
+/* The terminal that holds key `number` (0 or 1), its TMK loaded, confirmed to the mother POS. */
+void world_terminal(struct world *world, size_t number, const char *serial,
+                    struct pos_terminal *terminal);
+
+/* Bytes in; then a turn. Nothing that waits is completed. */
+enum pos_session_close world_send(struct world *world, struct pos_bytes bytes);
+/* Completes whatever waits for the key library or the committer, until nothing does. */
+void world_settle(struct world *world);
+/* The host answers what it was sent with field 39 = code; NULL: too late. */
+void world_host_answers(struct world *world, const char *code);
+
+/* A whole exchange: request, settled, reply judged. `code` in verdict is what the terminal saw. */
+void world_exchange(struct world *world, struct pos_terminal *terminal, enum pos_kind kind,
+                    struct pos_verdict *verdict);
+/* Register, sign on and authenticate, so that the pair is current. */
+void world_admit(struct world *world, struct pos_terminal *terminal);
+
+struct world_row *world_row(struct world *world, const struct pos_smn *smn);
+
+extern const struct pos_sale world_sale;
+
+#endif
