@@ -7,8 +7,9 @@
  *
  *   1|sequence|time|who|what|on what|outcome|hash of the record before, 64 hex
  *
- * The first record's hash before is 64 zeros. What is hashed is the record's own bytes, complete.
- * Never a key, PAN, PIN block or track in any field.
+ * The first record's hash before is 64 zeros. What is hashed is the record's own bytes, complete;
+ * a line end is no part of them. A change to the last record shows only against a head that was
+ * kept elsewhere. Never a key, PAN, PIN block or track in any field.
  */
 #ifndef POS_AUDIT_AUDIT_H
 #define POS_AUDIT_AUDIT_H
@@ -20,8 +21,9 @@ enum { POS_AUDIT_HASH_SIZE = 32 };
 
 struct pos_audit_event {
     uint64_t utc_ms;
+    /* Sizes count as written, percent-encoding included; what is longer is cut. */
     const char *who;     /* operator, "gateway", a custodian: up to 64 characters count */
-    const char *what;    /* "generate", "register-refused": stable word */
+    const char *what;    /* "generate", "register-refused": stable word, up to 64 */
     const char *on_what; /* "batch=1 count=500", an SMN: up to 256 characters count */
     const char *outcome; /* "done", "refused: index-taken": up to 128 characters count */
 };
@@ -32,7 +34,8 @@ struct pos_audit_head {
     uint8_t hash[POS_AUDIT_HASH_SIZE];
 };
 
-/* Appends the next record to `record` and moves *head behind it. */
+/* Appends the next record to `record` (POS_AUDIT_RECORD_SIZE_MAX always suffice) and moves *head
+ * behind it. POS_ERR_LENGTH: no room; neither has changed then. */
 POS_MUST_USE enum pos_status pos_audit_append(struct pos_audit_head *head,
                                               const struct pos_audit_event *event,
                                               struct pos_buffer *record);
@@ -48,7 +51,9 @@ POS_MUST_USE enum pos_status pos_audit_verify_next(struct pos_audit_head *head,
 POS_MUST_USE enum pos_status pos_audit_head_of(struct pos_bytes record,
                                                struct pos_audit_head *head);
 
-/* Takes a record apart for showing; borrowed from `text`, which gets the decoded values. */
+/* Takes a record apart for showing; borrowed from `text`, which gets the decoded values
+ * (POS_AUDIT_RECORD_SIZE_MAX suffice). Decoded values may hold any byte: not to be printed as they
+ * are. POS_ERR_FORMAT, POS_ERR_LENGTH. */
 struct pos_audit_record {
     uint64_t sequence;
     struct pos_bytes time, who, what, on_what, outcome;
