@@ -89,9 +89,6 @@ function(posgate_test name)
         # Criterion's own macros are not ours to mend.
         target_compile_options(${name} PRIVATE -Wno-conversion -Wno-shadow -Wno-cast-qual)
     endif()
-    if(NOT ARG_TIMEOUT)
-        set(ARG_TIMEOUT 120)
-    endif()
     if(ARG_PLAIN AND NOT ARG_LABELS)
         set(ARG_LABELS thread)
     elseif(NOT ARG_PLAIN)
@@ -104,7 +101,25 @@ function(posgate_test name)
         add_dependencies(thread_tests ${name})
     endif()
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+    posgate_test_rules(${name} "${ARG_TIMEOUT}" "${ARG_LABELS}")
+endfunction()
+
+# posgate_script_test(NAME SCRIPT test_a.py [ARGUMENTS a ...] [LABELS label ...] [TIMEOUT seconds]): a
+# test in Python that prints "N passed, N failed" as its last line. The programs are in
+# ${CMAKE_BINARY_DIR}/bin. `crash` is the label of what `./run crash` runs for longer.
+function(posgate_script_test name)
+    cmake_parse_arguments(ARG "" "SCRIPT;TIMEOUT" "ARGUMENTS;LABELS" ${ARGN})
+    add_test(NAME ${name}
+        COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_SCRIPT} ${ARG_ARGUMENTS})
+    posgate_test_rules(${name} "${ARG_TIMEOUT}" "${ARG_LABELS}")
+endfunction()
+
+# What ends a test badly besides its exit code: taking too long, and what a sanitizer prints.
+function(posgate_test_rules name timeout labels)
+    if(NOT timeout)
+        set(timeout 120)
+    endif()
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} LABELS "${labels}"
         ENVIRONMENT "ASAN_OPTIONS=abort_on_error=1;UBSAN_OPTIONS=print_stacktrace=1"
         FAIL_REGULAR_EXPRESSION "LeakSanitizer|runtime error:")
 endfunction()
