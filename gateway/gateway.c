@@ -243,6 +243,5 @@ void pos_gateway_close(struct pos_gateway *gateway)
         pos_key_library_close(gateway->library);
     if (gateway->hsm != NULL)
         pos_hsm_close(gateway->hsm);
-    pos_log(POS_LOG_INFO, "stopped", "worker_count=%u", gateway->worker_count);
     *gateway = (struct pos_gateway){0};
 }

@@ -8,7 +8,14 @@
 #include "core/base/version.h"
 #include "gateway/gateway.h"
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_ABSENT = 69, EXIT_DENIED = 77, EXIT_CONFIG = 78 };
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_ABSENT = 69,
+    EXIT_AGAIN = 75,
+    EXIT_DENIED = 77,
+    EXIT_CONFIG = 78
+};
 enum { OPTION_CHECK = 256, OPTION_DUMP };
 enum { REPORT_SIZE_MAX = 65536 };
 
@@ -61,7 +68,7 @@ static const struct argp parser = {
     .parser = take_option,
     .doc = "Admits the terminals that hold a key and passes their transactions on to the "
            "acquirer host.\vExit codes: 0 done, 1 failed, 2 usage, 69 something needed is not "
-           "there, 77 not allowed, 78 configuration."};
+           "there, 75 try again, 77 not allowed, 78 configuration."};
 
 static int exit_code(enum pos_status status)
 {
@@ -73,6 +80,8 @@ static int exit_code(enum pos_status status)
     case POS_ERR_NOT_ALLOWED:
     case POS_ERR_MAC:
         return EXIT_DENIED;
+    case POS_ERR_BUSY:
+        return EXIT_AGAIN;
     case POS_ERR_NOT_FOUND:
     case POS_ERR_UNREACHABLE:
     case POS_ERR_HSM:
@@ -125,9 +134,14 @@ static int check(const struct pos_gateway_settings *settings, const char *path)
     static struct pos_gateway gateway;
     struct pos_error error;
     pos_log_set_level(POS_LOG_ERROR);
-    if (pos_gateway_open(&gateway, settings, &error) != POS_OK)
+    enum pos_status status = pos_gateway_open(&gateway, settings, &error);
+    if (status == POS_ERR_BUSY) /* the table comes last: all else could be opened */
+        (void)fprintf(stderr, "posgate-gateway: not opened, a gateway is running on it: %s\n",
+                      settings->database.path);
+    else if (status != POS_OK)
         return fail(&error);
-    pos_gateway_close(&gateway);
+    else
+        pos_gateway_close(&gateway);
     (void)printf("%s: good; what it names can be opened\n", path);
     return EXIT_DONE;
 }
@@ -145,6 +159,7 @@ static int serve(const struct pos_gateway_settings *settings, const struct argum
         return fail(&error);
     status = pos_gateway_serve(&gateway, &error);
     pos_gateway_close(&gateway);
+    pos_log(POS_LOG_INFO, "stopped", "status=%s", pos_status_name(status));
     return status == POS_OK ? EXIT_DONE : fail(&error);
 }
 
