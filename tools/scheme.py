@@ -1,0 +1,246 @@
+"""The whole scheme as a test or the demo drives it: real programs, real files, loopback.
+
+A Scheme owns one folder and the processes it started; leaving its `with` block ends them by their
+process ids. Nothing here knows how the programs work inside: only their commands, ports and logs.
+"""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+READY_SECONDS = 15
+STOP_SECONDS = 15
+
+
+class SchemeError(Exception):
+    """A program that did not do what the scheme needs; the text says which and why."""
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def can_connect(port):
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Listener:
+    """One of the gateway's doors."""
+
+    def __init__(self, registration="proof", authentication="mac"):
+        self.port = free_port()
+        self.registration = registration
+        self.authentication = authentication
+
+    def settings(self):
+        return ('    { address = "127.0.0.1"; port = %d; dialect = "iso87b"; registration = "%s"; '
+                'authentication = "%s"; }' % (self.port, self.registration, self.authentication))
+
+
+class Scheme:
+    def __init__(self, bin_folder, folder):
+        self.bin = os.path.abspath(bin_folder)
+        self.folder = os.path.abspath(folder)
+        self.processes = {}
+        self.logs = {}
+        self.host_port = free_port()
+        self.metrics_port = free_port()
+        self.mother_ports = {}
+        self.listeners = [Listener()]
+        self.extra = ""  # further settings, as text
+        self.loops = 0
+        os.makedirs(self.folder, exist_ok=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for name in list(self.processes):
+            self.stop(name)
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    # ---- processes ----
+
+    def program(self, name):
+        return os.path.join(self.bin, name)
+
+    def run(self, *words, codes=(0,), stdin=None, timeout=120):
+        """Runs a command to its end; returns its standard output."""
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              input=stdin, timeout=timeout, check=False)
+        if done.returncode not in codes:
+            raise SchemeError("%s ended with %d\n%s%s" % (" ".join(words), done.returncode,
+                                                         done.stdout, done.stderr))
+        return done.stdout
+
+    def start(self, name, *words, port=None, prefix=(), ready=None):
+        """Starts a server; waits until its port takes connections (or its log says `ready`)."""
+        log = self.path(name + ".log")
+        with open(log, "ab") as err, open(self.path(name + ".out"), "ab") as out:
+            begin = os.path.getsize(log)
+            process = subprocess.Popen(list(prefix) + list(words), stdin=subprocess.DEVNULL,
+                                       stdout=out, stderr=err)
+        self.processes[name] = process
+        self.logs[name] = log
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            if process.poll() is not None:
+                del self.processes[name]
+                raise SchemeError("%s ended at once with %d: %s" % (name, process.returncode,
+                                                                   self.tail(name, begin)))
+            if ready is not None and re.search(ready, self.tail(name, begin)):
+                return process
+            if ready is None and can_connect(port):
+                return process
+            time.sleep(0.02)
+        raise SchemeError("%s was not ready within %d s: %s" % (name, READY_SECONDS,
+                                                               self.tail(name, begin)))
+
+    def tail(self, name, begin=0):
+        with open(self.logs[name], "rb") as log:
+            log.seek(begin)
+            return log.read().decode(errors="replace")
+
+    def stop(self, name, how=signal.SIGTERM):
+        """Ends a process that this scheme started; returns its exit code."""
+        process = self.processes.pop(name, None)
+        if process is None:
+            return None
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise SchemeError("%s did not end within %d s" % (name, STOP_SECONDS)) from None
+
+    # ---- key management ----
+
+    def keymgmt(self, *words, **options):
+        return self.run(self.program("posgate-keymgmt"), "--home", self.path("keys"), *words,
+                        **options)
+
+    def components(self, name, count=2):
+        """Random components of one key; the files' paths."""
+        out = self.path("components-" + name)
+        self.keymgmt("ceremony", "components", "--alg", "A256", "--count", str(count), "--out", out)
+        return [os.path.join(out, "component-%d.hex" % (i + 1)) for i in range(count)]
+
+    @staticmethod
+    def component_options(paths, option="--component"):
+        return [word for path in paths for word in (option, path)]
+
+    def init_keys(self, count=3):
+        self.keymgmt("init", "--make-credential")
+        parts = self.components("lmk", count)
+        custodians = [word for i in range(count) for word in ("--custodian", "custodian%d" % (i + 1))]
+        self.keymgmt("ceremony", "lmk", "--components", str(count),
+                     *self.component_options(parts), *custodians)
+
+    def init_mother(self, name):
+        parts = self.components(name)
+        self.keymgmt("ceremony", "ktk", "--name", name, "--alg", "A256",
+                     *self.component_options(parts), "--custodian", "carol", "--custodian", "dave")
+        self.run(self.program("posgate-emulator"), "mother", "--init", "--home", self.path(name),
+                 "--name", name, *self.component_options(parts, "--ktk-component"))
+        self.mother_ports[name] = free_port()
+
+    def generate(self, count):
+        self.keymgmt("generate", "--count", str(count), "--alg", "A256")
+
+    def export(self, batch, mother):
+        out = self.path("batch-%d.keys" % batch)
+        self.keymgmt("export", "--batch", str(batch), "--dest", mother, "--out", out)
+        return out
+
+    def start_mother(self, name, *options, prefix=()):
+        return self.start(name, self.program("posgate-emulator"), "mother", "--home",
+                          self.path(name), "--listen", "127.0.0.1:%d" % self.mother_ports[name],
+                          *options, port=self.mother_ports[name], prefix=prefix)
+
+    def load(self, mother, key_file):
+        self.keymgmt("load", "--to", "127.0.0.1:%d" % self.mother_ports[mother], key_file)
+
+    # ---- host and gateway ----
+
+    def start_host(self, *options):
+        return self.start("host", self.program("posgate-emulator"), "host", "--listen",
+                          "127.0.0.1:%d" % self.host_port, "--ledger", self.path("host.ledger"),
+                          "--json", *options, port=self.host_port)
+
+    def write_gateway_settings(self):
+        text = """listeners = (
+%s
+);
+loops = %d;
+database = { path = "%s"; cache_mb = 64; };
+key_library = { path = "%s"; follow_interval_ms = 200; };
+security_module = { kind = "software"; lmk_file = "%s"; credential_file = "%s"; };
+upstreams = ( { name = "host"; address = "127.0.0.1"; port = %d; reconnect_min_ms = 50;
+                reconnect_max_ms = 200; reply_timeout_ms = 3000; } );
+admin = { socket = "%s"; metrics_address = "127.0.0.1"; metrics_port = %d; };
+%s
+""" % (",\n".join(listener.settings() for listener in self.listeners), self.loops,
+       self.path("terminals-table"), self.path("keys", "library"), self.path("keys", "lmk.sealed"),
+       self.path("keys", "credential"), self.host_port, self.path("admin.sock"),
+       self.metrics_port, self.extra)
+        with open(self.path("gateway.conf"), "w", encoding="ascii") as file:
+            file.write(text)
+        return self.path("gateway.conf")
+
+    def start_gateway(self, *options, prefix=()):
+        conf = self.write_gateway_settings()
+        return self.start("gateway", self.program("posgate-gateway"), "-c", conf, *options,
+                          prefix=prefix, ready=r" ready ")
+
+    def ctl(self, *words, codes=(0,)):
+        answer = self.run(self.program("posgatectl"), "--socket", self.path("admin.sock"), "--json",
+                          *words, codes=codes)
+        return json.loads(answer)
+
+    def metrics(self):
+        """{'posgate_x{labels}': value} of every sample."""
+        address = "http://127.0.0.1:%d/metrics" % self.metrics_port
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            text = answer.read().decode()
+        samples = {}
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                samples[name] = float(value)
+        return samples
+
+    def wait_for(self, condition, what, seconds=10):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if condition():
+                return
+            time.sleep(0.05)
+        raise SchemeError("%s did not happen within %d s" % (what, seconds))
+
+    def wait_for_host(self, up=True):
+        self.wait_for(lambda: (self.metrics()["posgate_host_up"] > 0) == up,
+                      "the host link coming %s" % ("up" if up else "down"))
+
+    # ---- terminals ----
+
+    def terminals(self, *options, store="terminals", listener=0, mother=None, codes=(0,)):
+        """Runs terminals to their end; returns their summary."""
+        words = [self.program("posgate-emulator"), "terminals", "--json", "--store",
+                 self.path(store), "--gateway", "127.0.0.1:%d" % self.listeners[listener].port]
+        if mother is not None:
+            words += ["--mother", "127.0.0.1:%d" % self.mother_ports[mother]]
+        out = self.run(*words, *options, codes=codes)
+        return json.loads(out)
