@@ -185,11 +185,14 @@ enum pos_status pos_message_classify(const struct pos_message *message,
     uint16_t code;
     uint8_t digits[6];
     *missing = 0;
-    if (network_code(message, &code))
-        *rule = pos_message_has(message, message->dialect->network_field) ? network_rule(code)
-                                                                          : &rules[0];
-    else
-        *rule = other_rule(message->mti, pos_message_value(message, 3, digits, sizeof digits));
+    bool network = network_code(message, &code);
+    if (network && !pos_message_has(message, message->dialect->network_field)) {
+        *rule = &rules[0];
+        *missing = message->dialect->network_field;
+        return POS_ERR_FORMAT;
+    }
+    *rule = network ? network_rule(code)
+                    : other_rule(message->mti, pos_message_value(message, 3, digits, 6));
     if (*rule == NULL)
         return POS_ERR_NOT_FOUND;
     *missing = missing_field(message, *rule);
