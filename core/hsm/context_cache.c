@@ -159,7 +159,7 @@ enum pos_status pos_context_cache_put(struct pos_context_cache *cache, const str
     entry->key = *key;
     entry->purpose = purpose;
     entry->linked = true;
-    entry->used = true;
+    entry->used = false; /* a key that comes once must not displace one that comes often */
     entry->next = *bucket;
     *bucket = index;
     *mac = entry->mac;
