@@ -52,24 +52,25 @@ static void redirect(const char *path, int flags, int number)
     (void)close(file);
 }
 
+void exec_program(const char *const *arguments)
+{
+    char *argv[ARGUMENT_COUNT_MAX] = {strdup(POSGATE_BINARY_DIR "/bin/posgate-keymgmt")};
+    for (size_t i = 0; arguments[i] != NULL && i + 2 < ARGUMENT_COUNT_MAX; i++)
+        argv[i + 1] = strdup(arguments[i]);
+    (void)alarm(RUN_SECONDS_MAX);
+    (void)execv(argv[0], argv);
+    _exit(127);
+}
+
 pid_t start_list(const char *const *arguments)
 {
-    const char *argv[ARGUMENT_COUNT_MAX] = {POSGATE_BINARY_DIR "/bin/posgate-keymgmt"};
-    size_t count = 1;
-    while (arguments[count - 1] != NULL) {
-        argv[count] = arguments[count - 1];
-        count++;
-        cr_assert_lt(count, (size_t)ARGUMENT_COUNT_MAX);
-    }
     pid_t pid = fork();
     cr_assert_geq(pid, 0);
     if (pid == 0) {
-        (void)alarm(RUN_SECONDS_MAX);
         redirect("/dev/null", O_RDONLY, STDIN_FILENO);
         redirect(in_folder("out"), O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
         redirect(in_folder("err"), O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);
-        (void)execv(argv[0], (char **)argv);
-        _exit(127);
+        exec_program(arguments);
     }
     return pid;
 }

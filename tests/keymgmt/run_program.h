@@ -32,6 +32,9 @@ void expect_list(struct outcome *outcome, int code, const char *const *arguments
 #define EXPECT(outcome, code, ...)                                                                 \
     expect_list(outcome, code, (const char *const[]){__VA_ARGS__, NULL})
 
+/* Becomes the program; for a child process. */
+void exec_program(const char *const *arguments) __attribute__((__noreturn__));
+
 /* Starts in the background; stdout and stderr go to files out and err in the folder. */
 pid_t start_list(const char *const *arguments);
 void wait_for(pid_t pid, struct outcome *outcome);
