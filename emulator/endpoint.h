@@ -1,0 +1,21 @@
+/* HOST:PORT as it is written on a command line. */
+#ifndef POS_EMULATOR_ENDPOINT_H
+#define POS_EMULATOR_ENDPOINT_H
+
+#include "core/base/error.h"
+#include "core/base/limits.h"
+
+struct pos_endpoint {
+    char host[POS_ADDRESS_SIZE_MAX]; /* "127.0.0.1", "::1" (written [::1]) */
+    uint16_t port;
+};
+
+/* Numeric addresses only: nothing here waits for a name service. POS_ERR_USAGE. */
+POS_MUST_USE enum pos_status pos_endpoint_parse(const char *text, struct pos_endpoint *address,
+                                                struct pos_error *error);
+
+/* Digits between minimum and maximum, nothing else. POS_ERR_USAGE. */
+POS_MUST_USE enum pos_status pos_number_parse(const char *text, uint64_t minimum, uint64_t maximum,
+                                              uint64_t *number, struct pos_error *error);
+
+#endif

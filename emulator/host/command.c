@@ -1,0 +1,123 @@
+/* `posgate-emulator host`. */
+#include <argp.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/log.h"
+#include "emulator/command.h"
+#include "emulator/exit.h"
+#include "emulator/host/serve.h"
+
+struct host_arguments {
+    struct pos_host_options options;
+    bool json;
+};
+
+enum {
+    KEY_DELAY = 256,
+    KEY_DECLINE,
+    KEY_SILENT,
+    KEY_LEDGER,
+    KEY_JSON,
+    KEY_LOG_LEVEL,
+    DELAY_MS_MAX = 600000
+};
+
+static const struct argp_option options[] = {
+    {"listen", 'l', "ADDRESS:PORT", 0, "Where (default 127.0.0.1:6583; port 0: any)", 0},
+    {"delay-ms", KEY_DELAY, "N", 0, "Answer so many milliseconds late (0 to 600000; default 0)", 0},
+    {"decline", KEY_DECLINE, "CODE[:PERCENT]", 0,
+     "Decline with this field 39, all financial requests or a share of them", 0},
+    {"silent", KEY_SILENT, "PERCENT", 0, "Do not answer this share of the requests", 0},
+    {"ledger", KEY_LEDGER, "FILE", 0, "Add a line for each request and each answer", 0},
+    {"json", KEY_JSON, 0, 0, "Print the summary as JSON", 0},
+    {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info (default), warning or error", 0},
+    {0}};
+
+static uint32_t number(struct argp_state *state, const char *option, const char *value,
+                       uint64_t maximum)
+{
+    struct pos_error error;
+    uint64_t parsed = 0;
+    if (pos_number_parse(value, 0, maximum, &parsed, &error) != POS_OK)
+        argp_error(state, "%s: %s", option, error.text);
+    return (uint32_t)parsed;
+}
+
+static bool is_code(const char *value)
+{
+    return isalnum((unsigned char)value[0]) && isalnum((unsigned char)value[1]) &&
+           (value[2] == '\0' || value[2] == ':');
+}
+
+static void parse_decline(struct argp_state *state, struct pos_host *host, const char *value)
+{
+    if (!is_code(value))
+        argp_error(state, "--decline: '%s' does not begin with a code of two characters", value);
+    memcpy(host->decline_code, value, 2);
+    host->decline_code[2] = '\0';
+    host->decline_percent = value[2] == ':' ? number(state, "--decline", value + 3, 100) : 100;
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+    struct host_arguments *a = state->input;
+    struct pos_error error;
+    int level;
+    switch (key) {
+    case 'l':
+        if (pos_endpoint_parse(value, &a->options.listen, &error) != POS_OK)
+            argp_error(state, "--listen: %s", error.text);
+        return 0;
+    case KEY_DELAY:
+        a->options.delay_ms = number(state, "--delay-ms", value, DELAY_MS_MAX);
+        return 0;
+    case KEY_DECLINE:
+        parse_decline(state, &a->options.host, value);
+        return 0;
+    case KEY_SILENT:
+        a->options.host.silent_percent = number(state, "--silent", value, 100);
+        return 0;
+    case KEY_LEDGER:
+        a->options.ledger_path = value;
+        return 0;
+    case KEY_JSON:
+        a->json = true;
+        return 0;
+    case KEY_LOG_LEVEL:
+        if ((level = pos_log_level_parse(value)) < 0)
+            argp_error(state, "there is no log level '%s'", value);
+        pos_log_set_level((enum pos_log_level)level);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "'%s' is not an option", value);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int pos_command_host(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc =
+            "An acquirer's host in dialect iso87b: approves what the gateway sends it, and keeps "
+            "account of it.\v"
+            "SIGTERM ends it; then it prints what it was asked and what it answered."};
+    struct host_arguments arguments = {.options = {.listen = {.host = "127.0.0.1", .port = 6583}}};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    static struct pos_ledger ledger;
+    struct pos_error error = {.text = ""};
+    enum pos_status status = pos_ledger_open(&ledger, arguments.options.ledger_path, &error);
+    if (status != POS_OK)
+        return pos_exit_report("host", status, &error);
+    status = pos_host_serve(&arguments.options, &ledger, &error);
+    if (!pos_ledger_close(&ledger) && status == POS_OK)
+        status = pos_error_set(&error, POS_ERR_IO, "the ledger is not complete: disk full?");
+    if (status == POS_OK || status == POS_ERR_IO)
+        pos_ledger_print(&ledger, arguments.json, stdout);
+    return pos_exit_report("host", status, &error);
+}
