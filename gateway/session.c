@@ -7,6 +7,8 @@
 #include "core/base/clock.h"
 #include "gateway/session_inside.h"
 
+enum { FORMAT_LINES_A_SECOND = 10 };
+
 enum pos_status pos_session_create(const struct pos_session_options *options,
                                    struct pos_session **session)
 {
@@ -78,6 +80,25 @@ static bool allowed_by_rates(struct pos_request *request)
            pos_rate_allow(session->registration_rate, request->address, session->utc_ms);
 }
 
+static unsigned offset_of(const struct pos_message *message, unsigned field)
+{
+    return pos_message_has(message, field) ? message->fields[field].offset : 0;
+}
+
+/* 30, with the place in the log, where a peer cannot make it say more than so often. */
+static void refuse_format(struct pos_request *request, unsigned field, unsigned offset,
+                          const char *reason)
+{
+    struct pos_session *session = request->session;
+    uint32_t suppressed;
+    if (pos_log_allow(&session->format_log, FORMAT_LINES_A_SECOND, session->utc_ms, &suppressed))
+        pos_log(POS_LOG_WARNING, "format-error",
+                "connection=%llx mti=%04X field=%u offset=%u reason=\"%s\" suppressed=%u",
+                (unsigned long long)request->connection, request->message.mti, field, offset,
+                reason, suppressed);
+    pos_reply_code(request, POS_RESPONSE_FORMAT, POS_REFUSAL_FORMAT);
+}
+
 /* Everything that a request can be told without the terminal table. */
 static void begin(struct pos_request *request)
 {
@@ -87,7 +108,7 @@ static void begin(struct pos_request *request)
         request->rule = NULL;
         pos_reply_code(request, POS_RESPONSE_NOT_SUPPORTED, POS_REFUSAL_UNSUPPORTED);
     } else if (status != POS_OK) {
-        pos_reply_code(request, POS_RESPONSE_FORMAT, POS_REFUSAL_FORMAT);
+        refuse_format(request, missing, 0, "missing");
     } else if (request->rule->link == POS_LINK_MOTHER) {
         pos_reply_code(request, POS_RESPONSE_NOT_SUPPORTED, POS_REFUSAL_UNSUPPORTED);
     } else if (request->rule->smn && pos_message_smn(&request->message, &request->smn) != POS_OK) {
@@ -162,7 +183,7 @@ static enum pos_session_close take_frame(struct pos_session *session, struct pos
     }
     peer->unanswered++;
     if (status != POS_OK)
-        pos_reply_code(request, POS_RESPONSE_FORMAT, POS_REFUSAL_FORMAT);
+        refuse_format(request, error.field, error.offset, pos_decode_reason_text(error.reason));
     else if (request == &session->spare)
         pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_OVERLOAD);
     else

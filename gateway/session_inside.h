@@ -5,6 +5,7 @@
 #ifndef POS_GATEWAY_SESSION_INSIDE_H
 #define POS_GATEWAY_SESSION_INSIDE_H
 
+#include "core/base/log.h"
 #include "gateway/session.h"
 
 struct pos_session {
@@ -28,6 +29,7 @@ struct pos_session {
     uint8_t out[POS_FRAME_SIZE_MAX];
     uint8_t plain[2 * POS_FRAME_BODY_SIZE_MAX]; /* field values on their way to the host */
 
+    struct pos_log_limit format_log;
     struct pos_request spare; /* answers 96 when the pool is empty */
 };
 

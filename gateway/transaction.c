@@ -45,6 +45,12 @@ static bool read_terminal(const struct pos_message *message, char tid[POS_TID_SI
     return t.size == POS_TID_SIZE && m.size == POS_MID_SIZE;
 }
 
+/* A reversal names the RRN of what it reverses; everything else gets one of the gateway's own. */
+static bool names_its_rrn(const struct pos_request *request)
+{
+    return pos_message_has(&request->message, 37) && pos_field_set_has(request->rule->echoed, 37);
+}
+
 /* Everything that arrived but what ends here, in plain form: the host may speak another dialect. */
 static void make_host_message(struct pos_request *request, struct pos_draft *message)
 {
@@ -60,7 +66,7 @@ static void make_host_message(struct pos_request *request, struct pos_draft *mes
         pos_draft_set(message, field, value);
         used += value.size;
     }
-    if (!pos_message_has(from, 37))
+    if (!names_its_rrn(request))
         pos_draft_set(message, 37, pos_bytes(request->rrn_text, sizeof request->rrn_text));
 }
 
@@ -158,7 +164,7 @@ static void answer_with(struct pos_request *request, const struct pos_message *r
         if (value.size > 0)
             pos_draft_set(draft, host_fields[i], value);
     }
-    if (!pos_message_has(&request->message, 37))
+    if (!names_its_rrn(request))
         pos_draft_set(draft, 37, pos_bytes(request->rrn_text, sizeof request->rrn_text));
     bool approved = memcmp(code, "00", 2) == 0;
     pos_reply_send(request, POS_RESPONSE_APPROVED,
