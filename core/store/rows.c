@@ -79,6 +79,9 @@ bool pos_row_take_kcv(struct pos_cursor *cursor, struct pos_kcv *kcv)
     if (cursor->failed)
         return false;
     memcpy(kcv->data, data.data, POS_KCV_SIZE_MAX);
+    for (size_t i = kcv->size; i < POS_KCV_SIZE_MAX; i++)
+        if (kcv->data[i] != 0)
+            return false;
     return pos_row_kcv_valid(kcv);
 }
 

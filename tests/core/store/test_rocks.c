@@ -1,0 +1,157 @@
+#include <criterion/criterion.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/store/rocks.h"
+#include "tests/core/store/support.h"
+
+static const char *const families[] = {"rows", "meta"};
+static const char *const other_families[] = {"rows", "more", "meta"};
+
+static struct pos_rocks_options options_for(const char *path)
+{
+    return (struct pos_rocks_options){.path = path,
+                                      .families = families,
+                                      .family_count = 2,
+                                      .format = "test",
+                                      .writer = "posgate-test",
+                                      .create = true,
+                                      .cache_size = 1 << 20};
+}
+
+static enum pos_status try_open(const struct pos_rocks_options *options, struct pos_error *error)
+{
+    struct pos_rocks *rocks;
+    memset(error, 0, sizeof *error);
+    enum pos_status status = pos_rocks_open(options, &rocks, error);
+    cr_expect_eq(rocks == NULL, status != POS_OK);
+    pos_rocks_close(rocks);
+    return status;
+}
+
+Test(rocks, says_why_it_cannot_open)
+{
+    char folder[TEST_PATH_SIZE];
+    struct pos_error error;
+    test_folder(folder);
+    struct pos_rocks_options options = options_for(test_path(folder, "db"));
+    options.create = false;
+    cr_expect_eq(try_open(&options, &error), POS_ERR_NOT_FOUND);
+    cr_expect(strstr(error.text, "posgate-test makes it") != NULL, "%s", error.text);
+
+    options.create = true;
+    cr_expect_eq(try_open(&options, &error), POS_OK, "%s", error.text);
+    options.create = false;
+    cr_expect_eq(try_open(&options, &error), POS_OK, "%s", error.text);
+    options.create = options.exclusive = true;
+    cr_expect_eq(try_open(&options, &error), POS_ERR_EXISTS);
+    options.exclusive = false;
+
+    options.format = "another";
+    cr_expect_eq(try_open(&options, &error), POS_ERR_MISMATCH);
+    cr_expect(strstr(error.text, "it is a test") != NULL, "%s", error.text);
+    options.format = "test";
+    options.create = false;
+    options.families = other_families;
+    options.family_count = 3;
+    cr_expect_eq(try_open(&options, &error), POS_ERR_MISMATCH, "%s", error.text);
+}
+
+Test(rocks, has_one_writer)
+{
+    char folder[TEST_PATH_SIZE];
+    struct pos_rocks *first;
+    struct pos_error error;
+    test_folder(folder);
+    struct pos_rocks_options options = options_for(test_path(folder, "db"));
+    cr_assert_eq(pos_rocks_open(&options, &first, &error), POS_OK, "%s", error.text);
+    cr_expect_eq(try_open(&options, &error), POS_ERR_BUSY);
+    cr_expect(strstr(error.text, "another posgate-test has it open") != NULL, "%s", error.text);
+    pos_rocks_close(first);
+    cr_expect_eq(try_open(&options, &error), POS_OK, "%s", error.text);
+}
+
+static long log_size(const char *path)
+{
+    struct stat facts;
+    cr_assert_eq(stat(test_path(path, "LOG"), &facts), 0);
+    return facts.st_size;
+}
+
+/* What RocksDB logs while it runs would abort it on a full disk. */
+Test(rocks, keeps_its_folder_to_its_owner_and_logs_nothing_once_open)
+{
+    char folder[TEST_PATH_SIZE];
+    struct pos_rocks *rocks;
+    struct stat facts;
+    test_folder(folder);
+    struct pos_rocks_options options = options_for(test_path(folder, "db"));
+    cr_assert_eq(pos_rocks_open(&options, &rocks, NULL), POS_OK);
+    cr_assert_eq(stat(options.path, &facts), 0);
+    cr_expect_eq(facts.st_mode & 0777, 0700);
+    long before = log_size(options.path);
+    struct pos_rocks_item item = {0, pos_bytes_text("ka"), pos_bytes_text("A")};
+    cr_assert_eq(pos_rocks_load(rocks, &item, 1), POS_OK);
+    cr_assert_eq(pos_rocks_flush(rocks), POS_OK);
+    cr_expect_eq(log_size(options.path), before);
+    pos_rocks_close(rocks);
+}
+
+static void put_format(const char *path, const char *text, size_t size)
+{
+    struct pos_rocks_options options = options_for(path);
+    struct pos_rocks *rocks;
+    cr_assert_eq(pos_rocks_open(&options, &rocks, NULL), POS_OK);
+    struct pos_rocks_item item = {1, pos_bytes_text("format"), pos_bytes(text, size)};
+    cr_assert_eq(pos_rocks_load(rocks, &item, 1), POS_OK);
+    cr_assert_eq(pos_rocks_flush(rocks), POS_OK);
+    pos_rocks_close(rocks);
+}
+
+Test(rocks, refuses_a_database_of_a_newer_program)
+{
+    char folder[TEST_PATH_SIZE];
+    struct pos_error error;
+    test_folder(folder);
+    struct pos_rocks_options options = options_for(test_path(folder, "newer"));
+    put_format(options.path, "\2test", 5);
+    cr_expect_eq(try_open(&options, &error), POS_ERR_VERSION);
+    cr_expect(strstr(error.text, "newer version") != NULL, "%s", error.text);
+    options.path = test_path(folder, "damaged");
+    put_format(options.path, "", 0);
+    cr_expect_eq(try_open(&options, &error), POS_ERR_CORRUPT);
+}
+
+struct many {
+    char found[POS_ROCKS_MANY_COUNT_MAX];
+};
+
+static void found_one(void *context, size_t i, enum pos_status status, struct pos_bytes value)
+{
+    struct many *many = context;
+    many->found[i] = status == POS_OK && value.size == 1 ? (char)value.data[0]
+                     : status == POS_ERR_NOT_FOUND       ? '-'
+                                                         : '?';
+}
+
+Test(rocks, gets_many_in_the_order_asked)
+{
+    char folder[TEST_PATH_SIZE];
+    struct pos_rocks *rocks;
+    test_folder(folder);
+    struct pos_rocks_options options = options_for(test_path(folder, "db"));
+    cr_assert_eq(pos_rocks_open(&options, &rocks, NULL), POS_OK);
+    struct pos_rocks_item items[] = {{0, pos_bytes_text("kb"), pos_bytes_text("B")},
+                                     {0, pos_bytes_text("ka"), pos_bytes_text("A")}};
+    cr_assert_eq(pos_rocks_load(rocks, items, 2), POS_OK);
+    const char *keys[POS_ROCKS_MANY_COUNT_MAX];
+    for (size_t count = 0; count <= POS_ROCKS_MANY_COUNT_MAX; count += count < 4 ? 1 : 126) {
+        struct many many = {{0}};
+        for (size_t i = 0; i < count; i++)
+            keys[i] = i % 3 == 0 ? "kb" : i % 3 == 1 ? "kx" : "ka"; /* unsorted, doubled */
+        pos_rocks_get_many(rocks, 0, keys, 2, count, found_one, &many);
+        for (size_t i = 0; i < count; i++)
+            cr_expect_eq(many.found[i], "B-A"[i % 3], "%zu of %zu", i, count);
+    }
+    pos_rocks_close(rocks);
+}
