@@ -3,7 +3,7 @@
  * step what must be refused. The terminal's side is done with core/crypto, from clear keys, so that
  * a module cannot agree with itself alone.
  */
-#include "conformance.h"
+#include "tests/core/hsm/conformance.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "core/crypto/kcv.h"
 #include "core/crypto/key_block.h"
 #include "core/crypto/mac.h"
-#include "scratch.h"
+#include "tests/core/hsm/scratch.h"
 
 struct stage {
     const char *name; /* of the kind of module */

@@ -1,4 +1,4 @@
-#include "scratch.h"
+#include "tests/core/hsm/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>

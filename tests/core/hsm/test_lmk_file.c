@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "core/base/file.h"
-#include "scratch.h"
+#include "tests/core/hsm/scratch.h"
 
 static const struct pos_lmk lmk = {POS_ALGORITHM_A256, "0123456789abcdef0123456789ABCDE"};
 

@@ -1,9 +1,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "conformance.h"
 #include "core/hsm/hsm.h"
-#include "scratch.h"
+#include "tests/core/hsm/conformance.h"
+#include "tests/core/hsm/scratch.h"
 
 static struct pos_hsm *open_software(void *context, int which)
 {

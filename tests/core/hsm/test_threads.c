@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/hsm/hsm.h"
-#include "scratch.h"
+#include "tests/core/hsm/scratch.h"
 
 enum { THREAD_COUNT = 4, KEY_COUNT = 200 };
 
