@@ -9,7 +9,7 @@
 #ifndef POS_BASE_STATUS_H
 #define POS_BASE_STATUS_H
 
-#define POS_MUST_USE              __attribute__((warn_unused_result))
+#define POS_MUST_USE            __attribute__((warn_unused_result))
 #define POS_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 
 enum pos_class {
