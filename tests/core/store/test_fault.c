@@ -1,0 +1,199 @@
+/*
+ * Disks that fail. This program has an fdatasync of its own, which RocksDB finds before libc's: it
+ * counts, fails or delays the syncs of a write-ahead log. A program of its own, so that no other
+ * test runs on it.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tests/core/store/support.h"
+
+static _Atomic int sync_count; /* of write-ahead logs, that returned 0 */
+static _Atomic int sync_fails; /* fail this many more */
+
+static bool is_log(int file)
+{
+    char link[64], path[512];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t size = readlink(link, path, sizeof path);
+    return size > 4 && memcmp(path + size - 4, ".log", 4) == 0;
+}
+
+int fdatasync(int file)
+{
+    if (!is_log(file))
+        return (int)syscall(SYS_fdatasync, file);
+    if (atomic_load(&sync_fails) > 0) {
+        atomic_fetch_sub(&sync_fails, 1);
+        errno = EIO;
+        return -1;
+    }
+    int result = (int)syscall(SYS_fdatasync, file);
+    atomic_fetch_add(&sync_count, result == 0);
+    return result;
+}
+
+static struct test_chain chain;
+static char folder[TEST_PATH_SIZE];
+
+static struct pos_terminal_table *open_at(const char *path)
+{
+    struct pos_terminal_table_options options = {.path = path,
+                                                 .create_if_missing = true,
+                                                 .cache_size = 1 << 20,
+                                                 .audit = test_chain_writer(&chain)};
+    struct pos_terminal_table *table;
+    struct pos_error error = {0};
+    cr_assert_eq(pos_terminal_table_open(&options, &table, &error), POS_OK, "%s", error.text);
+    return table;
+}
+
+static struct pos_terminal_write registration(uint32_t index)
+{
+    return (struct pos_terminal_write){.operation = POS_TERMINAL_REGISTER,
+                                       .smn = test_smn("AAAA0001", index),
+                                       .algorithm = POS_ALGORITHM_A256,
+                                       .proved = true,
+                                       .event = "registered",
+                                       .event_on = 1u << POS_OUTCOME_CREATED};
+}
+
+static enum pos_status find(struct pos_terminal_table *table, uint32_t index)
+{
+    struct pos_smn smn = test_smn("AAAA0001", index);
+    struct pos_terminal_hot hot;
+    enum pos_status found;
+    pos_terminal_table_find(table, &smn, 1, &hot, &found);
+    return found;
+}
+
+static const char *records(struct pos_terminal_table *table)
+{
+    static struct test_records found;
+    found.text[0] = '\0';
+    cr_assert_eq(pos_terminal_table_walk_audit(table, 0, test_records_each, &found), POS_OK);
+    return found.text;
+}
+
+Test(fault, a_failed_sync_ends_all_writing_and_no_reading)
+{
+    test_folder(folder);
+    struct pos_terminal_table *table = open_at(test_path(folder, "db"));
+    struct pos_terminal_write good = registration(1), lost = registration(2),
+                              after = registration(3);
+    cr_assert_eq(pos_terminal_table_run(table, &good), POS_OK);
+    atomic_store(&sync_fails, 1);
+    cr_expect_eq(pos_terminal_table_run(table, &lost), POS_ERR_DATABASE);
+    cr_expect_eq(atomic_load(&sync_fails), 0, "the sync was tried, once");
+    cr_expect_eq(pos_terminal_table_run(table, &after), POS_ERR_DATABASE,
+                 "the disk is well again; the writer is not");
+    struct pos_committer_stats stats;
+    pos_terminal_table_stats(table, &stats);
+    cr_expect(stats.failed && stats.failures == 1);
+    uint64_t counts[POS_TERMINAL_STATE_COUNT];
+    pos_terminal_table_counts(table, counts);
+    cr_expect_eq(counts[POS_TERMINAL_ACTIVE], 1, "what failed is not counted");
+    cr_expect_eq(find(table, 1), POS_OK);
+    cr_expect_eq(find(table, 3), POS_ERR_NOT_FOUND);
+    pos_terminal_table_close(table);
+
+    table = open_at(test_path(folder, "db"));
+    cr_expect_eq(find(table, 1), POS_OK, "what was acknowledged is there");
+    cr_expect_eq(find(table, 3), POS_ERR_NOT_FOUND);
+    cr_expect_eq(pos_terminal_table_run(table, &after), POS_OK, "and the restart writes again");
+    cr_expect_eq(find(table, 3), POS_OK);
+    cr_expect(strncmp(records(table), "1:registered", 12) == 0);
+    pos_terminal_table_close(table);
+}
+
+struct ordered {
+    struct pos_terminal_write write;
+    _Atomic int syncs_at_done; /* -1: not done */
+};
+
+static void note_syncs(struct pos_commit *commit, enum pos_status status)
+{
+    struct ordered *ordered = (struct ordered *)(void *)pos_terminal_write_of(commit);
+    cr_expect_eq(status, POS_OK);
+    atomic_store(&ordered->syncs_at_done, atomic_load(&sync_count));
+}
+
+Test(fault, done_comes_after_the_sync_has_returned)
+{
+    test_folder(folder);
+    struct pos_terminal_table *table = open_at(test_path(folder, "db"));
+    for (uint32_t i = 1; i <= 20; i++) {
+        struct ordered ordered = {.write = registration(i), .syncs_at_done = -1};
+        int before = atomic_load(&sync_count);
+        ordered.write.commit.done = note_syncs;
+        cr_assert_eq(pos_terminal_table_submit(table, &ordered.write), POS_OK);
+        while (atomic_load(&ordered.syncs_at_done) == -1)
+            (void)usleep(100);
+        cr_expect_geq(atomic_load(&ordered.syncs_at_done), before + 1);
+    }
+    pos_terminal_table_close(table);
+}
+
+/* What is queued when the sync fails hears of it, each write once. */
+static _Atomic int failed_count;
+
+static void count_failure(struct pos_commit *commit, enum pos_status status)
+{
+    (void)commit;
+    atomic_fetch_add(&failed_count, status == POS_ERR_DATABASE);
+}
+
+Test(fault, every_queued_write_hears_of_the_failure)
+{
+    enum { COUNT = 5000 };
+    test_folder(folder);
+    struct pos_terminal_table *table = open_at(test_path(folder, "db"));
+    struct pos_terminal_write *writes = calloc(COUNT, sizeof *writes);
+    int submitted = 0;
+    atomic_store(&sync_fails, 1);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        writes[i] = registration(i + 1);
+        writes[i].commit.done = count_failure;
+        submitted += pos_terminal_table_submit(table, &writes[i]) == POS_OK;
+    }
+    pos_terminal_table_close(table);
+    cr_expect_gt(submitted, 0);
+    cr_expect_eq(atomic_load(&failed_count), submitted);
+    free(writes);
+}
+
+/* Not a crash, not a hang: an error, and every row that was acknowledged before and after. */
+Test(fault, a_full_disk_fails_the_write_and_not_the_process)
+{
+    test_folder(folder);
+    /* in a mount namespace of its own, so that nothing stays mounted however the test ends */
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", folder, "tmpfs", 0, "size=2m") != 0)
+        cr_skip_test("needs root, to mount a small file system");
+    struct pos_terminal_table *table = open_at(test_path(folder, "db"));
+    enum pos_status status = POS_OK;
+    uint32_t count = 0;
+    while (status == POS_OK && count < 20000) {
+        struct pos_terminal_write write = registration(count + 1);
+        status = pos_terminal_table_run(table, &write);
+        count += status == POS_OK;
+    }
+    cr_expect_eq(status, POS_ERR_DATABASE);
+    cr_expect_gt(count, 100);
+    for (uint32_t i = 1; i <= count; i++)
+        cr_expect_eq(find(table, i), POS_OK, "%u", i);
+    cr_expect_eq(mount("none", folder, "tmpfs", MS_REMOUNT, "size=64m"), 0);
+    pos_terminal_table_close(table);
+    table = open_at(test_path(folder, "db"));
+    for (uint32_t i = 1; i <= count; i++)
+        cr_expect_eq(find(table, i), POS_OK, "%u after the restart", i);
+    pos_terminal_table_close(table);
+    cr_expect_eq(umount(folder), 0);
+}
