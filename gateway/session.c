@@ -112,7 +112,7 @@ static void begin(struct pos_request *request)
     } else if (request->rule->link == POS_LINK_MOTHER) {
         pos_reply_code(request, POS_RESPONSE_NOT_SUPPORTED, POS_REFUSAL_UNSUPPORTED);
     } else if (request->rule->smn && pos_message_smn(&request->message, &request->smn) != POS_OK) {
-        pos_reply_code(request, POS_RESPONSE_FORMAT, POS_REFUSAL_FORMAT);
+        refuse_format(request, 62, offset_of(&request->message, 62), "not an SMN");
     } else if (!allowed_by_rates(request)) {
         pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_RATE);
     } else if (!request->rule->smn) {
