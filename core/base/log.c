@@ -10,7 +10,8 @@
 #include "core/base/bytes.h"
 #include "core/base/clock.h"
 
-enum { LINE_SIZE_MAX = 2048 };
+/* As JSON a byte may become six characters: the longest text still ends with its brace. */
+enum { TEXT_SIZE_MAX = 512, LINE_SIZE_MAX = 6 * TEXT_SIZE_MAX + 512 };
 
 static _Atomic int current_level = POS_LOG_INFO;
 static bool as_json;
@@ -40,11 +41,15 @@ int pos_log_level_parse(const char *name)
     return -1;
 }
 
+/* JSON is UTF-8, and a text that was cut or came from a file name may not be: bytes of 80 and above
+ * are escaped one by one. */
 static void put_json_character(struct pos_buffer *line, char c)
 {
     if (c == '"' || c == '\\')
         pos_buffer_put_u8(line, '\\');
-    if ((unsigned char)c >= 0x20)
+    if ((unsigned char)c >= 0x80)
+        pos_buffer_format(line, "\\u%04x", (unsigned char)c);
+    else if ((unsigned char)c >= 0x20)
         pos_buffer_put_u8(line, (uint8_t)c);
 }
 
@@ -105,7 +110,7 @@ void pos_log(enum pos_log_level level, const char *event, const char *pairs, ...
 {
     if ((int)level < atomic_load_explicit(&current_level, memory_order_relaxed))
         return;
-    char text[LINE_SIZE_MAX / 4];
+    char text[TEXT_SIZE_MAX];
     va_list arguments;
     va_start(arguments, pairs);
     (void)vsnprintf(text, sizeof text, pairs, arguments);
