@@ -20,7 +20,7 @@
 #include "keymgmt/progress.h"
 #include "keymgmt/report.h"
 
-enum { KEY_BATCH = 0x200, KEY_COUNT, KEY_DEST, KEY_OUT, ON_WHAT_SIZE_MAX = 128 };
+enum { KEY_BATCH = 0x200, KEY_COUNT, KEY_DEST, KEY_OUT, KEY_DRY_RUN, ON_WHAT_SIZE_MAX = 128 };
 
 struct export
 {
@@ -29,6 +29,7 @@ struct export
     uint32_t count;
     const char *destination;
     const char *out;
+    bool dry_run;
     /* under way */
     struct pos_home *home;
     struct pos_error *error;
@@ -57,6 +58,9 @@ static error_t parse_export(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_OUT:
         export->out = argument;
+        return 0;
+    case KEY_DRY_RUN:
+        export->dry_run = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -252,7 +256,7 @@ static enum pos_status finish_or_refuse(struct export *export)
                           export->error) == POS_OK &&
         header.batch == export->batch.number &&
         strcmp(header.destination, export->mother.name) == 0)
-        return give_name(export);
+        return export->dry_run ? POS_OK : give_name(export);
     return pos_error_set(export->error, POS_ERR_STATE,
                          "batch %u was exported to %s on %s, and a batch is exported once: use "
                          "that file, or generate a new batch",
@@ -270,8 +274,9 @@ static enum pos_status export_batch(struct export *export)
         status = pos_home_open_hsm(export->home, export->error);
     if (status == POS_OK && export->batch.state != POS_BATCH_GENERATED)
         return finish_or_refuse(export);
-    if (status == POS_OK)
-        status = write_part(export);
+    if (status != POS_OK || export->dry_run)
+        return status;
+    status = write_part(export);
     if (status == POS_OK)
         status = mark_exported(export);
     if (status == POS_OK)
@@ -282,6 +287,8 @@ static enum pos_status export_batch(struct export *export)
 static void report(const struct export *export)
 {
     struct pos_report *answer = pos_report_create(stdout, export->home->options->json, NULL, 0);
+    if (export->dry_run)
+        pos_report_text(answer, "dry_run", "nothing was changed");
     pos_report_number(answer, "batch", export->batch.number);
     pos_report_text(answer, "mother", export->mother.name);
     pos_report_text(answer, "algorithm", pos_algorithm_name(export->batch.algorithm));
@@ -301,6 +308,7 @@ enum pos_status pos_command_export(struct pos_options *options, int argc, char *
          "Instead of --batch: the oldest batch of exactly N keys that waits to be exported", 0},
         {"dest", KEY_DEST, "MOTHER", 0, "The mother POS that the file is for", 0},
         {"out", KEY_OUT, "FILE", 0, "The key file; it must not exist", 0},
+        {"dry-run", KEY_DRY_RUN, NULL, 0, "Check everything and say what would be exported", 0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {
         .options = own,

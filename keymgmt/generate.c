@@ -14,13 +14,21 @@
 #include "keymgmt/report.h"
 #include "keymgmt/stock_range.h"
 
-enum { KEY_COUNT = 0x200, KEY_ALG, KEY_BATCH, CHUNK_COUNT_MAX = 500, ON_WHAT_SIZE_MAX = 128 };
+enum {
+    KEY_COUNT = 0x200,
+    KEY_ALG,
+    KEY_BATCH,
+    KEY_DRY_RUN,
+    CHUNK_COUNT_MAX = 500,
+    ON_WHAT_SIZE_MAX = 128
+};
 
 struct generation {
     /* asked for */
     uint32_t count;
     enum pos_algorithm algorithm;
     uint32_t continued; /* batch to go on with; 0: a new one */
+    bool dry_run;
     /* where it stands */
     uint32_t done;
     uint32_t next_index;
@@ -44,6 +52,9 @@ static error_t parse_generate(int key, char *argument, struct argp_state *state)
     case KEY_BATCH:
         generation->continued =
             (uint32_t)pos_options_number(state, "--batch", argument, POS_KEY_INDEX_MAX);
+        return 0;
+    case KEY_DRY_RUN:
+        generation->dry_run = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -196,6 +207,8 @@ static enum pos_status settle(struct pos_home *home, struct generation *generati
 static void report(const struct pos_home *home, const struct generation *generation)
 {
     struct pos_report *answer = pos_report_create(stdout, home->options->json, NULL, 0);
+    if (generation->dry_run)
+        pos_report_text(answer, "dry_run", "nothing was changed");
     pos_report_number(answer, "batch", generation->first_batch);
     if (generation->batch.number != generation->first_batch)
         pos_report_number(answer, "last_batch", generation->batch.number);
@@ -207,6 +220,15 @@ static void report(const struct pos_home *home, const struct generation *generat
     pos_stock_range_warn(generation->next_index);
 }
 
+/* What add_all would come to. */
+static void pretend(struct generation *generation)
+{
+    generation->done = generation->count;
+    generation->next_index += generation->count;
+    generation->batch.number +=
+        (generation->batch.count + generation->count - 1) / POS_KEY_FILE_COUNT_MAX;
+}
+
 static enum pos_status generate(struct pos_home *home, struct generation *generation,
                                 struct pos_error *error)
 {
@@ -215,6 +237,11 @@ static enum pos_status generate(struct pos_home *home, struct generation *genera
         status = pos_home_open_hsm(home, error);
     if (status != POS_OK)
         return status;
+    if (generation->dry_run) {
+        pretend(generation);
+        report(home, generation);
+        return POS_OK;
+    }
     generation->rows = calloc(CHUNK_COUNT_MAX, sizeof *generation->rows);
     if (generation->rows == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for %d keys", CHUNK_COUNT_MAX);
@@ -232,6 +259,7 @@ enum pos_status pos_command_generate(struct pos_options *options, int argc, char
         {"count", KEY_COUNT, "N", 0, "How many terminal keys", 0},
         {"alg", KEY_ALG, "ALG", 0, "Algorithm of the keys: A256 (default) or A128", 0},
         {"batch", KEY_BATCH, "B", 0, "Go on with batch B, the last one, after an interruption", 0},
+        {"dry-run", KEY_DRY_RUN, NULL, 0, "Check everything and say what would be made", 0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {
         .options = own,

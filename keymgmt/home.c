@@ -47,8 +47,6 @@ void pos_home_fini(struct pos_home *home)
         pos_hsm_close(home->hsm);
     if (home->library != NULL)
         pos_key_library_close(home->library);
-    if (home->scratch_path[0] != '\0')
-        remove_scratch(home->scratch_path);
     *home = (struct pos_home){0};
 }
 
@@ -75,12 +73,14 @@ enum pos_status pos_home_open_writer(struct pos_home *home, bool create, struct 
 
 enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error)
 {
-    char scratch[sizeof home->scratch_path] = "/tmp/posgate-keymgmt.XXXXXX";
+    char scratch[] = "/tmp/posgate-keymgmt.XXXXXX";
     if (mkdtemp(scratch) == NULL)
         return pos_error_set(error, POS_ERR_IO, "cannot make a folder in /tmp for reading");
-    memcpy(home->scratch_path, scratch, sizeof scratch);
-    return explain_library(
-        home, pos_key_library_follow(home->library_path, scratch, &home->library, error), error);
+    enum pos_status status =
+        pos_key_library_follow(home->library_path, scratch, &home->library, error);
+    /* Needed for opening only: whatever ends this process later, nothing stays behind. */
+    remove_scratch(scratch);
+    return explain_library(home, status, error);
 }
 
 static void drop_line_end(struct pos_credential *credential)

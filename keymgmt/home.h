@@ -27,7 +27,6 @@ struct pos_home {
     const struct pos_options *options; /* borrowed */
     char lmk_path[POS_PATH_SIZE_MAX + 16];
     char library_path[POS_PATH_SIZE_MAX + 16];
-    char scratch_path[64]; /* a reader's own folder; "" when there is none */
     struct pos_key_library *library;
     struct pos_audit_chain chain;
     struct pos_hsm *hsm;

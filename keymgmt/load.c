@@ -17,6 +17,7 @@
 enum {
     KEY_TO = 0x200,
     KEY_TIMEOUT,
+    KEY_DRY_RUN,
     TIMEOUT_S_DEFAULT = 10,
     TIMEOUT_S_MAX = 3600,
     /* the trailer makes the mother POS verify and store every key before it answers */
@@ -30,6 +31,7 @@ struct load {
     const char *to;
     const char *path;
     int timeout_ms;
+    bool dry_run;
     /* under way */
     struct pos_home *home;
     struct pos_error *error;
@@ -53,6 +55,9 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
     case KEY_TIMEOUT:
         load->timeout_ms =
             1000 * (int)pos_options_number(state, "--timeout-s", argument, TIMEOUT_S_MAX);
+        return 0;
+    case KEY_DRY_RUN:
+        load->dry_run = true;
         return 0;
     case ARGP_KEY_ARG:
         if (load->path != NULL)
@@ -232,6 +237,10 @@ static enum pos_status transfer(struct load *load)
         status = ask_status(load, &load->before);
     if (status == POS_OK)
         status = check_free(load);
+    if (status == POS_OK && load->dry_run) {
+        pos_mother_link_close(&load->link);
+        return POS_OK;
+    }
     if (status == POS_OK)
         status = send_lines(load);
     if (status == POS_OK)
@@ -245,6 +254,8 @@ static enum pos_status transfer(struct load *load)
 static void report(const struct load *load)
 {
     struct pos_report *answer = pos_report_create(stdout, load->home->options->json, NULL, 0);
+    if (load->dry_run)
+        pos_report_text(answer, "dry_run", "nothing was changed");
     pos_report_number(answer, "batch", load->batch.number);
     pos_report_text(answer, "mother", load->batch.mother);
     pos_report_number(answer, "count", load->batch.count);
@@ -285,6 +296,8 @@ enum pos_status pos_command_load(struct pos_options *options, int argc, char **a
         {"to", KEY_TO, "HOST:PORT", 0, "Where the mother POS listens (its port is usually 7583)",
          0},
         {"timeout-s", KEY_TIMEOUT, "SECONDS", 0, "How long to wait for an answer (default 10)", 0},
+        {"dry-run", KEY_DRY_RUN, NULL, 0,
+         "Check the file and ask the mother POS for its status, but send no line", 0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {
         .options = own,

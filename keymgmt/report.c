@@ -26,10 +26,17 @@ static void *need(void *memory)
     return memory;
 }
 
+/* Nothing needs to be filled up behind the last column. */
+static int width_of(const struct pos_report *report, size_t column)
+{
+    int width = report->columns[column].width;
+    return column + 1 == report->column_count && width < 0 ? 0 : width;
+}
+
 static void print_titles(struct pos_report *report)
 {
     for (size_t i = 0; !report->json && i < report->column_count; i++)
-        (void)fprintf(report->out, "%s%*s", i == 0 ? "" : "  ", report->columns[i].width,
+        (void)fprintf(report->out, "%s%*s", i == 0 ? "" : "  ", width_of(report, i),
                       report->columns[i].name);
     if (!report->json)
         (void)fputc('\n', report->out);
@@ -85,7 +92,7 @@ static void print_row(struct pos_report *report)
     for (size_t i = 0; i < report->column_count; i++) {
         (void)fputs(i == 0 ? "" : "  ", report->out);
         print_value(report->out, json_object_get(report->row, report->columns[i].name),
-                    report->columns[i].width);
+                    width_of(report, i));
     }
     (void)fputc('\n', report->out);
 }

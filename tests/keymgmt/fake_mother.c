@@ -110,13 +110,13 @@ static bool answer(struct state *state, int connection, const struct pos_frame *
     pos_draft_echo(&draft, 70, &message);
     pos_draft_set(&draft, 39, pos_bytes_text(code));
     pos_draft_set(&draft, 62, pos_bytes_text(text));
+    /* A keep-alive in front, which the client must swallow. */
+    pos_buffer_put_u16(&out, 0);
     size_t start = pos_frame_begin(&pos_dialect_iso87b, NULL, true, &out);
     if (pos_iso8583_encode(&pos_dialect_iso87b, &draft, &out, &encoded, &wrong) != POS_OK ||
         pos_frame_end(&out, start) != POS_OK)
         return false;
-    /* A keep-alive in front, which the client must swallow. */
-    return write(connection, "\0", 2) == 2 &&
-           write(connection, out.data, out.size) == (ssize_t)out.size;
+    return write(connection, out.data, out.size) == (ssize_t)out.size;
 }
 
 static void serve(struct state *state, int connection)

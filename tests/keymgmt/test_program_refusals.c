@@ -290,6 +290,33 @@ Test(program_refusals, one_writer_at_a_time_and_readers_meanwhile)
     cr_expect_eq(outcome.code, 75);
 }
 
+Test(program_refusals, a_dry_run_changes_nothing)
+{
+    step_lmk(&outcome);
+    step_mother(&outcome, "MPOS0001", "A256");
+    long long before = record_count();
+    EXPECT(&outcome, 0, "generate", "--count", "2500000", "--dry-run", "--json");
+    json_t *answer = parse(&outcome);
+    cr_expect_eq(number_of(answer, "batch"), 1);
+    cr_expect_eq(number_of(answer, "last_batch"), 3);
+    cr_expect_str_eq(text_of(answer, "last"), "02500000");
+    json_decref(answer);
+    EXPECT(&outcome, 0, "list", "--json");
+    cr_expect_str_eq(outcome.out, "[]\n");
+    (void)step_generate(&outcome, "3");
+    char *out = strdup(in_folder("keys.txt"));
+    EXPECT(&outcome, 0, "export", "--batch", "1", "--dest", "MPOS0001", "--out", out, "--dry-run");
+    EXPECT(&outcome, 1, "export", "--batch", "1", "--dest", "OTHER", "--out", out, "--dry-run");
+    cr_expect_neq(access(out, F_OK), 0);
+    EXPECT(&outcome, 0, "export", "--batch", "1", "--dest", "MPOS0001", "--out", out);
+    struct fake_mother mother = {.refuse_line = 1, .refuse_code = "63"};
+    fake_mother_start(&mother);
+    EXPECT(&outcome, 0, "load", "--to", mother.address, "--dry-run", out);
+    fake_mother_stop(&mother);
+    cr_expect_eq(record_count(), before + 2);
+    free(out);
+}
+
 /* ---- loading ---- */
 
 static void export_one(const char *count)
