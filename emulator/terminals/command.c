@@ -55,8 +55,8 @@ static const struct argp_option options[] = {
     {"mid", KEY_MID, "MID", 0, "Field 42 (default POSGATE00000001)", 1},
     {0, 0, 0, 0, "What", 2},
     {"steps", KEY_STEPS, "LIST", 0,
-     "In order, with commas (default key,register,sign-on,authenticate,sale); a stored key is not "
-     "fetched again",
+     "In order, with commas (default key,register,sign-on,authenticate,sale; without sign-on when "
+     "MACs are off); a stored key is not fetched again",
      2},
     {"sales", KEY_SALES, "N", 0, "So many sales in a `sale` step (default 1)", 2},
     {"amount", KEY_AMOUNT, "N", 0,
@@ -237,6 +237,9 @@ static void check(struct terminals_arguments *a, struct argp_state *state)
     struct pos_error error;
     if (a->store == NULL)
         argp_error(state, "--store is missing");
+    if (a->steps == NULL) /* a sign-on is nothing without its MAC */
+        a->steps = a->run.mac ? "key,register,sign-on,authenticate,sale"
+                              : "key,register,authenticate,sale";
     if (pos_plan_parse(a->steps, a->sales, &a->run.plan, &error) != POS_OK)
         argp_error(state, "--steps: %s", error.text);
     check_serials(&a->run, state);
@@ -290,7 +293,6 @@ int pos_command_terminals(int argc, char **argv)
                                             .amount = 1000,
                                             .mac = true,
                                             .expect = "00"},
-                                    .steps = "key,register,sign-on,authenticate,sale",
                                     .sales = 1};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     struct pos_error error = {.text = ""};

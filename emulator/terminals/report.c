@@ -113,13 +113,24 @@ static void print_step(const char *name, const struct pos_report_step *step, FIL
                   milliseconds(latency_max(step)), codes);
 }
 
+/* In the order of a terminal's life: the table of messages has the mother POS last. */
+static enum pos_kind in_order(int i)
+{
+    static const enum pos_kind first[] = {POS_KIND_KEY_REQUEST, POS_KIND_KEY_CONFIRM};
+    enum { FIRST_COUNT = sizeof first / sizeof first[0] };
+    _Static_assert(POS_KIND_KEY_REQUEST + FIRST_COUNT == POS_KIND_COUNT, "they are the last ones");
+    return i < FIRST_COUNT ? first[i] : (enum pos_kind)(i - FIRST_COUNT);
+}
+
 static void print_table(const struct pos_report *report, FILE *to)
 {
     (void)fprintf(to, "%-18s %9s %9s %9s %9s  %s\n", "step", "sent", "p50 ms", "p99 ms", "max ms",
                   "codes");
-    for (int i = 0; i < POS_KIND_COUNT; i++)
-        if (report->steps[i].sent > 0)
-            print_step(pos_kind_rule((enum pos_kind)i)->name, &report->steps[i], to);
+    for (int i = 0; i < POS_KIND_COUNT; i++) {
+        enum pos_kind kind = in_order(i);
+        if (report->steps[kind].sent > 0)
+            print_step(pos_kind_rule(kind)->name, &report->steps[kind], to);
+    }
     (void)fprintf(to,
                   "%llu terminals, %llu did all their steps; %llu mismatches (%llu timeouts, %llu "
                   "closed); %zu keys stored, %zu indexes twice; %.2f s\n",
