@@ -1,0 +1,14 @@
+/* The commands of posgate-bench; each takes what follows its name and returns an exit code. */
+#ifndef POS_BENCH_COMMAND_H
+#define POS_BENCH_COMMAND_H
+
+#include "bench/options.h"
+#include "core/base/error.h"
+
+int pos_command_limits(int argc, char **argv);
+int pos_command_auth(int argc, char **argv);
+
+/* Says the error on standard error; the exit code that belongs to it. */
+int pos_command_fail(const char *command, const struct pos_error *error);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * A closed loop: so many connections, each with so many requests under way, a new one for every
+ * reply. One thread, bare epoll, so that it stays cheaper than what it measures.
+ *
+ * What is asked and how an answer is read is a source's business. A reply belongs to the request
+ * with its mark on the same connection; a reply that belongs to none is counted, not believed.
+ */
+#ifndef POS_BENCH_LOAD_H
+#define POS_BENCH_LOAD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "core/base/error.h"
+#include "core/base/histogram.h"
+#include "core/base/limits.h"
+
+struct pos_load_reply {
+    uint32_t mark;
+    char code[3]; /* field 39, or whatever stands for it */
+    bool good;    /* what was asked for */
+};
+
+struct pos_load_source {
+    /* Writes one request of at most request_size_max bytes; returns its size. */
+    size_t (*request)(void *context, uint8_t *out, uint32_t *mark);
+    size_t request_size_max;
+    /* Size of the reply at the front of the stream; 0: not whole yet; -1: not a reply. */
+    ssize_t (*reply)(void *context, struct pos_bytes stream, struct pos_load_reply *reply);
+    void *context;
+};
+
+struct pos_load_options {
+    const char *address; /* IPv4; on 127.0.0.1 more than 16,000 come from 127.0.0.2 and on */
+    uint16_t port;
+    uint32_t connections; /* 1 to POS_CONNECTION_COUNT_MAX */
+    uint32_t outstanding; /* 1 to POS_PIPELINE_COUNT_MAX */
+    struct pos_load_source source;
+};
+
+enum { POS_LOAD_CODE_COUNT_MAX = 32 };
+
+struct pos_load_code {
+    char code[3];
+    uint64_t count;
+};
+
+struct pos_load_tally {
+    uint64_t replies; /* all that were read and matched */
+    uint64_t good;
+    uint64_t unmatched;  /* replies to nothing that was asked */
+    uint64_t unreadable; /* streams that ended in something else than a reply */
+    uint64_t lost;       /* connections the server closed */
+    struct pos_load_code codes[POS_LOAD_CODE_COUNT_MAX];
+    size_t code_count;
+};
+
+/* One measured stretch. */
+struct pos_load_phase {
+    /* in */
+    double warm_up_s;      /* before it, not counted */
+    double duration_s;     /* ends after this time, */
+    uint64_t requests_max; /* or so many replies; 0: by time alone */
+    pid_t server_pid;      /* 0: its CPU time is not known */
+    /* out */
+    double seconds;
+    uint64_t server_cpu_ns;
+    struct pos_load_tally tally;   /* of the stretch; what goes wrong before and after it counts
+                                      too, and codes other than good ones */
+    struct pos_histogram *latency; /* the caller's, emptied at first; nanoseconds */
+    uint64_t unanswered;           /* 5 s after the last request was sent */
+    uint32_t answered_connections; /* got at least one good reply, warm-up included */
+};
+
+struct pos_load;
+
+/* Raises the limit on descriptors for so many connections, also of what is started afterwards.
+ * POS_ERR_LIMIT: it cannot be raised so far. */
+POS_MUST_USE enum pos_status pos_load_prepare(uint32_t connections, struct pos_error *error);
+
+/* Connects them all. POS_ERR_NETWORK, POS_ERR_MEMORY. */
+POS_MUST_USE enum pos_status pos_load_open(const struct pos_load_options *options,
+                                           struct pos_load **load, struct pos_error *error);
+void pos_load_close(struct pos_load *load); /* NULL is fine */
+
+void pos_load_run(struct pos_load *load, struct pos_load_phase *phase);
+
+void pos_load_tally_add(struct pos_load_tally *into, const struct pos_load_tally *from);
+
+#endif

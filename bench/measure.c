@@ -1,0 +1,116 @@
+#include "bench/measure.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "bench/process.h"
+
+/* The server's side of the last connects may still be under way. */
+static void settle(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+}
+
+static enum pos_status connect_to(struct pos_measured *server, struct pos_load **load,
+                                  const struct pos_bench_options *options, struct pos_error *error)
+{
+    const struct pos_load_options load_options = {
+        .address = server->address,
+        .port = server->port,
+        .connections = options->connections,
+        .outstanding = options->outstanding,
+        .source = server->source,
+    };
+    bool first = server->rounds.count == 0 && server->tally.replies == 0;
+    uint64_t before = server->pid != 0 ? pos_process_memory(server->pid) : 0;
+    enum pos_status status = pos_load_open(&load_options, load, error);
+    if (status != POS_OK)
+        return pos_error_prefix(error, "%s", server->name);
+    settle();
+    if (!first)
+        return POS_OK;
+    uint64_t after = server->pid != 0 ? pos_process_memory(server->pid) : 0;
+    server->memory_known = before != 0 && after >= before;
+    server->memory_per_connection = (double)(after - before) / options->connections;
+    return POS_OK;
+}
+
+static double quantile_us(const struct pos_histogram *latency, double share)
+{
+    return (double)pos_histogram_quantile(latency, share) / 1e3;
+}
+
+static void keep_round(struct pos_measured *server, const struct pos_load_phase *phase)
+{
+    struct pos_rounds *rounds = &server->rounds;
+    size_t i = rounds->count++;
+    double replies = (double)phase->tally.replies;
+    rounds->cpu_us[i] = replies > 0 ? (double)phase->server_cpu_ns / 1e3 / replies : 0;
+    rounds->per_second[i] = phase->seconds > 0 ? replies / phase->seconds : 0;
+    rounds->p50_us[i] = quantile_us(phase->latency, 0.5);
+    rounds->p99_us[i] = quantile_us(phase->latency, 0.99);
+    rounds->p999_us[i] = quantile_us(phase->latency, 0.999);
+}
+
+static void run_round(struct pos_measured *server, struct pos_load *load,
+                      const struct pos_bench_options *options, bool counts,
+                      struct pos_histogram *latency)
+{
+    struct pos_load_phase phase = {
+        .warm_up_s = options->warm_up_s,
+        .duration_s = options->duration_s,
+        .requests_max = options->requests,
+        .server_pid = server->pid,
+        .latency = latency,
+    };
+    pos_load_run(load, &phase);
+    pos_load_tally_add(&server->tally, &phase.tally);
+    server->unanswered += phase.unanswered;
+    if (server->answered_connections > phase.answered_connections)
+        server->answered_connections = phase.answered_connections;
+    if (counts)
+        keep_round(server, &phase);
+}
+
+/* Connects for the round and disconnects after it: so both servers' connections need not fit into
+ * this process's descriptors together. */
+static enum pos_status one_round(struct pos_measured *server,
+                                 const struct pos_bench_options *options, bool counts,
+                                 struct pos_histogram *latency, struct pos_error *error)
+{
+    struct pos_load *load;
+    enum pos_status status = connect_to(server, &load, options, error);
+    if (status != POS_OK)
+        return status;
+    run_round(server, load, options, counts, latency);
+    pos_load_close(load);
+    return POS_OK;
+}
+
+enum pos_status pos_measure(struct pos_measured *servers, size_t count,
+                            const struct pos_bench_options *options, struct pos_error *error)
+{
+    enum pos_status status = POS_OK;
+    struct pos_histogram *latency = calloc(1, sizeof *latency);
+    if (latency == NULL)
+        return pos_error_set(error, POS_ERR_MEMORY, "no memory to measure with");
+    for (size_t i = 0; i < count; i++)
+        servers[i].answered_connections = options->connections;
+    for (uint32_t round = 0; round <= options->rounds; round++)
+        for (size_t i = 0; i < count && status == POS_OK; i++)
+            status = one_round(&servers[i], options, round > 0, latency, error);
+    free(latency);
+    return status;
+}
+
+bool pos_measured_good(const struct pos_measured *server, const struct pos_bench_options *options)
+{
+    const struct pos_load_tally *tally = &server->tally;
+    if (tally->replies == 0 || tally->good != tally->replies || tally->unmatched != 0)
+        return false;
+    for (size_t i = 0; i < tally->code_count; i++)
+        if (tally->codes[i].code[0] != '0' || tally->codes[i].code[1] != '0')
+            return false;
+    return tally->unreadable == 0 && tally->lost == 0 && server->unanswered == 0 &&
+           server->answered_connections == options->connections;
+}

@@ -1,0 +1,42 @@
+/* Rounds over one server or several, in turn, so that whatever else the machine does meets all. */
+#ifndef POS_BENCH_MEASURE_H
+#define POS_BENCH_MEASURE_H
+
+#include "bench/load.h"
+#include "bench/options.h"
+#include "bench/statistics.h"
+
+/* What each round gave, by measure, in the order of the rounds. */
+struct pos_rounds {
+    size_t count;
+    double cpu_us[POS_ROUND_COUNT_MAX];     /* server CPU a request; 0 when not known */
+    double per_second[POS_ROUND_COUNT_MAX]; /* replies */
+    double p50_us[POS_ROUND_COUNT_MAX], p99_us[POS_ROUND_COUNT_MAX], p999_us[POS_ROUND_COUNT_MAX];
+};
+
+struct pos_measured {
+    /* in */
+    const char *name;
+    const char *address;
+    uint16_t port;
+    pid_t pid; /* 0: elsewhere */
+    struct pos_load_source source;
+    /* out */
+    struct pos_rounds rounds;
+    struct pos_load_tally tally; /* of all rounds */
+    uint64_t unanswered;
+    uint32_t answered_connections; /* fewest of any round */
+    bool memory_known;
+    double memory_per_connection; /* bytes: before any connection, and with all of them idle */
+};
+
+/* One round that does not count, then options->rounds that do. False and *error: the load could not
+ * be made. What the server did wrong is in the tallies. */
+POS_MUST_USE enum pos_status pos_measure(struct pos_measured *servers, size_t count,
+                                         const struct pos_bench_options *options,
+                                         struct pos_error *error);
+
+/* Everything that was asked was answered, with good replies. */
+bool pos_measured_good(const struct pos_measured *server, const struct pos_bench_options *options);
+
+#endif

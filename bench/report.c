@@ -1,0 +1,238 @@
+#include "bench/report.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "core/base/version.h"
+
+enum { MACHINE_SIZE = 160 };
+
+static void machine_text(char text[MACHINE_SIZE])
+{
+    char line[256], model[64] = "unknown processor";
+    struct utsname system;
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "model name : %63[^\n]", model) == 1)
+            break;
+    if (file != NULL)
+        (void)fclose(file);
+    if (uname(&system) != 0)
+        memset(&system, 0, sizeof system);
+    (void)snprintf(text, MACHINE_SIZE, "%s, %ld cores, %.20s %.40s", model,
+                   sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release);
+}
+
+bool pos_report_ratio(const struct pos_report *report, struct pos_summary *ratio)
+{
+    if (report->server_count < 2)
+        return false;
+    const struct pos_rounds *bare = &report->servers[0].rounds, *other = &report->servers[1].rounds;
+    for (size_t i = 0; i < other->count; i++)
+        if (bare->cpu_us[i] <= 0 || other->cpu_us[i] <= 0)
+            return false;
+    *ratio = pos_summarise_ratio(other->cpu_us, bare->cpu_us, other->count);
+    return true;
+}
+
+/* ---- text ---- */
+
+static void print_head(const struct pos_report *report)
+{
+    const struct pos_bench_options *options = report->options;
+    char machine[MACHINE_SIZE];
+    machine_text(machine);
+    printf("%s: %u connections, %u outstanding, %u rounds of %g s after %g s of warm-up",
+           report->command, options->connections, options->outstanding, options->rounds,
+           options->duration_s, options->warm_up_s);
+    if (options->requests > 0)
+        printf(" or %llu requests", (unsigned long long)options->requests);
+    printf("\n");
+    if (report->server_count > 1)
+        printf("%llu rows, MAC %s, %llu different requests, each uniformly random\n",
+               (unsigned long long)options->rows, options->mac ? "on" : "off",
+               (unsigned long long)report->request_count);
+    printf("%s; %s, commit %s\n", machine, pos_version_line(), pos_version_commit());
+    if (report->server_core >= 0)
+        printf("server on core %d, load on core %d\n\n", report->server_core, report->load_core);
+    else
+        printf("not pinned: fewer than two cores\n\n");
+}
+
+static void print_cell(struct pos_summary summary, int decimals)
+{
+    char cell[64];
+    (void)snprintf(cell, sizeof cell, "%.*f (%.*f to %.*f)", decimals, summary.median, decimals,
+                   summary.low, decimals, summary.high);
+    printf("  %-30s", cell);
+}
+
+/* One line: a measure of every server, median and spread. `offset` is the measure's in a struct
+ * pos_rounds. */
+static void print_row(const struct pos_report *report, const char *name, size_t offset,
+                      int decimals)
+{
+    printf("%-22s", name);
+    for (size_t i = 0; i < report->server_count; i++) {
+        const struct pos_rounds *rounds = &report->servers[i].rounds;
+        const double *values = (const double *)(const void *)((const char *)rounds + offset);
+        struct pos_summary summary = pos_summarise(values, rounds->count);
+        if (summary.high > 0)
+            print_cell(summary, decimals);
+        else
+            printf("  %-30s", "not known");
+    }
+    printf("\n");
+}
+
+static void print_memory(const struct pos_report *report)
+{
+    printf("%-22s", "bytes a connection");
+    for (size_t i = 0; i < report->server_count; i++)
+        if (report->servers[i].memory_known)
+            printf("  %-30.0f", report->servers[i].memory_per_connection);
+        else
+            printf("  %-30s", "not known");
+    printf("\n");
+}
+
+static void print_outcome(const struct pos_report *report, const struct pos_measured *server)
+{
+    const struct pos_load_tally *tally = &server->tally;
+    printf("%s: %llu replies", server->name, (unsigned long long)tally->replies);
+    for (size_t i = 0; i < tally->code_count; i++)
+        printf(", %s %llu", tally->codes[i].code, (unsigned long long)tally->codes[i].count);
+    printf("; connections answered %u of %u", server->answered_connections,
+           report->options->connections);
+    printf("; unanswered %llu, lost connections %llu, unmatched %llu, unreadable %llu\n",
+           (unsigned long long)server->unanswered, (unsigned long long)tally->lost,
+           (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
+}
+
+static void print_text(const struct pos_report *report)
+{
+    struct pos_summary ratio;
+    print_head(report);
+    printf("%-22s", "median (low to high)");
+    for (size_t i = 0; i < report->server_count; i++)
+        printf("  %-30s", report->servers[i].name);
+    printf("\n");
+    print_row(report, "CPU us a request", offsetof(struct pos_rounds, cpu_us), 2);
+    print_row(report, "requests a second", offsetof(struct pos_rounds, per_second), 0);
+    print_row(report, "latency p50 us", offsetof(struct pos_rounds, p50_us), 0);
+    print_row(report, "latency p99 us", offsetof(struct pos_rounds, p99_us), 0);
+    print_row(report, "latency p99.9 us", offsetof(struct pos_rounds, p999_us), 0);
+    print_memory(report);
+    printf("\n");
+    if (pos_report_ratio(report, &ratio))
+        printf("ratio to bare epoll: %.2f (%.2f to %.2f)\n", ratio.median, ratio.low, ratio.high);
+    for (size_t i = 0; i < report->server_count; i++)
+        print_outcome(report, &report->servers[i]);
+    if (report->missing_macs > 0)
+        printf("%llu replies carried no MAC\n", (unsigned long long)report->missing_macs);
+}
+
+/* ---- JSON ---- */
+
+static json_t *json_summary(const double *values, size_t count)
+{
+    struct pos_summary summary = pos_summarise(values, count);
+    json_t *rounds = json_array();
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(rounds, json_real(values[i]));
+    return json_pack("{s:f, s:f, s:f, s:o}", "median", summary.median, "low", summary.low, "high",
+                     summary.high, "rounds", rounds);
+}
+
+static json_t *json_codes(const struct pos_load_tally *tally)
+{
+    json_t *codes = json_object();
+    for (size_t i = 0; i < tally->code_count; i++)
+        (void)json_object_set_new(codes, tally->codes[i].code,
+                                  json_integer((json_int_t)tally->codes[i].count));
+    return codes;
+}
+
+static json_t *json_server(const struct pos_measured *server)
+{
+    const struct pos_rounds *rounds = &server->rounds;
+    const struct pos_load_tally *tally = &server->tally;
+    json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", server->name,
+                            "cpu_us_per_request", json_summary(rounds->cpu_us, rounds->count),
+                            "requests_per_second", json_summary(rounds->per_second, rounds->count),
+                            "latency_p50_us", json_summary(rounds->p50_us, rounds->count),
+                            "latency_p99_us", json_summary(rounds->p99_us, rounds->count),
+                            "latency_p999_us", json_summary(rounds->p999_us, rounds->count));
+    json_t *outcome = json_pack(
+        "{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:i}", "replies", (json_int_t)tally->replies, "good",
+        (json_int_t)tally->good, "codes", json_codes(tally), "unanswered",
+        (json_int_t)server->unanswered, "lost_connections", (json_int_t)tally->lost, "unmatched",
+        (json_int_t)tally->unmatched, "unreadable", (json_int_t)tally->unreadable,
+        "answered_connections", (int)server->answered_connections);
+    if (outcome != NULL && out != NULL)
+        (void)json_object_update(out, outcome);
+    json_decref(outcome);
+    if (out != NULL)
+        (void)json_object_set_new(out, "memory_bytes_per_connection",
+                                  server->memory_known ? json_real(server->memory_per_connection)
+                                                       : json_null());
+    return out;
+}
+
+static json_t *json_head(const struct pos_report *report)
+{
+    const struct pos_bench_options *options = report->options;
+    char machine[MACHINE_SIZE];
+    machine_text(machine);
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:I, s:i, s:i}", "command",
+                     report->command, "machine", machine, "version", pos_version_line(), "commit",
+                     pos_version_commit(), "connections", (int)options->connections, "outstanding",
+                     (int)options->outstanding, "rounds", (int)options->rounds, "duration_s",
+                     options->duration_s, "warm_up_s", options->warm_up_s, "requests",
+                     (json_int_t)options->requests, "server_core", report->server_core, "load_core",
+                     report->load_core);
+}
+
+static void add_auth(const struct pos_report *report, json_t *out)
+{
+    struct pos_summary ratio;
+    const struct pos_bench_options *options = report->options;
+    (void)json_object_set_new(out, "rows", json_integer((json_int_t)options->rows));
+    (void)json_object_set_new(out, "mac", json_boolean(options->mac));
+    (void)json_object_set_new(out, "different_requests",
+                              json_integer((json_int_t)report->request_count));
+    (void)json_object_set_new(out, "missing_macs", json_integer((json_int_t)report->missing_macs));
+    (void)json_object_set_new(out, "ratio_to_bare_epoll",
+                              pos_report_ratio(report, &ratio)
+                                  ? json_pack("{s:f, s:f, s:f}", "median", ratio.median, "low",
+                                              ratio.low, "high", ratio.high)
+                                  : json_null());
+}
+
+static enum pos_status print_json(const struct pos_report *report)
+{
+    json_t *out = json_head(report), *servers = json_array();
+    if (out == NULL || servers == NULL)
+        return POS_ERR_MEMORY;
+    for (size_t i = 0; i < report->server_count; i++)
+        (void)json_array_append_new(servers, json_server(&report->servers[i]));
+    (void)json_object_set_new(out, "servers", servers);
+    if (report->server_count > 1)
+        add_auth(report, out);
+    int result = json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    printf("\n");
+    json_decref(out);
+    return result == 0 ? POS_OK : POS_ERR_MEMORY;
+}
+
+enum pos_status pos_report_print(const struct pos_report *report)
+{
+    if (report->options->json)
+        return print_json(report);
+    print_text(report);
+    return POS_OK;
+}

@@ -1,0 +1,228 @@
+/* The requests of the bench's terminals, and how their replies are read. */
+#include "bench/terminals.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/terminals_inside.h"
+#include "core/terminal/terminal.h"
+
+/* xorshift64*: quick, and the same every run. */
+static uint64_t scramble(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * 2685821657736338717u;
+}
+
+uint64_t pos_terminals_random(struct pos_terminals *terminals, uint64_t below)
+{
+    return (uint64_t)(((unsigned __int128)scramble(&terminals->random) * below) >> 64);
+}
+
+/* Serials look like serials: row numbers in an order that has nothing to do with the key's. */
+static void form_serial(uint64_t row, char serial[POS_SERIAL_SIZE])
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    uint64_t value = (row + 1) * 0x9e3779b97f4a7c15u;
+    value ^= value >> 29;
+    for (size_t i = 0; i < POS_SERIAL_SIZE; i++) {
+        serial[i] = digits[value % 36];
+        value /= 36;
+    }
+}
+
+static void form_smn(uint64_t row, char *text)
+{
+    uint64_t index = row + 1;
+    form_serial(row, text);
+    for (size_t i = POS_SMN_SIZE; i-- > POS_SERIAL_SIZE; index /= 10)
+        text[i] = (char)('0' + index % 10);
+}
+
+struct pos_smn pos_terminals_smn(uint64_t row)
+{
+    struct pos_smn smn = {0};
+    form_smn(row, smn.text);
+    return smn;
+}
+
+/* ---- making requests ---- */
+
+static enum pos_status make_frame(const struct pos_dialect *dialect, uint64_t row, bool mac,
+                                  uint32_t stan, const uint8_t *tmk, const uint8_t *tak,
+                                  struct pos_buffer *out)
+{
+    struct pos_terminal terminal;
+    struct pos_exchange_state state;
+    struct pos_smn smn = pos_terminals_smn(row);
+    char serial[POS_SERIAL_SIZE + 1] = {0};
+    memcpy(serial, smn.text, POS_SERIAL_SIZE);
+    pos_terminal_init(&terminal, dialect, serial, "BENCH001", "BENCHMERCHANT01");
+    terminal.mac = mac;
+    terminal.stan = stan - 1;
+    enum pos_status status = pos_terminal_restore(
+        &terminal, POS_STAGE_SIGNED_ON, (uint32_t)(row + 1), POS_ALGORITHM_A256, tmk, tmk, tak);
+    if (status == POS_OK)
+        status = pos_terminal_request(&terminal, POS_KIND_AUTHENTICATE, NULL, out, &state);
+    pos_terminal_fini(&terminal);
+    return status;
+}
+
+enum pos_status pos_terminals_make_request(struct pos_terminals *terminals, uint64_t at,
+                                           uint64_t row, uint32_t stan, const uint8_t *tmk,
+                                           const uint8_t *tak)
+{
+    uint8_t *frame = terminals->frames + at * terminals->frame_size;
+    struct pos_buffer out = pos_buffer(frame, terminals->frame_size);
+    terminals->stans[at] = stan;
+    enum pos_status status = make_frame(terminals->dialect, row, true, stan, tmk, tak, &out);
+    return status == POS_OK && out.size != terminals->frame_size ? POS_ERR_LENGTH : status;
+}
+
+static enum pos_status find_fields(struct pos_terminals *terminals)
+{
+    struct pos_bytes stream = pos_bytes(terminals->frame, terminals->frame_size);
+    struct pos_frame frame;
+    struct pos_message message;
+    struct pos_decode_error error;
+    size_t used;
+    const char *reason;
+    if (pos_frame_next(terminals->dialect, stream, &frame, &used, &reason) != POS_FRAME_READY)
+        return POS_ERR_FORMAT;
+    enum pos_status status =
+        pos_iso8583_decode(terminals->dialect, frame.message, &message, &error);
+    if (status != POS_OK)
+        return status;
+    terminals->smn_offset = (size_t)(pos_message_raw(&message, 62).data - terminals->frame);
+    terminals->stan_offset = (size_t)(pos_message_raw(&message, 11).data - terminals->frame);
+    return POS_OK;
+}
+
+enum pos_status pos_terminals_make_template(struct pos_terminals *terminals,
+                                            struct pos_error *error)
+{
+    static const uint8_t unused_key[POS_KEY_SIZE_MAX] = {1};
+    struct pos_buffer out = pos_buffer(terminals->frame, sizeof terminals->frame);
+    enum pos_status status =
+        make_frame(terminals->dialect, 0, terminals->mac, 1, unused_key, unused_key, &out);
+    terminals->frame_size = out.size;
+    if (status == POS_OK)
+        status = find_fields(terminals);
+    return status == POS_OK
+               ? POS_OK
+               : pos_error_set(error, status, "cannot make a request: %s", pos_status_text(status));
+}
+
+/* ---- asking ---- */
+
+static void put_stan(uint8_t *bcd, uint32_t stan)
+{
+    for (size_t i = 3; i-- > 0; stan /= 100)
+        bcd[i] = (uint8_t)(stan % 100 / 10 << 4 | stan % 10);
+}
+
+static size_t ask_without_mac(void *context, uint8_t *out, uint32_t *mark)
+{
+    struct pos_terminals *terminals = context;
+    terminals->stan = terminals->stan % POS_STAN_MAX + 1;
+    *mark = terminals->stan;
+    memcpy(out, terminals->frame, terminals->frame_size);
+    form_smn(pos_terminals_random(terminals, terminals->rows), (char *)out + terminals->smn_offset);
+    put_stan(out + terminals->stan_offset, terminals->stan);
+    return terminals->frame_size;
+}
+
+static size_t ask_with_mac(void *context, uint8_t *out, uint32_t *mark)
+{
+    struct pos_terminals *terminals = context;
+    uint64_t at = terminals->next;
+    terminals->next = at + 1 == terminals->request_count ? 0 : at + 1;
+    *mark = terminals->stans[at];
+    memcpy(out, terminals->frames + at * terminals->frame_size, terminals->frame_size);
+    return terminals->frame_size;
+}
+
+static bool read_message(struct pos_terminals *terminals, struct pos_bytes bytes,
+                         struct pos_load_reply *reply)
+{
+    struct pos_message message;
+    struct pos_decode_error error;
+    if (pos_iso8583_decode(terminals->dialect, bytes, &message, &error) != POS_OK ||
+        message.mti != 0x0810)
+        return false;
+    struct pos_bytes code = pos_message_value(&message, 39, reply->code, 2);
+    reply->mark = (uint32_t)pos_message_number(&message, 11, 0);
+    reply->good = pos_bytes_equal_text(code, "00");
+    if (reply->good && terminals->mac && !pos_message_has(&message, 128)) {
+        reply->good = false;
+        terminals->missing_macs++;
+    }
+    return code.size == 2;
+}
+
+static ssize_t read_reply(void *context, struct pos_bytes stream, struct pos_load_reply *reply)
+{
+    struct pos_terminals *terminals = context;
+    struct pos_frame frame;
+    size_t used = 0;
+    const char *reason;
+    switch (pos_frame_next(terminals->dialect, stream, &frame, &used, &reason)) {
+    case POS_FRAME_READY:
+        return read_message(terminals, frame.message, reply) ? (ssize_t)used : -1;
+    case POS_FRAME_PARTIAL:
+        return 0;
+    case POS_FRAME_KEEP_ALIVE:
+    case POS_FRAME_BROKEN:
+        break;
+    }
+    return -1;
+}
+
+struct pos_load_source pos_terminals_source(struct pos_terminals *terminals)
+{
+    return (struct pos_load_source){
+        .request = terminals->mac ? ask_with_mac : ask_without_mac,
+        .request_size_max = terminals->frame_size,
+        .reply = read_reply,
+        .context = terminals,
+    };
+}
+
+uint64_t pos_terminals_request_count(const struct pos_terminals *terminals)
+{
+    return terminals->mac ? terminals->request_count : terminals->rows;
+}
+
+uint64_t pos_terminals_missing_macs(const struct pos_terminals *terminals)
+{
+    return terminals->missing_macs;
+}
+
+enum pos_status pos_terminals_assume(uint64_t rows, struct pos_terminals **out,
+                                     struct pos_error *error)
+{
+    struct pos_terminals *terminals = calloc(1, sizeof *terminals);
+    if (terminals == NULL)
+        return pos_error_set(error, POS_ERR_MEMORY, "no memory for the terminals");
+    assert(rows > 0 && rows <= POS_KEY_INDEX_MAX);
+    *terminals = (struct pos_terminals){
+        .dialect = &pos_dialect_iso87b, .rows = rows, .random = 0x2545f4914f6cdd1d};
+    enum pos_status status = pos_terminals_make_template(terminals, error);
+    if (status != POS_OK)
+        pos_terminals_destroy(terminals);
+    else
+        *out = terminals;
+    return status;
+}
+
+void pos_terminals_destroy(struct pos_terminals *terminals)
+{
+    if (terminals == NULL)
+        return;
+    free(terminals->frames);
+    free(terminals->stans);
+    free(terminals);
+}

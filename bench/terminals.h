@@ -1,0 +1,44 @@
+/*
+ * A terminal table for the bench, made with the product's own means: rows by core/store, keys by
+ * core/hsm, requests by core/terminal; and the requests of those terminals as a load source.
+ *
+ * SMNs are a function of the row's number, so two runs ask for the same ones. Without MACs every
+ * request names a uniformly random row. With MACs the requests are made beforehand: so many
+ * uniformly random rows, each with its own TAK and a MAC under it, asked for in random order.
+ */
+#ifndef POS_BENCH_TERMINALS_H
+#define POS_BENCH_TERMINALS_H
+
+#include "bench/load.h"
+#include "core/base/smn.h"
+
+struct pos_terminals;
+
+struct pos_terminals_options {
+    const char *folder; /* an empty one; gets lmk, credential, keys/ and terminals/ */
+    uint64_t rows;      /* 1 to POS_KEY_INDEX_MAX */
+    bool mac;
+};
+
+/* How many different requests there are with MACs. */
+enum { POS_TERMINALS_REQUEST_COUNT_MAX = 1048576 };
+
+/* Makes everything; says on standard error how far it is when that takes long. */
+POS_MUST_USE enum pos_status pos_terminals_create(const struct pos_terminals_options *options,
+                                                  struct pos_terminals **terminals,
+                                                  struct pos_error *error);
+/* Requests alone, without MACs, for a gateway that has such a table already. */
+POS_MUST_USE enum pos_status pos_terminals_assume(uint64_t rows, struct pos_terminals **terminals,
+                                                  struct pos_error *error);
+void pos_terminals_destroy(struct pos_terminals *terminals);
+
+struct pos_load_source pos_terminals_source(struct pos_terminals *terminals);
+uint64_t pos_terminals_request_count(const struct pos_terminals *terminals);
+
+/* Replies with 00 that carried no MAC though their request did. */
+uint64_t pos_terminals_missing_macs(const struct pos_terminals *terminals);
+
+/* The SMN of row 0 and on. */
+struct pos_smn pos_terminals_smn(uint64_t row);
+
+#endif

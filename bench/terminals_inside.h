@@ -1,0 +1,36 @@
+/* What making the table and asking for its terminals share; nobody else includes it. */
+#ifndef POS_BENCH_TERMINALS_INSIDE_H
+#define POS_BENCH_TERMINALS_INSIDE_H
+
+#include "bench/terminals.h"
+#include "core/wire/dialect.h"
+
+enum { POS_TERMINALS_FRAME_SIZE_MAX = 256, POS_STAN_MAX = 999999 };
+
+struct pos_terminals {
+    const struct pos_dialect *dialect;
+    uint64_t rows;
+    bool mac;
+    uint64_t random; /* state of the generator */
+    uint64_t missing_macs;
+    /* without MACs: one frame in which SMN and STAN are changed */
+    uint8_t frame[POS_TERMINALS_FRAME_SIZE_MAX];
+    size_t frame_size, smn_offset, stan_offset;
+    uint32_t stan;
+    /* with MACs: request_count frames of frame_size bytes each, and their STANs */
+    uint8_t *frames;
+    uint32_t *stans;
+    uint64_t request_count, next;
+};
+
+uint64_t pos_terminals_random(struct pos_terminals *terminals, uint64_t below);
+
+/* Row 0's request without MAC becomes the frame to change. */
+POS_MUST_USE enum pos_status pos_terminals_make_template(struct pos_terminals *terminals,
+                                                         struct pos_error *error);
+/* The request of one row under its TAK becomes frame number `at`. */
+POS_MUST_USE enum pos_status pos_terminals_make_request(struct pos_terminals *terminals,
+                                                        uint64_t at, uint64_t row, uint32_t stan,
+                                                        const uint8_t *tmk, const uint8_t *tak);
+
+#endif
