@@ -27,14 +27,16 @@ def derive(key, usage):
     return out[:size]
 
 
-def block(kbpk, attributes, optional, key, pad, count=None, bits=None):
+def block(kbpk, attributes, optional, key, pad, count=None, bits=None,
+          reserved="00"):
     """optional: the text of each optional block."""
     data = (8 * len(key) if bits is None else bits).to_bytes(2, "big") + key
     data += os.urandom(pad)
     assert len(data) % 16 == 0
     opt = "".join(optional)
     total = 16 + len(opt) + 2 * len(data) + 32
-    header = "D%04d%s%02d00%s" % (total, attributes, len(optional) if count is None else count, opt)
+    header = "D%04d%s%02d%s%s" % (total, attributes, len(optional) if count is None else count,
+                                  reserved, opt)
     mac = cmac(derive(kbpk, "0001"), header.encode() + data)
     cbc = Cipher(algorithms.AES(derive(kbpk, "0000")), modes.CBC(mac)).encryptor()
     return header + (cbc.update(data) + cbc.finalize()).hex().upper() + mac.hex().upper()
@@ -86,6 +88,8 @@ ROWS = [
     ("longer key", P256, ("K1AB00E", [], K256, 14), "A128", "ERR_MISMATCH"),
     ("length beyond the data", P256, ("K1AB00E", [], K128, 14, None, 256), "A256", "ERR_MISMATCH"),
     ("length not whole bytes", P256, ("K1AB00E", [], K256, 14, None, 255), "A256", "ERR_MISMATCH"),
+    ("reserved characters used", P256, ("K1AB00E", [], K256, 14, None, None, "01"), "A256",
+     "ERR_FORMAT"),
     ("optional blocks not aligned", P256, ("K1AB00E", ["ZZ0CABCDEFGH"], K256, 14), "A256",
      "ERR_FORMAT"),
     ("one optional block announced, none there", P256, ("K1AB00E", [], K256, 14, 1), "A256",

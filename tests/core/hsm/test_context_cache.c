@@ -112,6 +112,10 @@ Test(context_cache, of_one_still_works)
         struct pos_mac *mac = put(cache, i);
         cr_expect(find(cache, i) == mac);
         cr_expect(i == 0 || find(cache, i - 1) == NULL);
+        /* There are two buckets, so two of the three purposes share one. */
+        struct pos_key key = numbered(i);
+        cr_expect(pos_context_cache_find(cache, &key, POS_MAC_REGISTRATION) == NULL);
+        cr_expect(pos_context_cache_find(cache, &key, POS_MAC_KEY_FILE) == NULL);
         expect_keyed(mac, i);
     }
     pos_context_cache_destroy(cache);
