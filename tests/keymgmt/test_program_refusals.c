@@ -218,7 +218,8 @@ Test(program_refusals, an_export_that_broke_off_is_finished_not_repeated)
     EXPECT(&outcome, 0, "export", "--batch", "1", "--dest", "MPOS0001", "--out", out);
     shell("cp %s %s && mv %s %s.part", out, in_folder("copy"), out, out);
     EXPECT(&outcome, 1, "export", "--batch", "1", "--dest", "MPOS0002", "--out", out);
-    shell("sed -i 's/CMAC:[0-9A-F]/CMAC:x/' %s.part", out);
+    /* One digit of a check value: well formed, but not what the MAC was made over. */
+    shell("sed -i '2s/[0-8]$/9/;t;2s/[9A-F]$/0/' %s.part", out);
     EXPECT(&outcome, 1, "export", "--batch", "1", "--dest", "MPOS0001", "--out", out);
     shell("cp -p %s %s.part", in_folder("copy"), out);
     EXPECT(&outcome, 0, "export", "--batch", "1", "--dest", "MPOS0001", "--out", out);
