@@ -367,6 +367,8 @@ def read_options():
     options = parser.parse_args()
     if not 2 <= options.terminals <= 100000:
         parser.error("--terminals takes 2 to 100000")
+    if not 1 <= options.seconds <= 3600:
+        parser.error("--seconds takes 1 to 3600")
     if options.keep and os.path.exists(options.keep) and os.listdir(options.keep):
         parser.error("%s is not empty; nothing there is overwritten" % options.keep)
     return options
