@@ -1,0 +1,188 @@
+/* posgate-bench itself, on real servers: short runs, whole reports, exit codes. */
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/folder.h"
+
+#define PROGRAM POSGATE_BINARY_DIR "/bin/posgate-bench"
+#define SHORT   " --rounds 2 --duration 0.2 --warm-up 0.1 --json "
+
+/* Standard output of a command line, to be freed; its exit code. */
+static char *run(const char *line, int *code)
+{
+    size_t size = 0, got;
+    char *text = calloc(1, 65536);
+    FILE *pipe = popen(line, "re");
+    cr_assert_not_null(pipe);
+    while (size < 65535 && (got = fread(text + size, 1, 65535 - size, pipe)) > 0)
+        size += got;
+    int status = pclose(pipe);
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return text;
+}
+
+static json_t *run_json(const char *line, int *code)
+{
+    json_error_t error;
+    char *text = run(line, code);
+    json_t *report = json_loads(text, 0, &error);
+    cr_assert_not_null(report, "%s: %s\n%s", line, error.text, text);
+    free(text);
+    return report;
+}
+
+static double number_at(json_t *object, const char *key, const char *inside)
+{
+    json_t *value = json_object_get(object, key);
+    if (inside != NULL)
+        value = json_object_get(value, inside);
+    cr_assert(json_is_number(value), "%s", key);
+    return json_number_value(value);
+}
+
+/* What holds for every server of a good run. */
+static void expect_good(json_t *server, int connections)
+{
+    double replies = number_at(server, "replies", NULL);
+    cr_expect(replies > 0);
+    cr_expect_eq(number_at(server, "good", NULL), replies);
+    cr_expect_eq(number_at(server, "codes", "00"), replies);
+    cr_expect_eq(json_object_size(json_object_get(server, "codes")), 1);
+    cr_expect_eq(number_at(server, "answered_connections", NULL), connections);
+    cr_expect_eq(number_at(server, "unanswered", NULL), 0);
+    cr_expect_eq(number_at(server, "lost_connections", NULL), 0);
+    cr_expect(number_at(server, "cpu_us_per_request", "median") > 0);
+    cr_expect(number_at(server, "requests_per_second", "median") > 0);
+    double p50 = number_at(server, "latency_p50_us", "median");
+    cr_expect(p50 > 0 && p50 <= number_at(server, "latency_p999_us", "median"));
+    json_t *rounds = json_object_get(json_object_get(server, "latency_p50_us"), "rounds");
+    cr_expect_eq(json_array_size(rounds), 2, "the first round does not count");
+}
+
+Test(program, limits_measures_bare_epoll)
+{
+    int code;
+    json_t *report = run_json(PROGRAM " limits -c 20 -o 4" SHORT, &code);
+    json_t *servers = json_object_get(report, "servers");
+    cr_expect_eq(code, 0);
+    cr_expect_eq(json_array_size(servers), 1);
+    expect_good(json_array_get(servers, 0), 20);
+    cr_expect_eq(number_at(report, "connections", NULL), 20);
+    cr_expect(json_string_length(json_object_get(report, "machine")) > 0);
+    cr_expect(json_string_length(json_object_get(report, "commit")) > 0);
+    json_decref(report);
+}
+
+static void auth(const char *options, bool mac)
+{
+    int code;
+    char line[512];
+    snprintf(line, sizeof line, PROGRAM " auth -c 50 --rows 2000 %s" SHORT, options);
+    json_t *report = run_json(line, &code);
+    json_t *servers = json_object_get(report, "servers");
+    cr_expect_eq(code, 0, "%s", options);
+    cr_assert_eq(json_array_size(servers), 2);
+    expect_good(json_array_get(servers, 0), 50);
+    expect_good(json_array_get(servers, 1), 50);
+    cr_expect_eq(json_is_true(json_object_get(report, "mac")), mac);
+    cr_expect_eq(number_at(report, "missing_macs", NULL), 0);
+    cr_expect_eq(number_at(report, "rows", NULL), 2000);
+    /* Looking a terminal up is not free, and the bench would be wrong if it said so. */
+    cr_expect(number_at(report, "ratio_to_bare_epoll", "median") > 1.0);
+    json_decref(report);
+}
+
+Test(program, auth_measures_the_gateway_without_macs)
+{
+    auth("", false);
+}
+
+Test(program, auth_measures_the_gateway_with_macs_and_pipelining)
+{
+    auth("--mac on --outstanding 8", true);
+}
+
+Test(program, exit_codes_say_what_happened)
+{
+    static const struct {
+        const char *name, *options;
+        int code;
+    } rows[] = {
+        {"no command", "", 2},
+        {"no such command", "fly", 2},
+        {"not a number", "limits --rounds many", 2},
+        {"out of range", "limits --connections 0", 2},
+        {"a word too many", "limits now", 2},
+        {"MACs of unknown terminals", "auth --target 127.0.0.1:1 --mac on", 2},
+        {"not an address", "auth --target here", 2},
+        {"help", "auth --help", 0},
+        {"version", "--version", 0},
+        {"nobody there", "auth -c 1 --rounds 1 -d 0.1 --target 127.0.0.1:1", 1},
+        {"a folder that is there", "auth --keep /tmp", 1},
+        {"limit kept", "auth -c 5 --rows 50 --rounds 1 -d 0.2 --ratio-max 1000", 0},
+        {"limit missed", "auth -c 5 --rows 50 --rounds 1 -d 0.2 --ratio-max 0.01", 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int code;
+        char line[512];
+        snprintf(line, sizeof line, PROGRAM " %s 2>&1", rows[i].options);
+        char *text = run(line, &code);
+        cr_expect_eq(code, rows[i].code, "%s: %d\n%s", rows[i].name, code, text);
+        free(text);
+    }
+}
+
+Test(program, says_so_when_there_is_no_gateway_beside_it)
+{
+    int code;
+    char folder[POS_PATH_SIZE_MAX], line[3 * POS_PATH_SIZE_MAX];
+    struct pos_error error;
+    cr_assert_eq(pos_folder_make(NULL, folder, &error), POS_OK);
+    snprintf(line, sizeof line, "cp " PROGRAM " %s/ && %s/posgate-bench auth --rows 10 2>&1",
+             folder, folder);
+    char *text = run(line, &code);
+    cr_expect_eq(code, 69, "%d: %s", code, text);
+    cr_expect(strstr(text, "posgate-gateway") != NULL, "%s", text);
+    free(text);
+    pos_folder_remove(folder);
+}
+
+/* A gateway that holds ten of the hundred terminals asked for: 97 for the others, counted by code,
+ * and a run that failed. The gateway is started on a table that --keep left. */
+Test(program, refusals_are_counted_by_code_and_fail_the_run)
+{
+    static const char script[] =
+        "set -e; cd %s; " PROGRAM " auth --keep kept --rows 10 -c 1 --rounds 1 -d 0.1 >/dev/null; "
+        "port=$(sed -n 's/.*port = \\([0-9]*\\);$/\\1/p' kept/gateway.conf | head "
+        "-1); " POSGATE_BINARY_DIR "/bin/posgate-gateway -c kept/gateway.conf 2>log & gateway=$!; "
+        "for i in $(seq 100); do (: <>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.1; "
+        "done; code=0; " PROGRAM
+        " auth --target 127.0.0.1:$port --pid $gateway --rows 100 -c 5" SHORT "|| code=$?; "
+        "kill $gateway; wait $gateway; exit $code";
+    char folder[POS_PATH_SIZE_MAX], path[POS_PATH_SIZE_MAX + 16], line[3 * POS_PATH_SIZE_MAX];
+    struct pos_error error;
+    int code;
+    cr_assert_eq(pos_folder_make(NULL, folder, &error), POS_OK);
+    snprintf(path, sizeof path, "%s/script", folder);
+    FILE *file = fopen(path, "we");
+    cr_assert_not_null(file);
+    fprintf(file, script, folder);
+    fclose(file);
+    snprintf(line, sizeof line, "bash %s", path);
+    json_t *report = run_json(line, &code);
+    cr_expect_eq(code, 1);
+    json_t *server = json_array_get(json_object_get(report, "servers"), 1);
+    double good = number_at(server, "good", NULL), replies = number_at(server, "replies", NULL);
+    cr_expect(number_at(server, "codes", "97") > 8 * good);
+    cr_expect_eq(number_at(server, "codes", "00"), good);
+    /* Refusals while warming up count as well. */
+    cr_expect(number_at(server, "codes", "97") >= replies - good);
+    json_decref(report);
+    pos_folder_remove(folder);
+}
