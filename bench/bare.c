@@ -127,7 +127,7 @@ enum pos_status pos_bare_start(int core, const char *log_path, pid_t *pid, uint1
         return status;
     ssize_t size = read(output, text, sizeof text - 1);
     close(output);
-    *port = (uint16_t)(size > 0 ? atoi(text) : 0);
+    *port = (uint16_t)(size > 0 ? strtoul(text, NULL, 10) : 0);
     if (*port != 0)
         return POS_OK;
     (void)pos_process_end(*pid);
