@@ -37,6 +37,7 @@ static void expect(enum pos_kind kind, const char *code, bool mac, const char *w
     world_exchange(world, &terminal, kind, &verdict);
     cr_expect_str_eq(verdict.code, code, "%s: %s", what, verdict.explanation);
     cr_expect_eq(verdict.mac_verified, mac, "%s: %s", what, verdict.explanation);
+    cr_expect_eq(world_last_reply_has_mac(world), mac, "%s: a MAC if and only if one is due", what);
 }
 
 static uint64_t refusals(enum pos_refusal refusal)

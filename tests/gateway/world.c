@@ -403,6 +403,22 @@ void world_exchange(struct world *world, struct pos_terminal *terminal, enum pos
     pos_terminal_reply(terminal, &state, world->replies[before], verdict);
 }
 
+bool world_last_reply_has_mac(const struct world *world)
+{
+    struct pos_frame frame;
+    size_t consumed;
+    const char *reason;
+    struct pos_message message;
+    struct pos_decode_error error;
+    struct pos_bytes covered;
+    uint8_t mac[POS_MAC_SIZE];
+    cr_assert_eq(pos_frame_next(&pos_dialect_iso87b, world->replies[world->reply_count - 1], &frame,
+                                &consumed, &reason),
+                 POS_FRAME_READY);
+    cr_assert_eq(pos_iso8583_decode(&pos_dialect_iso87b, frame.message, &message, &error), POS_OK);
+    return pos_message_mac(&message, &covered, mac) == POS_OK;
+}
+
 void world_admit(struct world *world, struct pos_terminal *terminal)
 {
     const enum pos_kind steps[] = {POS_KIND_REGISTER, POS_KIND_SIGN_ON, POS_KIND_AUTHENTICATE};

@@ -70,6 +70,8 @@ void world_host_answers(struct world *world, const char *code);
 /* A whole exchange: request, settled, reply judged. `code` in verdict is what the terminal saw. */
 void world_exchange(struct world *world, struct pos_terminal *terminal, enum pos_kind kind,
                     struct pos_verdict *verdict);
+/* Whether the last reply has a MAC field at all, good or bad. */
+bool world_last_reply_has_mac(const struct world *world);
 /* Register, sign on and authenticate, so that the pair is current. */
 void world_admit(struct world *world, struct pos_terminal *terminal);
 
