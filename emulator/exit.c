@@ -11,6 +11,8 @@ static int exit_code(enum pos_status status)
         return POS_EXIT_DONE;
     case POS_ERR_USAGE:
         return POS_EXIT_USAGE;
+    case POS_ERR_BUSY:
+        return POS_EXIT_AGAIN;
     case POS_ERR_NOT_ALLOWED:
     case POS_ERR_EXISTS:
         return POS_EXIT_NOT_ALLOWED;

@@ -282,7 +282,8 @@ int pos_command_terminals(int argc, char **argv)
         .doc = "Terminals that get a key from a mother POS, keep it, register with a gateway, sign "
                "on, authenticate and transact, and check every field and MAC of every reply.\v"
                "Ends with 0 when all was as expected, 1 when anything was not, 69 when a "
-               "connection could not be made. Run again it goes on with the stored keys."};
+               "connection could not be made, 75 when it was interrupted. Run again it goes on "
+               "with the stored keys."};
     struct terminals_arguments a = {.run = {.mother = {.host = "127.0.0.1", .port = 7583},
                                             .gateway = {.host = "127.0.0.1", .port = 8583},
                                             .count = 1,

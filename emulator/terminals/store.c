@@ -217,6 +217,19 @@ static enum pos_status open_file(struct pos_terminal_store *store, const char *f
     return POS_OK;
 }
 
+/* A new file must not be lost with the power: its name is synced too. */
+static enum pos_status sync_folder(struct pos_terminal_store *store, const char *folder,
+                                   struct pos_error *error)
+{
+    int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = file >= 0 && fsync(file) == 0;
+    enum pos_status status =
+        good ? POS_OK : system_error(store, "cannot sync the folder of", error);
+    if (file >= 0)
+        (void)close(file);
+    return status;
+}
+
 static enum pos_status load(struct pos_terminal_store *store, bool write, struct pos_error *error)
 {
     uint8_t *data;
@@ -245,6 +258,8 @@ enum pos_status pos_terminal_store_open(const char *folder, bool write,
         (void)pos_error_set(error, status, "no memory for the terminals' store");
     else
         status = open_file(opened, folder, write, error);
+    if (status == POS_OK && write)
+        status = sync_folder(opened, folder, error);
     if (status == POS_OK)
         status = load(opened, write, error);
     if (status != POS_OK) {

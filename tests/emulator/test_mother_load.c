@@ -161,6 +161,21 @@ Test(mother_load, each_wrong_file_is_refused_and_the_right_one_goes_in_afterward
     cr_expect_eq(room_counts(&room).free, 3);
 }
 
+/* Not only at the trailer: nobody should wait for a million lines to hear it. */
+Test(mother_load, a_file_for_somebody_else_is_refused_at_its_header)
+{
+    struct key_file good = file;
+    struct answer answer;
+    for (int row = 0; row <= 2; row++) {
+        file = good;
+        const char *expected = spoil(row);
+        room_ask(&room, POS_KIND_LOAD, file.lines[0], NULL, &answer);
+        cr_expect_str_eq(answer.code, expected, "row %d", row);
+    }
+    room_ask(&room, POS_KIND_LOAD, good.lines[0], NULL, &answer);
+    cr_expect_str_eq(answer.code, "00");
+}
+
 Test(mother_load, no_byte_of_a_file_can_be_changed, .timeout = 100)
 {
     struct key_file good;

@@ -229,6 +229,24 @@ Test(programs, a_host_that_declines_delays_or_is_silent)
     program_end(&mother, SIGTERM, &outcome);
 }
 
+Test(programs, terminals_that_are_interrupted_say_so_and_go_on_later)
+{
+    struct program terminals;
+    run_mother(NULL);
+    PROGRAM_START(&terminals, &room.folder, "terminals", "terminals", "--json", "--store", store,
+                  "--mother", mother_at, "--steps", "key", "--count", "10", "--connections", "1",
+                  "--rate", "10");
+    const struct timespec pause = {.tv_nsec = 500000000};
+    (void)nanosleep(&pause, NULL);
+    program_end(&terminals, SIGTERM, &outcome);
+    cr_expect_eq(outcome.code, 75, "%s", outcome.err);
+    cr_expect_lt(program_number(&outcome, "completed"), 10);
+    TERMINALS("--steps", "key", "--count", "10");
+    cr_expect_eq(outcome.code, 0, "%s", outcome.err);
+    cr_expect_eq(program_number(&outcome, "keys_stored"), 10);
+    program_end(&mother, SIGTERM, &outcome);
+}
+
 Test(programs, a_clone_needs_a_stored_terminal_and_leaves_the_store_alone)
 {
     run_mother(NULL);
