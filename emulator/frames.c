@@ -1,14 +1,19 @@
 #include "emulator/frames.h"
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 
 static void close_because(struct pos_connection *connection, enum pos_close reason,
                           const char *detail)
 {
+    static struct pos_log_limit limit; /* each of these programs has one loop */
     char peer[POS_ADDRESS_SIZE_MAX];
+    uint32_t suppressed;
     pos_connection_peer(connection, peer);
-    pos_log(POS_LOG_WARNING, "connection-refused", "peer=%s reason=%s detail=\"%s\"", peer,
-            pos_close_text(reason), detail);
+    if (pos_log_allow(&limit, POS_FRAMES_LOG_PER_SECOND_MAX, pos_clock_utc_ms(), &suppressed))
+        pos_log(POS_LOG_WARNING, "connection-refused",
+                "peer=%s reason=%s detail=\"%s\" suppressed=%u", peer, pos_close_text(reason),
+                detail, suppressed);
     pos_connection_close(connection, reason);
 }
 

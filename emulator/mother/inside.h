@@ -13,6 +13,8 @@ struct pos_mother_reply {
     char text_63[2 * POS_PUBLIC_KEY_SIZE + 1];
 };
 
+enum { POS_MOTHER_LOG_PER_SECOND_MAX = 20 };
+
 /* load.c: one line of a key file; sets response and the number of the line expected next. */
 void pos_mother_load_line(struct pos_mother *mother, struct pos_bytes line,
                           struct pos_mother_reply *reply);
@@ -27,6 +29,6 @@ bool pos_mother_key_request(struct pos_mother *mother, const struct pos_message 
 bool pos_mother_key_confirm(struct pos_mother *mother, const struct pos_message *message,
                             struct pos_mother_request *request, struct pos_mother_reply *reply);
 /* What a completed write means to the terminal. */
-void pos_mother_key_done(const struct pos_mother_request *request, struct pos_mother_reply *reply);
+void pos_mother_key_done(struct pos_mother_request *request, struct pos_mother_reply *reply);
 
 #endif

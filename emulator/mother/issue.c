@@ -120,16 +120,21 @@ static enum pos_response response_of(enum pos_journal_outcome outcome)
     return POS_RESPONSE_MALFUNCTION;
 }
 
-static void log_outcome(const struct pos_journal_write *write, enum pos_response response)
+static void log_outcome(struct pos_mother *mother, const struct pos_journal_write *write,
+                        enum pos_response response)
 {
     bool given = response == POS_RESPONSE_APPROVED;
+    uint32_t suppressed = 0;
+    if (!given && !pos_log_allow(&mother->log_limit, POS_MOTHER_LOG_PER_SECOND_MAX, write->utc_ms,
+                                 &suppressed))
+        return;
     pos_log(given ? POS_LOG_DEBUG : POS_LOG_WARNING,
             write->operation == POS_JOURNAL_RESERVE ? "key-request" : "key-confirm",
-            "serial=%s index=%u code=%s burned=%u", write->serial, given ? write->row.index : 0,
-            pos_response_code(response), write->burned);
+            "serial=%s index=%u code=%s burned=%u suppressed=%u", write->serial,
+            given ? write->row.index : 0, pos_response_code(response), write->burned, suppressed);
 }
 
-void pos_mother_key_done(const struct pos_mother_request *request, struct pos_mother_reply *reply)
+void pos_mother_key_done(struct pos_mother_request *request, struct pos_mother_reply *reply)
 {
     const struct pos_journal_write *write = &request->write;
     if (request->status == POS_ERR_FORMAT) /* an X25519 key that makes an all-zero secret */
@@ -142,5 +147,5 @@ void pos_mother_key_done(const struct pos_mother_request *request, struct pos_mo
         reply->mac_key = &request->tmk;
     if (reply->response == POS_RESPONSE_APPROVED && write->operation == POS_JOURNAL_RESERVE)
         give(&write->row, reply);
-    log_outcome(write, reply->response);
+    log_outcome(request->mother, write, reply->response);
 }

@@ -151,6 +151,15 @@ static bool issue(struct pos_mother *mother, const struct pos_message *message, 
     return writes && submit(mother, message, utc_ms, request, reply);
 }
 
+static void log_format(struct pos_mother *mother, unsigned field, const char *reason,
+                       uint64_t utc_ms)
+{
+    uint32_t suppressed;
+    if (pos_log_allow(&mother->log_limit, POS_MOTHER_LOG_PER_SECOND_MAX, utc_ms, &suppressed))
+        pos_log(POS_LOG_WARNING, "format-error", "field=%u reason=\"%s\" suppressed=%u", field,
+                reason, suppressed);
+}
+
 static bool is_mothers(const struct pos_kind_rule *rule)
 {
     return rule != NULL && rule->link == POS_LINK_MOTHER;
@@ -171,13 +180,11 @@ enum pos_mother_result pos_mother_begin(struct pos_mother *mother, struct pos_by
         return POS_MOTHER_CLOSE;
     enum pos_status status = pos_message_classify(&message, &rule, &missing);
     if (!decoded)
-        pos_log(POS_LOG_WARNING, "format-error", "field=%u offset=%u reason=\"%s\"",
-                decode_error.field, decode_error.offset,
-                pos_decode_reason_text(decode_error.reason));
+        log_format(mother, decode_error.field, pos_decode_reason_text(decode_error.reason), utc_ms);
     else if (status == POS_ERR_NOT_FOUND || !is_mothers(rule))
         reply.response = POS_RESPONSE_NOT_SUPPORTED;
     else if (status != POS_OK)
-        pos_log(POS_LOG_WARNING, "format-error", "field=%u reason=\"missing\"", missing);
+        log_format(mother, missing, "missing", utc_ms);
     else if (rule->kind == POS_KIND_LOAD)
         pos_mother_load_line(mother, pos_message_raw(&message, 62), &reply);
     else if (rule->kind == POS_KIND_LOAD_STATUS)
@@ -204,4 +211,15 @@ void pos_mother_finish(struct pos_mother_request *request, uint64_t utc_ms, stru
         return;
     pos_mother_key_done(request, &reply);
     answer(request->mother, &message, rule, &reply, utc_ms, out);
+}
+
+void pos_mother_log_answers(const struct pos_mother *mother)
+{
+    for (int kind = 0; kind < POS_KIND_COUNT; kind++)
+        for (int response = 0; response < POS_RESPONSE_COUNT; response++)
+            if (mother->answers[kind][response] > 0)
+                pos_log(POS_LOG_INFO, "answers", "message=%s code=%s count=%llu",
+                        pos_kind_rule((enum pos_kind)kind)->name,
+                        pos_response_code((enum pos_response)response),
+                        (unsigned long long)mother->answers[kind][response]);
 }

@@ -10,6 +10,7 @@
 #ifndef POS_EMULATOR_MOTHER_MOTHER_H
 #define POS_EMULATOR_MOTHER_MOTHER_H
 
+#include "core/base/log.h"
 #include "core/hsm/hsm.h"
 #include "core/store/journal.h"
 #include "core/wire/key_file.h"
@@ -36,6 +37,7 @@ struct pos_mother {
     struct pos_hsm_session *session;  /* kept; the loop thread's */
     struct pos_hsm_session *delivery; /* kept; the committer thread's */
     struct pos_mother_load load;
+    struct pos_log_limit log_limit; /* for lines that a terminal can cause at will */
     uint64_t answers[POS_KIND_COUNT][POS_RESPONSE_COUNT];
 };
 
@@ -65,6 +67,9 @@ enum pos_mother_result {
 enum pos_mother_result pos_mother_begin(struct pos_mother *mother, struct pos_bytes message,
                                         uint64_t utc_ms, struct pos_mother_request *request,
                                         struct pos_buffer *out);
+
+/* Logs how often each message got each code. */
+void pos_mother_log_answers(const struct pos_mother *mother);
 
 /* After `completed`, on the loop's thread: appends the reply. */
 void pos_mother_finish(struct pos_mother_request *request, uint64_t utc_ms, struct pos_buffer *out);

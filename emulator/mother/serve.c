@@ -170,8 +170,10 @@ enum pos_status pos_mother_serve(struct pos_mother *mother, const struct pos_end
         (void)pos_error_set(error, status, "no event loop");
     if (status == POS_OK)
         status = listen_on(&server, address, error);
-    if (status == POS_OK)
+    if (status == POS_OK) {
         pos_loop_run(server.loop);
+        pos_mother_log_answers(mother);
+    }
     if (server.loop != NULL)
         pos_loop_destroy(server.loop);
     free(server.slots);

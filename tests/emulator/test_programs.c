@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/emulator/program.h"
 #include "tests/emulator/room.h"
@@ -51,6 +52,23 @@ static void teardown(void)
 
 TestSuite(programs, .init = setup, .fini = teardown, .timeout = 110);
 
+/* Until a program has written this. */
+static void await_text(const char *name, const char *text)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    for (int i = 0; i < 3000; i++) {
+        if (access(folder_file(&room.folder, name), R_OK) == 0) {
+            char *content = folder_read(&room.folder, name);
+            bool there = strstr(content, text) != NULL;
+            free(content);
+            if (there)
+                return;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    cr_assert(false, "%s never holds %s", name, text);
+}
+
 #define TERMINALS(...)                                                                             \
     PROGRAM_RUN(&outcome, &room.folder, "terminals", "--json", "--store", store, "--mother",       \
                 mother_at, "--gateway", host_at, __VA_ARGS__)
@@ -80,6 +98,9 @@ Test(programs, terminals_get_keys_each_index_once_and_keep_them)
               "%s", outcome.err);
     program_end(&mother, SIGTERM, &outcome);
     cr_expect_eq(outcome.code, 0, "%s", outcome.err);
+    cr_expect(strstr(outcome.err, "answers message=key-request code=51 count=1\n") != NULL, "%s",
+              outcome.err);
+    cr_expect(strstr(outcome.err, "answers message=key-request code=94 count=1\n") != NULL);
 }
 
 Test(programs, a_killed_mother_pos_gives_no_index_twice)
@@ -236,8 +257,7 @@ Test(programs, terminals_that_are_interrupted_say_so_and_go_on_later)
     PROGRAM_START(&terminals, &room.folder, "terminals", "terminals", "--json", "--store", store,
                   "--mother", mother_at, "--steps", "key", "--count", "10", "--connections", "1",
                   "--rate", "10");
-    const struct timespec pause = {.tv_nsec = 500000000};
-    (void)nanosleep(&pause, NULL);
+    await_text("store/terminals.keys", "confirmed|");
     program_end(&terminals, SIGTERM, &outcome);
     cr_expect_eq(outcome.code, 75, "%s", outcome.err);
     cr_expect_lt(program_number(&outcome, "completed"), 10);
