@@ -33,6 +33,10 @@ enum {
     FORMAT_SIZE_MAX = 64,
 };
 
+/* Of a write buffer, for a filter of its keys: most look-ups find nothing in it, and without the
+ * filter each would search it (also those of the committer, which ask whether a row is there). */
+static const double MEMTABLE_BLOOM_SHARE = 0.05;
+
 static const char format_key[] = "format";
 
 struct pos_rocks {
@@ -88,6 +92,8 @@ static void make_options(struct pos_rocks *rocks, const struct pos_rocks_options
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
     rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER_SIZE);
+    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, MEMTABLE_BLOOM_SHARE);
     rocksdb_options_set_db_write_buffer_size(options, WRITE_BUFFERS_SIZE);
     rocksdb_options_set_max_total_wal_size(options, WRITE_AHEAD_SIZE_MAX);
     rocksdb_options_set_create_if_missing(options, from->create);
