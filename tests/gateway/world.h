@@ -1,7 +1,7 @@
 /*
  * The gateway's front end with doubles for everything around it: a table in memory, a key library
  * of two keys, a host and a clock that the test moves. The security module is the real software
- * one.
+ * one. For tests with Criterion and without: what must hold and does not ends the process.
  */
 #ifndef POS_TESTS_GATEWAY_WORLD_H
 #define POS_TESTS_GATEWAY_WORLD_H
@@ -13,6 +13,7 @@
 enum {
     WORLD_ROW_COUNT_MAX = 16,
     WORLD_REPLY_COUNT_MAX = 512,
+    WORLD_WAIT_COUNT_MAX = 64,
     WORLD_KEY_COUNT = 2,
     WORLD_KEY_FIRST = 278
 };
@@ -21,6 +22,13 @@ struct world_row {
     struct pos_smn smn;
     struct pos_terminal_hot hot;
     struct pos_terminal_detail detail;
+};
+
+enum world_waits_for { WORLD_FETCH, WORLD_COMMIT, WORLD_HOST };
+
+struct world_wait {
+    struct pos_request *request;
+    enum world_waits_for what;
 };
 
 struct world {
@@ -37,9 +45,9 @@ struct world {
     struct world_row rows[WORLD_ROW_COUNT_MAX];
     size_t row_count;
 
-    /* what the session asked for and waits for */
-    struct pos_request *waiting;
-    enum { WORLD_NOTHING, WORLD_FETCH, WORLD_COMMIT, WORLD_HOST } waits_for;
+    /* what the session asked for and waits for, in that order */
+    struct world_wait waits[WORLD_WAIT_COUNT_MAX];
+    size_t wait_count;
     uint8_t host_message[POS_FRAME_SIZE_MAX];
     size_t host_message_size;
     /* faults */
@@ -55,6 +63,8 @@ struct world {
 
 struct world *world_create(const struct pos_policy *policy, uint32_t pending_count_max);
 void world_destroy(struct world *world);
+/* As after world_create, but with the same module and keys, which take their time to make. */
+void world_renew(struct world *world, const struct pos_policy *policy, uint32_t pending_count_max);
 
 /* The terminal that holds key `number` (0 or 1), its TMK loaded, confirmed to the mother POS. */
 void world_terminal(struct world *world, size_t number, const char *serial,
@@ -64,6 +74,12 @@ void world_terminal(struct world *world, size_t number, const char *serial,
 enum pos_session_close world_send(struct world *world, struct pos_bytes bytes);
 /* Completes whatever waits for the key library or the committer, until nothing does. */
 void world_settle(struct world *world);
+/* The first of them alone; false when none waits. */
+bool world_settle_one(struct world *world);
+bool world_waits_for(const struct world *world, enum world_waits_for what);
+/* The host's answer, or its absence, for the first request that waits for it. */
+void world_host_sends(struct world *world, enum pos_status status,
+                      const struct pos_message *answer);
 /* The host answers what it was sent with field 39 = code; NULL: too late. */
 void world_host_answers(struct world *world, const char *code);
 
