@@ -3,6 +3,7 @@
 
 option(POSGATE_TESTS "Build the tests" ON)
 option(POSGATE_WERROR "Warnings are errors" OFF)
+option(POSGATE_FAILPOINTS "Places at which tests can kill a program (core/base/failpoint.h)" OFF)
 set(POSGATE_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 
 set(CMAKE_C_STANDARD 11)
@@ -28,7 +29,8 @@ find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
 
 add_library(posgate_options INTERFACE)
 target_include_directories(posgate_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
-target_compile_definitions(posgate_options INTERFACE _GNU_SOURCE)
+target_compile_definitions(posgate_options INTERFACE _GNU_SOURCE
+    POSGATE_FAILPOINTS=$<BOOL:${POSGATE_FAILPOINTS}>)
 target_compile_options(posgate_options INTERFACE
     -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wpointer-arith -Wcast-qual
     -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla -Wformat=2 -Wundef
