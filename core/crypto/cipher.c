@@ -101,3 +101,13 @@ enum pos_status pos_cipher_cbc(struct pos_cipher *cipher, const uint8_t *iv, uin
     }
     return status;
 }
+
+enum pos_status pos_cipher_ecb(struct pos_cipher *cipher, uint8_t *data, size_t size)
+{
+    static const uint8_t zeros[POS_CIPHER_BLOCK_SIZE_MAX];
+    assert(size >= cipher->block_size && size % cipher->block_size == 0);
+    enum pos_status status = POS_OK;
+    for (size_t at = 0; at < size && status == POS_OK; at += cipher->block_size)
+        status = pos_cipher_cbc(cipher, zeros, data + at, cipher->block_size);
+    return status;
+}

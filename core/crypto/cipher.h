@@ -38,4 +38,8 @@ void pos_cipher_fini(struct pos_cipher *cipher);
 POS_MUST_USE enum pos_status pos_cipher_cbc(struct pos_cipher *cipher, const uint8_t *iv,
                                             uint8_t *data, size_t size);
 
+/* Each block by itself, in place; sizes and errors as above. It shows which blocks are equal: for
+ * forms that others prescribe. */
+POS_MUST_USE enum pos_status pos_cipher_ecb(struct pos_cipher *cipher, uint8_t *data, size_t size);
+
 #endif

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/base/hex.h"
 #include "core/base/secret.h"
 #include "core/hsm/component.h"
 #include "core/hsm/module.h"
@@ -143,6 +144,25 @@ enum pos_status pos_hsm_export_tmk(struct pos_hsm_session *session, const struct
     return status == POS_OK ? module_of(session)->export_tmk(session, tmk, ktk, block) : status;
 }
 
+/* Both algorithms that are served have blocks of 16 bytes, and keys of whole blocks. */
+enum pos_status pos_hsm_export_tmk_bare(struct pos_hsm_session *session, const struct pos_key *tmk,
+                                        const struct pos_key *ktk, struct pos_buffer *ciphertext)
+{
+    uint8_t coded[POS_KEY_SIZE_MAX];
+    char text[2 * POS_KEY_SIZE_MAX + 1];
+    enum pos_status status = check_keys(tmk, POS_USAGE_TMK, ktk, POS_USAGE_KTK);
+    size_t size = status == POS_OK ? pos_algorithm_key_size(tmk->algorithm) : 0;
+    if (status == POS_OK && size > pos_algorithm_key_size(ktk->algorithm))
+        status = POS_ERR_NOT_ALLOWED;
+    if (status == POS_OK)
+        status = module_of(session)->export_tmk_bare(session, tmk, ktk, coded);
+    if (status != POS_OK)
+        return status;
+    pos_hex_encode(pos_bytes(coded, size), text);
+    pos_buffer_put_text(ciphertext, text);
+    return ciphertext->overflow ? POS_ERR_LENGTH : POS_OK;
+}
+
 enum pos_status pos_hsm_import_tmk(struct pos_hsm_session *session, struct pos_bytes block,
                                    const struct pos_key *ktk, enum pos_algorithm algorithm,
                                    struct pos_key *tmk, struct pos_kcv *kcv,
@@ -185,6 +205,7 @@ static const enum pos_key_usage mac_usages[] = {
     [POS_MAC_WORKING] = POS_USAGE_TAK,
     [POS_MAC_REGISTRATION] = POS_USAGE_TMK,
     [POS_MAC_KEY_FILE] = POS_USAGE_KTK,
+    [POS_MAC_RETURN_FILE] = POS_USAGE_KTK,
 };
 
 static enum pos_status mac(struct pos_hsm_session *session, const struct pos_key *key,
@@ -224,14 +245,25 @@ enum pos_status pos_hsm_verify_mac(struct pos_hsm_session *session, const struct
     return equal ? POS_OK : POS_ERR_MAC;
 }
 
-enum pos_status pos_hsm_file_mac_start(struct pos_hsm_session *session, const struct pos_key *ktk)
+static enum pos_status file_mac_start(struct pos_hsm_session *session, const struct pos_key *ktk,
+                                      enum pos_mac_purpose purpose)
 {
     session->file_mac_open = false;
     enum pos_status status = check_key(ktk, POS_USAGE_KTK);
     if (status == POS_OK)
-        status = module_of(session)->file_mac_start(session, ktk);
+        status = module_of(session)->file_mac_start(session, ktk, purpose);
     session->file_mac_open = status == POS_OK;
     return status;
+}
+
+enum pos_status pos_hsm_file_mac_start(struct pos_hsm_session *session, const struct pos_key *ktk)
+{
+    return file_mac_start(session, ktk, POS_MAC_KEY_FILE);
+}
+
+enum pos_status pos_hsm_return_mac_start(struct pos_hsm_session *session, const struct pos_key *ktk)
+{
+    return file_mac_start(session, ktk, POS_MAC_RETURN_FILE);
 }
 
 enum pos_status pos_hsm_file_mac_add(struct pos_hsm_session *session, struct pos_bytes piece)

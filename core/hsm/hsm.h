@@ -91,6 +91,14 @@ POS_MUST_USE enum pos_status pos_hsm_export_tmk(struct pos_hsm_session *session,
                                                 const struct pos_key *ktk,
                                                 struct pos_buffer *block);
 
+/* The same TMK for a recipient whose format is a bare ciphertext: appends the key encrypted in ECB
+ * mode under `ktk`, in hexadecimal. It says nothing of what the key is and nothing of whether it
+ * was changed, so it is for `export --format` alone. POS_ERR_NOT_ALLOWED as above. */
+POS_MUST_USE enum pos_status pos_hsm_export_tmk_bare(struct pos_hsm_session *session,
+                                                     const struct pos_key *tmk,
+                                                     const struct pos_key *ktk,
+                                                     struct pos_buffer *ciphertext);
+
 /* The other end, in a mother POS: a key file's block under `ktk` becomes a key under this LMK.
  * POS_ERR_FORMAT, POS_ERR_MAC, POS_ERR_MISMATCH as pos_key_block_unwrap. */
 POS_MUST_USE enum pos_status pos_hsm_import_tmk(struct pos_hsm_session *session,
@@ -120,6 +128,7 @@ enum pos_mac_purpose {
     POS_MAC_WORKING,      /* under a TAK */
     POS_MAC_REGISTRATION, /* under K_reg, derived from a TMK */
     POS_MAC_KEY_FILE,     /* under the key-file key, derived from a KTK; whole: file_mac below */
+    POS_MAC_RETURN_FILE,  /* the same for the file that comes back, under a key of its own */
 };
 
 /* Leftmost POS_MAC_SIZE bytes. */
@@ -134,9 +143,12 @@ POS_MUST_USE enum pos_status pos_hsm_verify_mac(struct pos_hsm_session *session,
                                                 struct pos_bytes message,
                                                 const uint8_t mac[POS_MAC_SIZE]);
 
-/* A long MAC in pieces, for key files. One at a time per session; POS_ERR_STATE without a start. */
+/* A long MAC in pieces, for key files and for return files. One at a time per session;
+ * POS_ERR_STATE without a start. */
 POS_MUST_USE enum pos_status pos_hsm_file_mac_start(struct pos_hsm_session *session,
                                                     const struct pos_key *ktk);
+POS_MUST_USE enum pos_status pos_hsm_return_mac_start(struct pos_hsm_session *session,
+                                                      const struct pos_key *ktk);
 POS_MUST_USE enum pos_status pos_hsm_file_mac_add(struct pos_hsm_session *session,
                                                   struct pos_bytes piece);
 POS_MUST_USE enum pos_status pos_hsm_file_mac_finish(struct pos_hsm_session *session,

@@ -30,6 +30,9 @@ struct pos_hsm_module {
                            struct pos_kcv *kcv);
     enum pos_status (*export_tmk)(struct pos_hsm_session *session, const struct pos_key *tmk,
                                   const struct pos_key *ktk, struct pos_buffer *block);
+    /* `ciphertext` has room for the TMK's length. */
+    enum pos_status (*export_tmk_bare)(struct pos_hsm_session *session, const struct pos_key *tmk,
+                                       const struct pos_key *ktk, uint8_t *ciphertext);
     enum pos_status (*import_tmk)(struct pos_hsm_session *session, struct pos_bytes block,
                                   const struct pos_key *ktk, enum pos_algorithm algorithm,
                                   struct pos_key *tmk, struct pos_kcv *kcv,
@@ -45,7 +48,8 @@ struct pos_hsm_module {
     enum pos_status (*mac)(struct pos_hsm_session *session, const struct pos_key *key,
                            enum pos_mac_purpose purpose, struct pos_bytes message, uint8_t *mac,
                            size_t *size);
-    enum pos_status (*file_mac_start)(struct pos_hsm_session *session, const struct pos_key *ktk);
+    enum pos_status (*file_mac_start)(struct pos_hsm_session *session, const struct pos_key *ktk,
+                                      enum pos_mac_purpose purpose);
     enum pos_status (*file_mac_add)(struct pos_hsm_session *session, struct pos_bytes piece);
     enum pos_status (*file_mac_finish)(struct pos_hsm_session *session, uint8_t *mac);
 };

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/base/secret.h"
+#include "core/crypto/cipher.h"
 #include "core/crypto/derive.h"
 #include "core/crypto/exchange.h"
 #include "core/crypto/kcv.h"
@@ -198,6 +199,28 @@ static enum pos_status software_export_tmk(struct pos_hsm_session *base, const s
     return status;
 }
 
+static enum pos_status software_export_tmk_bare(struct pos_hsm_session *base,
+                                                const struct pos_key *tmk,
+                                                const struct pos_key *ktk, uint8_t *ciphertext)
+{
+    struct software_session *session = own(base);
+    struct pos_cipher cipher = {0};
+    size_t size = pos_algorithm_key_size(tmk->algorithm);
+    enum pos_status status = open_key(session, ktk, session->keys->second);
+    if (status == POS_OK)
+        status = open_key(session, tmk, session->keys->first);
+    if (status == POS_OK)
+        status =
+            pos_cipher_init(&cipher, ktk->algorithm, POS_CIPHER_ENCRYPT, session->keys->second);
+    if (status == POS_OK) /* in the locked page: nothing leaves before it is encrypted */
+        status = pos_cipher_ecb(&cipher, session->keys->first, size);
+    if (status == POS_OK)
+        memcpy(ciphertext, session->keys->first, size);
+    pos_cipher_fini(&cipher);
+    forget_keys(session);
+    return status;
+}
+
 static enum pos_status software_import_tmk(struct pos_hsm_session *base, struct pos_bytes block,
                                            const struct pos_key *ktk, enum pos_algorithm algorithm,
                                            struct pos_key *tmk, struct pos_kcv *kcv,
@@ -291,10 +314,15 @@ static enum pos_status open_mac_key(struct software_session *session, const stru
     struct open_keys *keys = session->keys;
     if (purpose == POS_MAC_WORKING)
         return open_key(session, key, keys->first);
-    enum pos_derivation usage =
-        purpose == POS_MAC_REGISTRATION ? POS_DERIVE_REGISTRATION : POS_DERIVE_KEY_FILE;
+    static const enum pos_derivation usages[] = {
+        [POS_MAC_REGISTRATION] = POS_DERIVE_REGISTRATION,
+        [POS_MAC_KEY_FILE] = POS_DERIVE_KEY_FILE,
+        [POS_MAC_RETURN_FILE] = POS_DERIVE_RETURN_FILE,
+    };
     enum pos_status status = open_key(session, key, keys->second);
-    return status == POS_OK ? pos_derive(key->algorithm, keys->second, usage, keys->first) : status;
+    if (status == POS_OK)
+        status = pos_derive(key->algorithm, keys->second, usages[purpose], keys->first);
+    return status;
 }
 
 static enum pos_status context_for(struct software_session *session, const struct pos_key *key,
@@ -326,12 +354,13 @@ static enum pos_status software_mac(struct pos_hsm_session *base, const struct p
 
 /* A context of its own, because other MACs may be made while a file's is under way. */
 static enum pos_status software_file_mac_start(struct pos_hsm_session *base,
-                                               const struct pos_key *ktk)
+                                               const struct pos_key *ktk,
+                                               enum pos_mac_purpose purpose)
 {
     struct software_session *session = own(base);
     pos_mac_destroy(session->file_mac);
     session->file_mac = NULL;
-    enum pos_status status = open_mac_key(session, ktk, POS_MAC_KEY_FILE);
+    enum pos_status status = open_mac_key(session, ktk, purpose);
     if (status == POS_OK)
         status =
             pos_mac_create(POS_MAC_CMAC, ktk->algorithm, session->keys->first, &session->file_mac);
@@ -401,6 +430,7 @@ static const struct pos_hsm_module software_module = {
     .import_clear = software_import_clear,
     .kcv = software_kcv,
     .export_tmk = software_export_tmk,
+    .export_tmk_bare = software_export_tmk_bare,
     .import_tmk = software_import_tmk,
     .wrap_working_key = software_wrap_working_key,
     .deliver_tmk = software_deliver_tmk,

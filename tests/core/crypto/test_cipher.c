@@ -75,3 +75,26 @@ Test(cipher, that_was_never_keyed_does_nothing)
     cr_expect(pos_cipher_cbc(&cipher, data, data, sizeof data) == POS_ERR_CRYPTO);
     pos_cipher_fini(&cipher);
 }
+
+/* NIST SP 800-38A F.1.1 and F.1.5: the same keys and text, each block by itself. */
+Test(cipher, encrypts_each_block_by_itself_when_that_is_asked)
+{
+    static const char *const coded_texts[] = {
+        "3ad77bb40d7a3660a89ecaf32466ef97f5d3d58503b9699de785895a96fdbaaf",
+        "f3eed1bdb5d2a03c064b5a7e3db181f8591ccb10d410ed26dc5ba74a31362870"};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct vector key = vector_hex(rows[i].key), text = vector_hex(rows[i].text);
+        struct vector coded = vector_hex(coded_texts[i]);
+        struct pos_cipher cipher = {0};
+        for (int turn = 0; turn < 2; turn++) {
+            struct vector data = turn == 0 ? text : coded;
+            enum pos_cipher_direction direction =
+                turn == 0 ? POS_CIPHER_ENCRYPT : POS_CIPHER_DECRYPT;
+            cr_assert(pos_cipher_init(&cipher, rows[i].algorithm, direction, key.data) == POS_OK);
+            cr_expect(pos_cipher_ecb(&cipher, data.data, 32) == POS_OK);
+            cr_expect_arr_eq(data.data, (turn == 0 ? coded : text).data, 32, "%s turn %d",
+                             rows[i].name, turn);
+        }
+        pos_cipher_fini(&cipher);
+    }
+}

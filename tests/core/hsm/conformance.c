@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/hex.h"
+#include "core/crypto/cipher.h"
 #include "core/crypto/derive.h"
 #include "core/crypto/exchange.h"
 #include "core/crypto/kcv.h"
@@ -191,6 +193,36 @@ static void carry_tmk_to_mother(struct stage *stage, struct pos_key *mother_tmk)
     cr_expect(refused.size == 0 && error.text[0] != '\0');
 }
 
+/* A bare ciphertext, opened block by block with the clear KTK. */
+static void check_bare_export(const struct stage *stage)
+{
+    char memory[2 * POS_KEY_SIZE_MAX + 1];
+    uint8_t coded[POS_KEY_SIZE_MAX];
+    struct pos_buffer text = pos_buffer(memory, sizeof memory);
+    struct pos_cipher cipher = {0};
+    struct pos_hsm_session *s = stage->center;
+    size_t size = pos_algorithm_key_size(stage->algorithm);
+    cr_assert(pos_hsm_export_tmk_bare(s, &stage->tmk, &stage->ktk, &text) == POS_OK);
+    cr_assert(pos_hex_decode(pos_buffer_view(&text), coded, size) == POS_OK, "%s", stage->name);
+    cr_expect(memcmp(coded, stage->clear_tmk, 16) != 0);
+    cr_assert(pos_cipher_init(&cipher, stage->algorithm, POS_CIPHER_DECRYPT, stage->clear_ktk) ==
+              POS_OK);
+    cr_expect(pos_cipher_ecb(&cipher, coded, size) == POS_OK);
+    cr_expect_arr_eq(coded, stage->clear_tmk, size, "%s: the TMK in ECB under the KTK",
+                     stage->name);
+    pos_cipher_fini(&cipher);
+
+    struct pos_buffer small = pos_buffer(memory, 2 * size - 1), none = pos_buffer(memory, 100);
+    cr_expect(pos_hsm_export_tmk_bare(s, &stage->tmk, &stage->ktk, &small) == POS_ERR_LENGTH);
+    cr_expect(pos_hsm_export_tmk_bare(s, &stage->tak, &stage->ktk, &none) == POS_ERR_USAGE);
+    cr_expect(pos_hsm_export_tmk_bare(s, &stage->tpk, &stage->ktk, &none) == POS_ERR_USAGE);
+    cr_expect(pos_hsm_export_tmk_bare(s, &stage->ktk, &stage->ktk, &none) == POS_ERR_USAGE);
+    cr_expect(pos_hsm_export_tmk_bare(s, &stage->tmk, &stage->tmk, &none) == POS_ERR_USAGE);
+    cr_expect(pos_hsm_export_tmk_bare(s, &stage->tmk, &stage->mother_ktk, &none) ==
+              POS_ERR_CORRUPT);
+    cr_expect(none.size == 0 && small.size == 0);
+}
+
 static void expect_no_export(const struct stage *stage)
 {
     uint8_t memory[POS_KEY_BLOCK_SIZE_MAX];
@@ -272,14 +304,18 @@ static void check_macs(const struct stage *stage)
     cr_assert(pos_derive(stage->algorithm, stage->clear_ktk, POS_DERIVE_KEY_FILE, derived) ==
               POS_OK);
     expect_verifies(stage, &stage->ktk, POS_MAC_KEY_FILE, derived);
+    cr_assert(pos_derive(stage->algorithm, stage->clear_ktk, POS_DERIVE_RETURN_FILE, derived) ==
+              POS_OK);
+    expect_verifies(stage, &stage->ktk, POS_MAC_RETURN_FILE, derived);
 
     const struct pos_key *const keys[] = {&stage->tak, &stage->tmk, &stage->ktk, &stage->tpk};
     for (int k = 0; k < 4; k++)
-        for (int purpose = 0; purpose < 3; purpose++) {
+        for (int purpose = 0; purpose <= POS_MAC_RETURN_FILE; purpose++) {
+            int right = purpose == POS_MAC_RETURN_FILE ? POS_MAC_KEY_FILE : purpose;
             enum pos_status status =
                 pos_hsm_make_mac(stage->center, keys[k], (enum pos_mac_purpose)purpose,
                                  pos_bytes_text(message), mac);
-            cr_expect(status == (k == purpose ? POS_OK : POS_ERR_USAGE), "%s: key %d for %d",
+            cr_expect(status == (k == right ? POS_OK : POS_ERR_USAGE), "%s: key %d for %d",
                       stage->name, k, purpose);
         }
 }
@@ -308,6 +344,18 @@ static void check_file_mac(const struct stage *stage)
         cr_expect_arr_eq(mac, right, sizeof mac, "%s", stage->name);
     }
     cr_expect(pos_hsm_file_mac_finish(s, mac) == POS_ERR_STATE);
+
+    /* The file that comes back has a key of its own: neither passes for the other. */
+    cr_assert(pos_derive(stage->algorithm, stage->clear_ktk, POS_DERIVE_RETURN_FILE, derived) ==
+              POS_OK);
+    mac_of(stage, derived, right);
+    cr_expect(pos_hsm_return_mac_start(s, &stage->tmk) == POS_ERR_USAGE);
+    cr_expect(pos_hsm_return_mac_start(s, &stage->ktk) == POS_OK);
+    cr_expect(pos_hsm_file_mac_add(s, pos_bytes_text(message)) == POS_OK);
+    uint8_t back[16];
+    cr_expect(pos_hsm_file_mac_finish(s, back) == POS_OK);
+    cr_expect_arr_eq(back, right, sizeof back, "%s", stage->name);
+    cr_expect(memcmp(back, mac, sizeof back) != 0);
 }
 
 /* ---- values that are not what they say ---- */
@@ -406,6 +454,7 @@ static void check_strength(const struct hsm_factory *factory, struct stage *weak
     struct pos_hsm_session *s = weak->center;
     cr_expect(pos_hsm_export_tmk(s, &strong->tmk, &weak->ktk, &block) == POS_ERR_NOT_ALLOWED, "%s",
               factory->name);
+    cr_expect(pos_hsm_export_tmk_bare(s, &strong->tmk, &weak->ktk, &block) == POS_ERR_NOT_ALLOWED);
     cr_expect(pos_hsm_wrap_working_key(s, &weak->tmk, &strong->tak, &block) == POS_ERR_NOT_ALLOWED);
     cr_expect(block.size == 0);
     cr_expect(pos_hsm_export_tmk(s, &weak->tmk, &strong->ktk, &block) == POS_OK);
@@ -417,6 +466,7 @@ static void run_path(struct stage *stage)
     hold_ktk_ceremony(stage);
     generate_keys(stage);
     carry_tmk_to_mother(stage, &mother_tmk);
+    check_bare_export(stage);
     expect_no_export(stage);
     deliver_to_terminal(stage, &mother_tmk);
     sign_terminal_on(stage);
