@@ -183,7 +183,8 @@ def shown_frame(name, mti, fields, mac_key=None):
     for part, data, meaning in parts:
         text = hexed(data)
         text = text if len(text) <= 48 else text[:24] + "..." + text[-16:]
-        meaning = meaning if len(meaning) <= 40 else meaning[:24] + "..." + meaning[-8:]
+        if part != "bitmap" and len(meaning) > 40:
+            meaning = meaning[:24] + "..." + meaning[-8:]
         lines.append(f"| {part} | `{text}` | {meaning} |")
     lines.append("")
     if mac_key is not None:
