@@ -78,8 +78,9 @@ static bool write_readiness(struct server *server, struct pos_buffer *out)
     struct pos_committer_stats stats;
     pos_terminal_table_stats(gateway->table, &stats);
     pos_metrics_sum(gateway, &server->sum);
-    bool host =
-        gateway->settings->upstream_count == 0 || pos_counter_read(&server->sum.host_up) > 0;
+    /* Each loop has a link of its own to each host. */
+    bool host = gateway->settings->upstream_count == 0 ||
+                pos_counter_read(&server->sum.host_up) >= gateway->worker_count;
     bool ready = check(out, "database-writable", !stats.failed);
     ready =
         check(out, "commit-queue", stats.queue_length < POS_COMMIT_QUEUE_COUNT_MAX / 2) && ready;

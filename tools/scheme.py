@@ -231,8 +231,11 @@ admin = { socket = "%s"; metrics_address = "127.0.0.1"; metrics_port = %d; };
         raise SchemeError("%s did not happen within %d s" % (what, seconds))
 
     def wait_for_host(self, up=True):
-        self.wait_for(lambda: (self.metrics()["posgate_host_up"] > 0) == up,
-                      "the host link coming %s" % ("up" if up else "down"))
+        """Each of the gateway's loops has a link of its own: all of them up, or all down."""
+        loops = self.ctl("status")["loops"]
+        wanted = loops if up else 0
+        self.wait_for(lambda: self.metrics()["posgate_host_up"] == wanted,
+                      "the host links coming %s" % ("up" if up else "down"))
 
     # ---- terminals ----
 
