@@ -104,13 +104,11 @@ static void begin(struct pos_request *request)
 {
     unsigned missing = 0;
     enum pos_status status = pos_message_classify(&request->message, &request->rule, &missing);
-    if (status == POS_ERR_NOT_FOUND) {
-        request->rule = NULL;
+    if (status == POS_ERR_NOT_FOUND || request->rule->link == POS_LINK_MOTHER) {
+        request->rule = NULL; /* what the mother POS answers is as unknown here as anything else */
         pos_reply_code(request, POS_RESPONSE_NOT_SUPPORTED, POS_REFUSAL_UNSUPPORTED);
     } else if (status != POS_OK) {
         refuse_format(request, missing, 0, "missing");
-    } else if (request->rule->link == POS_LINK_MOTHER) {
-        pos_reply_code(request, POS_RESPONSE_NOT_SUPPORTED, POS_REFUSAL_UNSUPPORTED);
     } else if (request->rule->smn && pos_message_smn(&request->message, &request->smn) != POS_OK) {
         refuse_format(request, 62, offset_of(&request->message, 62), "not an SMN");
     } else if (!allowed_by_rates(request)) {

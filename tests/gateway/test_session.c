@@ -435,6 +435,28 @@ Test(session, what_is_no_request_ends_the_connection_and_what_is_malformed_is_30
     cr_expect_eq(pos_session_pending(world->session), 0);
 }
 
+Test(session, what_is_asked_of_a_mother_POS_is_40_and_counted_like_the_unknown)
+{
+    static const uint8_t codes[] = {0x11, 0x12, 0x21, 0x99};
+    for (size_t i = 0; i < sizeof codes; i++) {
+        char bytes[] = "\0\x1F\x08\0"
+                       "\x80\x20\0\0\0\x80\0\0\x04\0\0\0\0\0\0\0"
+                       "\0\0\x01"
+                       "10000001"
+                       "\x09\0";
+        memcpy(bytes + 32, &codes[i], 1);
+        cr_expect_eq(world_send(world, pos_bytes(bytes, 33)), POS_SESSION_OPEN);
+    }
+    cr_expect_eq(world->reply_count, 4);
+    cr_expect_eq(refusals(POS_REFUSAL_UNSUPPORTED), 4);
+    cr_expect_eq(pos_counter_read(
+                     &world->counters.replies[POS_COUNT_KIND_OTHER][POS_RESPONSE_NOT_SUPPORTED]),
+                 4);
+    /* 12, 13 and 39 are new, 11, 41 and 70 repeated: all have the same length */
+    for (size_t i = 0; i < world->reply_count; i++)
+        cr_expect_eq(world->replies[i].size, 33 + 3 + 2 + 2, "reply %zu", i);
+}
+
 TestSuite(open_door, .fini = stop);
 
 static void start_open(void)
