@@ -29,6 +29,7 @@ static const uint8_t zero_block[POS_CIPHER_BLOCK_SIZE_MAX];
 /* SP 800-38B clause 6.1: shift left by one bit, and XOR R where a bit fell out. */
 static void double_block(const uint8_t *in, size_t size, uint8_t *out)
 {
+    assert(size == 8 || size == 16);
     uint8_t carry = in[0] >> 7;
     for (size_t i = 0; i + 1 < size; i++)
         out[i] = (uint8_t)(in[i] << 1 | in[i + 1] >> 7);
