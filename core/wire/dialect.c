@@ -14,7 +14,8 @@
     {                                                                                              \
         POS_FIELD_##kind, POS_LENGTH_LLL, size                                                     \
     }
-#define ISO8583_1987_FIELDS                                                                        \
+/* The argument is field 60, the one that is not alike everywhere. */
+#define ISO8583_1987_FIELDS(...)                                                                   \
     {                                                                                              \
         [2] = LL(N, 19), [3] = FIXED(N, 6), [4 ... 6] = FIXED(N, 12), [7] = FIXED(N, 10),          \
         [8 ... 10] = FIXED(N, 8), [11 ... 12] = FIXED(N, 6), [13 ... 18] = FIXED(N, 4),            \
@@ -24,8 +25,8 @@
         [40] = FIXED(AN, 3), [41] = FIXED(ANS, 8), [42] = FIXED(ANS, 15), [43] = FIXED(ANS, 40),   \
         [44] = LL(ANS, 25), [45] = LL(ANS, 76), [46 ... 48] = LLL(ANS, 999),                       \
         [49 ... 51] = FIXED(AN, 3), [52] = FIXED(B, 8), [53] = FIXED(N, 16), [54] = LLL(AN, 120),  \
-        [55] = LLL(B, 255),                                                                        \
-        [56 ... 63] = LLL(ANS, 999), [64] = FIXED(B, 8), [66] = FIXED(N, 1), [67] = FIXED(N, 2),   \
+        [55] = LLL(B, 255), [56 ... 59] = LLL(ANS, 999), [60] = __VA_ARGS__,                       \
+        [61 ... 63] = LLL(ANS, 999), [64] = FIXED(B, 8), [66] = FIXED(N, 1), [67] = FIXED(N, 2),   \
         [68 ... 70] = FIXED(N, 3), [71 ... 72] = FIXED(N, 4), [73] = FIXED(N, 6),                  \
         [74 ... 81] = FIXED(N, 10), [82 ... 85] = FIXED(N, 12),                                    \
         [86 ... 89] = FIXED(N, 16), [90] = FIXED(N, 42), [91] = FIXED(AN, 1), [92] = FIXED(AN, 2), \
@@ -43,7 +44,7 @@ const struct pos_dialect pos_dialect_iso87b = {
     .bitmap = POS_BITMAP_BINARY,
     .binary = POS_BINARY_BYTES,
     .network_field = 70,
-    .fields = ISO8583_1987_FIELDS,
+    .fields = ISO8583_1987_FIELDS(LLL(ANS, 999)),
 };
 
 const struct pos_dialect pos_dialect_iso87a = {
@@ -52,7 +53,7 @@ const struct pos_dialect pos_dialect_iso87a = {
     .bitmap = POS_BITMAP_HEX,
     .binary = POS_BINARY_HEX,
     .network_field = 70,
-    .fields = ISO8583_1987_FIELDS,
+    .fields = ISO8583_1987_FIELDS(LLL(ANS, 999)),
 };
 
 const struct pos_dialect pos_dialect_iso87x = {
@@ -62,13 +63,41 @@ const struct pos_dialect pos_dialect_iso87x = {
     .bitmap_second_empty = true,
     .binary = POS_BINARY_BYTES,
     .network_field = 70,
-    .fields = ISO8583_1987_FIELDS,
+    .fields = ISO8583_1987_FIELDS(LLL(ANS, 999)),
+};
+
+/* Amounts and the card sequence number keep their filler in front; of these only 23 is odd. */
+static const uint8_t cup_odd_front[] = {4, 5, 6, 23, 0};
+
+/* The first row of a meaning is the one that is sent. */
+static const struct pos_network_code cup_network_codes[] = {
+    {0x0800, 1, 1},     {0x0800, 3, 1},     {0x0800, 4, 1},     {0x0820, 2, 2},
+    {0x0820, 301, 301}, {0x0800, 901, 901}, {0x0800, 902, 902}, {0, 0, 0},
+};
+
+/* Field 60: type 2, batch 6, network code 3; installed terminals have up to six digits behind. */
+const struct pos_dialect pos_dialect_cup = {
+    .name = "cup",
+    .digits = POS_DIGITS_BCD,
+    .odd = POS_ODD_FILLER_BEHIND,
+    .odd_front = cup_odd_front,
+    .odd_filler_f = true,
+    .bitmap = POS_BITMAP_BINARY,
+    .binary = POS_BINARY_BYTES,
+    .high_characters = true,
+    .routed = true,
+    .network_field = 60,
+    .network_codes = cup_network_codes,
+    .announces_smn = true,
+    .sign_on_without_mac = true,
+    .fields = ISO8583_1987_FIELDS(LLL(N, 17)),
 };
 
 static const struct pos_dialect *const dialects[] = {
     &pos_dialect_iso87b,
     &pos_dialect_iso87a,
     &pos_dialect_iso87x,
+    &pos_dialect_cup,
 };
 
 enum { DIALECT_COUNT = sizeof dialects / sizeof dialects[0] };

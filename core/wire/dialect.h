@@ -14,7 +14,7 @@ enum pos_bitmap { POS_BITMAP_BINARY, POS_BITMAP_HEX };
 enum pos_binary { POS_BINARY_BYTES, POS_BINARY_HEX }; /* b fields */
 
 /* A network message's name in a dialect: there `mti` and `code` say what posgate's own table calls
- * 0800 and `means`. */
+ * 0800 and `means`. The first of several that mean the same is the one to send. */
 struct pos_network_code {
     uint16_t mti; /* 0 ends the list */
     uint16_t code;
@@ -35,12 +35,15 @@ struct pos_dialect {
     bool routed;           /* frames carry a TPDU and a header */
     uint8_t network_field; /* 70, or 60 when the network code is field 60.3 */
     const struct pos_network_code *network_codes; /* NULL: MTI 0800 and posgate's own codes */
+    bool announces_smn;       /* its terminals put `Sequence No16` before the SMN of a sign-on */
+    bool sign_on_without_mac; /* a listener may take a sign-on that has none */
     struct pos_field fields[POS_FIELD_COUNT + 1]; /* by number; kind NONE where refused */
 };
 
 extern const struct pos_dialect pos_dialect_iso87b; /* BCD digits, binary bitmap; the default */
 extern const struct pos_dialect pos_dialect_iso87a; /* ASCII throughout, hexadecimal bitmap */
 extern const struct pos_dialect pos_dialect_iso87x; /* ASCII digits, binary bitmap */
+extern const struct pos_dialect pos_dialect_cup;    /* the UnionPay POS form: BCD, fillers behind */
 
 /* By name; NULL when there is none. `pos_dialect_names` fills "a, b, c" for error texts. */
 const struct pos_dialect *pos_dialect_find(struct pos_bytes name);

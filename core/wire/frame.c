@@ -56,6 +56,20 @@ static void put_tpdu(const uint8_t *tpdu, bool swapped, uint8_t *room)
     memcpy(room + 3, tpdu + (swapped ? 1 : 3), 2);
 }
 
+struct pos_frame pos_route_frame(const struct pos_route *route)
+{
+    return (struct pos_frame){.tpdu = pos_bytes(route->tpdu, sizeof route->tpdu),
+                              .header = pos_bytes(route->header, sizeof route->header)};
+}
+
+bool pos_route_answered(const struct pos_route *route, const struct pos_frame *reply)
+{
+    uint8_t expected[POS_TPDU_SIZE];
+    put_tpdu(route->tpdu, true, expected);
+    return pos_bytes_equal(reply->tpdu, pos_bytes(expected, sizeof expected)) &&
+           pos_bytes_equal(reply->header, pos_bytes(route->header, sizeof route->header));
+}
+
 size_t pos_frame_begin(const struct pos_dialect *dialect, const struct pos_frame *model, bool reply,
                        struct pos_buffer *out)
 {

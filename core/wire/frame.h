@@ -14,6 +14,17 @@ struct pos_frame {
     struct pos_bytes message; /* MTI to last field */
 };
 
+/* What a client sends its frames with where the dialect is routed. */
+struct pos_route {
+    uint8_t tpdu[POS_TPDU_SIZE]; /* identifier, then destination and source address */
+    uint8_t header[POS_HEADER_SIZE];
+};
+
+/* The frame to begin requests from; borrows the route. */
+struct pos_frame pos_route_frame(const struct pos_route *route);
+/* True when a reply came back the way its request went: addresses swapped, header as it was. */
+bool pos_route_answered(const struct pos_route *route, const struct pos_frame *reply);
+
 enum pos_frame_result {
     POS_FRAME_READY,      /* *frame is there; go on behind *consumed */
     POS_FRAME_PARTIAL,    /* more bytes are needed; *consumed is 0 */
@@ -27,7 +38,7 @@ enum pos_frame_result pos_frame_next(const struct pos_dialect *dialect, struct p
                                      const char **reason);
 
 /* Begins a frame in `out`: room for the length, then TPDU (addresses swapped) and header of the
- * request it answers; a client passes the frame it wants to send them from with `reply` false.
+ * request it answers; a client passes pos_route_frame's with `reply` false.
  * `model` may be NULL where the dialect is not routed. Returns the frame's offset in out. */
 size_t pos_frame_begin(const struct pos_dialect *dialect, const struct pos_frame *model, bool reply,
                        struct pos_buffer *out);

@@ -1,6 +1,7 @@
 #include "core/wire/message.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A field's bit in its half of a set. */
@@ -201,13 +202,45 @@ enum pos_status pos_message_classify(const struct pos_message *message,
 
 enum pos_status pos_message_smn(const struct pos_message *message, struct pos_smn *smn)
 {
-    static const char announcement[] = "Sequence No16";
-    enum { ANNOUNCEMENT_SIZE = sizeof announcement - 1 };
+    enum { ANNOUNCEMENT_SIZE = sizeof POS_SMN_ANNOUNCEMENT - 1 };
     struct pos_bytes text = pos_message_raw(message, 62);
     if (text.size == ANNOUNCEMENT_SIZE + POS_SMN_SIZE &&
-        memcmp(text.data, announcement, ANNOUNCEMENT_SIZE) == 0)
+        memcmp(text.data, POS_SMN_ANNOUNCEMENT, ANNOUNCEMENT_SIZE) == 0)
         text = pos_bytes(text.data + ANNOUNCEMENT_SIZE, POS_SMN_SIZE);
     return pos_smn_parse(text, smn);
+}
+
+/* The row that the dialect sends for a code of posgate's own table; NULL when it has none. */
+static const struct pos_network_code *network_row(const struct pos_dialect *dialect, uint16_t means)
+{
+    for (const struct pos_network_code *row = dialect->network_codes; row->mti != 0; row++)
+        if (row->means == means)
+            return row;
+    return NULL;
+}
+
+enum pos_status pos_network_name(const struct pos_dialect *dialect,
+                                 const struct pos_kind_rule *rule, uint32_t batch,
+                                 struct pos_network_name *name)
+{
+    const struct pos_network_code own = {rule->mti, rule->network_code, rule->network_code};
+    const struct pos_network_code *row =
+        dialect->network_codes == NULL ? &own : network_row(dialect, rule->network_code);
+    if (rule->network_code == 0 || row == NULL)
+        return POS_ERR_NOT_FOUND;
+    name->mti = row->mti;
+    if (dialect->network_field == 60)
+        (void)snprintf(name->text, sizeof name->text, "00%06u%03u", (unsigned)batch % 1000000u,
+                       row->code % 1000u);
+    else
+        (void)snprintf(name->text, sizeof name->text, "%03u", row->code % 1000u);
+    return POS_OK;
+}
+
+void pos_kind_echoed(const struct pos_dialect *dialect, const struct pos_kind_rule *rule,
+                     uint64_t echoed[2])
+{
+    in_dialect(dialect, rule->echoed, echoed);
 }
 
 bool pos_mti_is_request(uint16_t mti)

@@ -66,6 +66,25 @@ POS_MUST_USE enum pos_status pos_message_classify(const struct pos_message *mess
                                                   const struct pos_kind_rule **rule,
                                                   unsigned *missing);
 
+/* How a dialect names a network message: the request's MTI, and what its network field holds. In a
+ * dialect with the code in field 60 that is type 00, the batch number (0 to 999999) and the code.
+ * POS_ERR_NOT_FOUND: the dialect has no such message, or the rule is no network message's. */
+enum { POS_NETWORK_TEXT_SIZE = 12 };
+struct pos_network_name {
+    uint16_t mti;
+    char text[POS_NETWORK_TEXT_SIZE];
+};
+POS_MUST_USE enum pos_status pos_network_name(const struct pos_dialect *dialect,
+                                              const struct pos_kind_rule *rule, uint32_t batch,
+                                              struct pos_network_name *name);
+
+/* The rule's echoed fields with the network field where the dialect has it. */
+void pos_kind_echoed(const struct pos_dialect *dialect, const struct pos_kind_rule *rule,
+                     uint64_t echoed[2]);
+
+/* What stands before the SMN in the longer of the two forms of field 62. */
+#define POS_SMN_ANNOUNCEMENT "Sequence No16"
+
 /* Field 62 of a request: 16 characters, or `Sequence No16` and 16 characters. POS_ERR_FORMAT. */
 POS_MUST_USE enum pos_status pos_message_smn(const struct pos_message *message,
                                              struct pos_smn *smn);

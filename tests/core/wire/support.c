@@ -5,31 +5,6 @@
 
 #include "core/base/hex.h"
 
-static const uint8_t cup_front[] = {4, 5, 6, 23, 0};
-
-static const struct pos_network_code cup_codes[] = {
-    {0x0800, 1, 1},     {0x0800, 3, 1},     {0x0800, 4, 1},     {0x0820, 2, 2},
-    {0x0820, 301, 301}, {0x0800, 901, 901}, {0x0800, 902, 902}, {0, 0, 0},
-};
-
-static const struct pos_dialect *cup(void)
-{
-    static struct pos_dialect made;
-    if (made.name != NULL)
-        return &made;
-    made = pos_dialect_iso87b;
-    made.name = "cup";
-    made.odd = POS_ODD_FILLER_BEHIND;
-    made.odd_front = cup_front;
-    made.odd_filler_f = true;
-    made.high_characters = true;
-    made.routed = true;
-    made.network_field = 60;
-    made.network_codes = cup_codes;
-    made.fields[60] = (struct pos_field){POS_FIELD_N, POS_LENGTH_LLL, 17};
-    return &made;
-}
-
 const struct pos_dialect *dialect(size_t i)
 {
     switch (i) {
@@ -40,7 +15,7 @@ const struct pos_dialect *dialect(size_t i)
     case 2:
         return &pos_dialect_iso87x;
     default:
-        return cup();
+        return &pos_dialect_cup;
     }
 }
 

@@ -1,12 +1,12 @@
-/* What the wire tests share: every dialect there is (and one more), messages from hex, and a
- * generator of random messages that needs no clock. */
+/* What the wire tests share: every dialect there is, messages from hex, and a generator of random
+ * messages that needs no clock. */
 #ifndef POS_TESTS_WIRE_SUPPORT_H
 #define POS_TESTS_WIRE_SUPPORT_H
 
 #include "core/wire/iso8583.h"
 
-/* The shipped dialects, then one in the form of the UnionPay POS specification, which uses what
- * they leave out: fillers behind, filler F, high characters, TPDU and header, field 60.3. */
+/* By number; the last one has what the others leave out: fillers behind, filler F, high characters,
+ * TPDU and header, field 60.3. */
 enum { DIALECT_COUNT = 4, CUP = 3 };
 const struct pos_dialect *dialect(size_t i);
 

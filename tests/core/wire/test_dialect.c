@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/wire/message.h"
 #include "tests/core/wire/support.h"
 
 static const char *const standard[] = {
@@ -103,7 +104,9 @@ Test(dialect, every_field_is_as_the_standard_writes_it)
 {
     struct pos_field expected[POS_FIELD_COUNT + 1];
     read_standard(expected);
-    for (size_t d = 0; d < CUP; d++) {
+    for (size_t d = 0; d < DIALECT_COUNT; d++) {
+        if (d == CUP)
+            expected[60] = read_form("n...17");
         for (unsigned field = 0; field <= POS_FIELD_COUNT; field++) {
             const struct pos_field *got = &dialect(d)->fields[field];
             cr_expect(got->kind == expected[field].kind && got->length == expected[field].length &&
@@ -116,9 +119,44 @@ Test(dialect, every_field_is_as_the_standard_writes_it)
 
 Test(dialect, fields_1_and_65_are_none)
 {
-    for (size_t d = 0; d < CUP; d++) {
+    for (size_t d = 0; d < DIALECT_COUNT; d++) {
         cr_expect_eq(dialect(d)->fields[1].kind, POS_FIELD_NONE, "%s", dialect(d)->name);
         cr_expect_eq(dialect(d)->fields[65].kind, POS_FIELD_NONE, "%s", dialect(d)->name);
+    }
+}
+
+/* One network message as each dialect names it. */
+Test(dialect, network_messages_have_a_name_in_each)
+{
+    static const struct {
+        size_t dialect;
+        enum pos_kind kind;
+        uint32_t batch;
+        unsigned mti;
+        const char *text; /* NULL: it has none */
+    } rows[] = {
+        {0, POS_KIND_REGISTER, 7, 0x0800, "901"},
+        {1, POS_KIND_SIGN_ON, 7, 0x0800, "001"},
+        {2, POS_KIND_ECHO, 7, 0x0800, "301"},
+        {0, POS_KIND_KEY_REQUEST, 7, 0x0800, "911"},
+        {0, POS_KIND_SALE, 7, 0, NULL},
+        {CUP, POS_KIND_REGISTER, 7, 0x0800, "00000007901"},
+        {CUP, POS_KIND_SIGN_ON, 1, 0x0800, "00000001001"},
+        {CUP, POS_KIND_AUTHENTICATE, 999999, 0x0800, "00999999902"},
+        {CUP, POS_KIND_SIGN_OFF, 0, 0x0820, "00000000002"},
+        {CUP, POS_KIND_ECHO, 1000000, 0x0820, "00000000301"},
+        {CUP, POS_KIND_KEY_REQUEST, 7, 0, NULL},
+        {CUP, POS_KIND_SALE, 7, 0, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pos_network_name name;
+        enum pos_status status = pos_network_name(
+            dialect(rows[i].dialect), pos_kind_rule(rows[i].kind), rows[i].batch, &name);
+        cr_expect_eq(status, rows[i].text == NULL ? POS_ERR_NOT_FOUND : POS_OK, "row %zu", i);
+        if (rows[i].text == NULL || status != POS_OK)
+            continue;
+        cr_expect_eq(name.mti, rows[i].mti, "row %zu: %04X", i, name.mti);
+        cr_expect_str_eq(name.text, rows[i].text, "row %zu", i);
     }
 }
 
@@ -127,7 +165,8 @@ Test(dialect, is_found_by_its_whole_name_alone)
     cr_expect_eq(pos_dialect_find(pos_bytes_text("iso87b")), &pos_dialect_iso87b);
     cr_expect_eq(pos_dialect_find(pos_bytes_text("iso87a")), &pos_dialect_iso87a);
     cr_expect_eq(pos_dialect_find(pos_bytes_text("iso87x")), &pos_dialect_iso87x);
-    static const char *const none[] = {"", "iso87", "iso87bb", "ISO87B", "iso87c"};
+    cr_expect_eq(pos_dialect_find(pos_bytes_text("cup")), &pos_dialect_cup);
+    static const char *const none[] = {"", "iso87", "iso87bb", "ISO87B", "iso87c", "cu", "cup "};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
         cr_expect_null(pos_dialect_find(pos_bytes_text(none[i])), "'%s'", none[i]);
 }
@@ -137,5 +176,5 @@ Test(dialect, names_are_listed_for_people)
     char memory[64];
     struct pos_buffer names = pos_buffer(memory, sizeof memory);
     pos_dialect_names(&names);
-    cr_expect(pos_bytes_equal_text(pos_buffer_view(&names), "iso87b, iso87a, iso87x"));
+    cr_expect(pos_bytes_equal_text(pos_buffer_view(&names), "iso87b, iso87a, iso87x, cup"));
 }

@@ -152,6 +152,34 @@ Test(frame, a_reply_goes_back_the_way_the_request_came)
     cr_expect(pos_bytes_equal(pos_buffer_view(&out), view_of(&request)), "as the model says");
 }
 
+Test(frame, a_client_knows_the_way_back_of_its_requests)
+{
+    static const struct pos_route route = {.tpdu = {0x60, 0x11, 0x22, 0x33, 0x44},
+                                           .header = {0x60, 0x31, 0x00, 0x31, 0x13, 0x12}};
+    static const struct {
+        const char *name, *frame;
+        bool answered;
+    } rows[] = {
+        {"swapped", "0015 6033441122 603100311312 30313233343536373839", true},
+        {"not swapped", "0015 6011223344 603100311312 30313233343536373839", false},
+        {"another identifier", "0015 6833441122 603100311312 30313233343536373839", false},
+        {"another destination", "0015 6033441123 603100311312 30313233343536373839", false},
+        {"another header", "0015 6033441122 603100311313 30313233343536373839", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct message_bytes bytes = from_hex(rows[i].frame);
+        struct pos_frame frame;
+        size_t consumed;
+        const char *reason;
+        cr_assert_eq(pos_frame_next(&pos_dialect_cup, view_of(&bytes), &frame, &consumed, &reason),
+                     POS_FRAME_READY);
+        cr_expect_eq(pos_route_answered(&route, &frame), rows[i].answered, "%s", rows[i].name);
+    }
+    struct pos_frame own = pos_route_frame(&route), expected = model();
+    cr_expect(pos_bytes_equal(own.tpdu, expected.tpdu));
+    cr_expect(pos_bytes_equal(own.header, expected.header));
+}
+
 Test(frame, largest_body_fits_and_one_byte_more_does_not)
 {
     static uint8_t memory[POS_FRAME_SIZE_MAX + 16];

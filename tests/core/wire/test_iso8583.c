@@ -373,66 +373,6 @@ Test(iso8583, every_flipped_bit_is_refused_or_kept)
     }
 }
 
-/* A message with about `want` fields, at most as large as a frame may be. */
-static void random_draft(const struct pos_dialect *in, uint64_t *state, struct pos_draft *draft,
-                         uint8_t *memory)
-{
-    unsigned want = 1 + (unsigned)(next_random(state) >> 60) * 2;
-    size_t size_max = next_random(state) >> 61 == 0 ? 200 : 20;
-    pos_draft_init(draft, (uint16_t)(0x0100 << (next_random(state) >> 62)));
-    for (unsigned i = 0; i < want; i++) {
-        unsigned last = next_random(state) >> 63 ? 64 : 128;
-        unsigned field = 2 + (unsigned)(next_random(state) >> 8) % (last - 1);
-        if (in->fields[field].kind == POS_FIELD_NONE || pos_field_set_has(draft->present, field))
-            continue;
-        size_t size = random_value(in, &in->fields[field], state, size_max, memory);
-        pos_draft_set(draft, field, pos_bytes(memory, size));
-        memory += size;
-    }
-}
-
-Test(iso8583, random_messages_come_back_unchanged)
-{
-    static uint8_t values[65536];
-    for (size_t d = 0; d < DIALECT_COUNT; d++) {
-        const struct pos_dialect *in = dialect(d);
-        uint64_t state = UINT64_C(0x9E3779B97F4A7C15) + d;
-        size_t fields = 0;
-        for (unsigned n = 0; n < 20000; n++) {
-            struct pos_draft draft;
-            struct message_bytes bytes, again;
-            struct pos_encoded encoded;
-            struct pos_decode_error error;
-            struct pos_message message;
-            struct pos_buffer out = pos_buffer(bytes.data, sizeof bytes.data);
-            random_draft(in, &state, &draft, values);
-            cr_assert_eq(pos_iso8583_encode(in, &draft, &out, &encoded, &error), POS_OK,
-                         "%s %u: field %u: %s", in->name, n, error.field,
-                         pos_decode_reason_text(error.reason));
-            cr_assert_eq(encoded.bytes.size, out.size);
-            bytes.size = out.size;
-            cr_assert_eq(decode(in, view_of(&bytes), &message, &error), POS_OK,
-                         "%s %u: field %u at %u: %s", in->name, n, error.field, error.offset,
-                         pos_decode_reason_text(error.reason));
-            cr_assert(message.mti == draft.mti && message.present[0] == draft.present[0] &&
-                      message.present[1] == draft.present[1]);
-            for (unsigned field = 2; field <= POS_FIELD_COUNT; field++) {
-                if (!pos_message_has(&message, field))
-                    continue;
-                fields++;
-                uint8_t text[1024];
-                struct pos_bytes value = pos_message_value(&message, field, text, sizeof text);
-                cr_assert(pos_bytes_equal(value, draft.values[field]), "%s %u field %u", in->name,
-                          n, field);
-            }
-            cr_assert_eq(encode_again(&message, true, &again, &error), POS_OK);
-            cr_assert(pos_bytes_equal(view_of(&again), view_of(&bytes)), "%s %u echoed", in->name,
-                      n);
-        }
-        cr_expect_gt(fields, 20000 * 5, "%s: %zu fields", in->name, fields);
-    }
-}
-
 Test(iso8583, a_value_that_does_not_suit_is_refused_before_it_is_sent)
 {
     static const struct {
