@@ -15,6 +15,10 @@ struct pos_mac *pos_terminal_mac_of(const struct pos_terminal *terminal, enum po
  * mother POS link always. */
 bool pos_terminal_macs(const struct pos_terminal *terminal, const struct pos_kind_rule *rule);
 
+/* What a message of this kind is written in. */
+const struct pos_dialect *pos_terminal_dialect(const struct pos_terminal *terminal,
+                                               const struct pos_kind_rule *rule);
+
 /* Moves the stage; a move that the table does not have is a bug. */
 void pos_terminal_move(struct pos_terminal *terminal, enum pos_terminal_stage to);
 

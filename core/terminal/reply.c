@@ -16,6 +16,9 @@ struct judgement {
     struct pos_terminal *terminal;
     const struct pos_exchange_state *state;
     const struct pos_kind_rule *rule;
+    const struct pos_dialect *dialect;
+    uint64_t echoed[2];
+    struct pos_network_name network; /* of the request, when it was a network message */
     struct pos_message reply;
     struct pos_verdict *verdict;
 };
@@ -41,15 +44,17 @@ static bool decode(struct judgement *j, struct pos_bytes bytes)
     struct pos_frame frame;
     size_t consumed;
     const char *reason = "incomplete";
-    enum pos_frame_result result =
-        pos_frame_next(j->terminal->dialect, bytes, &frame, &consumed, &reason);
+    enum pos_frame_result result = pos_frame_next(j->dialect, bytes, &frame, &consumed, &reason);
     if (result == POS_FRAME_BROKEN || result == POS_FRAME_PARTIAL)
         return refuse(j, POS_ERR_FORMAT, "reply is no frame: %s", reason);
     if (result != POS_FRAME_READY || consumed != bytes.size)
         return refuse(j, POS_ERR_FORMAT, "reply is not exactly one frame: %zu of %zu bytes",
                       consumed, bytes.size);
+    if (j->dialect->routed && !pos_route_answered(&j->terminal->route, &frame))
+        return refuse(j, POS_ERR_MISMATCH,
+                      "TPDU or header: not the request's with its addresses swapped");
     struct pos_decode_error error;
-    if (pos_iso8583_decode(j->terminal->dialect, frame.message, &j->reply, &error) != POS_OK)
+    if (pos_iso8583_decode(j->dialect, frame.message, &j->reply, &error) != POS_OK)
         return refuse(j, POS_ERR_FORMAT, "reply does not decode: field %u, offset %u: %s",
                       error.field, error.offset, pos_decode_reason_text(error.reason));
     return true;
@@ -72,7 +77,7 @@ static bool has_code(const struct judgement *j, const char *code)
 
 static bool right_mti(struct judgement *j)
 {
-    uint16_t expected = pos_reply_mti(j->rule->mti);
+    uint16_t expected = pos_reply_mti(j->rule->network_code != 0 ? j->network.mti : j->rule->mti);
     if (j->reply.mti == expected)
         return true;
     return refuse(j, POS_ERR_MISMATCH, "MTI: expected %04X, got %04X", expected, j->reply.mti);
@@ -84,10 +89,8 @@ static bool right_mti(struct judgement *j)
 static const char *sent_value(const struct judgement *j, unsigned field, char text[24])
 {
     const struct pos_exchange_state *state = j->state;
-    if (field == j->terminal->dialect->network_field && j->rule->network_code != 0) {
-        (void)snprintf(text, 24, "%03u", j->rule->network_code);
-        return text;
-    }
+    if (field == j->dialect->network_field && j->rule->network_code != 0)
+        return j->network.text;
     switch (field) {
     case 3:
         return state->processing;
@@ -130,7 +133,7 @@ static bool may_be_short(const struct judgement *j)
 static bool repeats_all(struct judgement *j)
 {
     for (unsigned field = 2; field <= POS_FIELD_COUNT; field++) {
-        if (!pos_field_set_has(j->rule->echoed, field) || !pos_field_set_has(j->state->sent, field))
+        if (!pos_field_set_has(j->echoed, field) || !pos_field_set_has(j->state->sent, field))
             continue;
         if (may_be_short(j) && !pos_message_has(&j->reply, field))
             continue;
@@ -162,7 +165,7 @@ static bool repeats_nothing_else(struct judgement *j)
     for (unsigned field = 2; field <= POS_FIELD_COUNT; field++) {
         if (!pos_field_set_has(j->state->sent, field) || !pos_message_has(&j->reply, field))
             continue;
-        if (!pos_field_set_has(j->rule->echoed, field) && !is_replys_own(j, field))
+        if (!pos_field_set_has(j->echoed, field) && !is_replys_own(j, field))
             return refuse(j, POS_ERR_MISMATCH, "field %u of the request is in the reply", field);
     }
     return true;
@@ -236,6 +239,18 @@ static bool brings_all(struct judgement *j)
     return j->rule->link != POS_LINK_HOST || !has_code(j, "00") || brings(j, 37);
 }
 
+/* What the dialect makes of the rule; the request was made of the same, so its name is there. */
+static void set_dialect(struct judgement *j)
+{
+    j->dialect = pos_terminal_dialect(j->terminal, j->rule);
+    pos_kind_echoed(j->dialect, j->rule, j->echoed);
+    if (j->rule->network_code == 0)
+        return;
+    enum pos_status status = pos_network_name(j->dialect, j->rule, j->terminal->batch, &j->network);
+    assert(status == POS_OK);
+    (void)status;
+}
+
 void pos_terminal_reply(struct pos_terminal *terminal, const struct pos_exchange_state *state,
                         struct pos_bytes frame, struct pos_verdict *verdict)
 {
@@ -244,6 +259,7 @@ void pos_terminal_reply(struct pos_terminal *terminal, const struct pos_exchange
                           .rule = pos_kind_rule(state->kind),
                           .verdict = verdict};
     *verdict = (struct pos_verdict){.status = POS_OK};
+    set_dialect(&j);
     bool believed = decode(&j, frame) && read_code(&j) && right_mti(&j) && is_my_reply(&j) &&
                     right_mac(&j) && repeats_all(&j) && repeats_nothing_else(&j) && brings_all(&j);
     if (!believed || !has_code(&j, "00"))

@@ -13,7 +13,10 @@ enum { STAN_MAX = 999999 };
 
 /* What the draft points to until it is encoded. */
 struct values {
-    char stan[7], amount[13], processing[7], network_code[4], original[43];
+    char stan[7], amount[13], original[43];
+    char field_60[POS_NETWORK_TEXT_SIZE];
+    char announced_smn[sizeof POS_SMN_ANNOUNCEMENT + POS_SMN_SIZE];
+    struct pos_network_name network;
     char public_key[2 * POS_EXCHANGE_KEY_SIZE + 1];
 };
 
@@ -34,6 +37,29 @@ static bool moves_money(enum pos_kind kind)
         return true;
     default:
         return false;
+    }
+}
+
+/* The transaction type that field 60 of a UnionPay POS message begins with. */
+static unsigned type_of(enum pos_kind kind)
+{
+    switch (kind) {
+    case POS_KIND_BALANCE:
+        return 1;
+    case POS_KIND_PREAUTHORISATION:
+        return 10;
+    case POS_KIND_COMPLETION:
+        return 24;
+    case POS_KIND_SALE:
+    case POS_KIND_REVERSAL:
+    case POS_KIND_REVERSAL_ADVICE:
+        return 22;
+    case POS_KIND_VOID:
+        return 23;
+    case POS_KIND_REFUND:
+        return 25;
+    default:
+        return 0;
     }
 }
 
@@ -126,27 +152,66 @@ static void set_financial(const struct pos_terminal *terminal, const struct pos_
         set_reversal(&terminal->original, values, draft);
 }
 
+/* Field 60 of a financial message where the dialect numbers batches in it. */
+static void set_batch(const struct pos_terminal *terminal, const struct pos_kind_rule *rule,
+                      struct values *values, struct pos_draft *draft)
+{
+    if (terminal->dialect->network_field != 60)
+        return;
+    (void)snprintf(values->field_60, sizeof values->field_60, "%02u%06u000",
+                   type_of(rule->kind) % 100u, (unsigned)terminal->batch % 1000000u);
+    set_text(draft, 60, values->field_60);
+}
+
+static void set_smn(const struct pos_terminal *terminal, const struct pos_kind_rule *rule,
+                    struct values *values, struct pos_draft *draft)
+{
+    if (rule->kind != POS_KIND_SIGN_ON || !terminal->dialect->announces_smn) {
+        set_text(draft, 62, terminal->smn.text);
+        return;
+    }
+    (void)snprintf(values->announced_smn, sizeof values->announced_smn, "%s%s",
+                   POS_SMN_ANNOUNCEMENT, terminal->smn.text);
+    set_text(draft, 62, values->announced_smn);
+}
+
+/* MTI and, of a network message, the field that names it. */
+static enum pos_status begin_draft(const struct pos_terminal *terminal,
+                                   const struct pos_kind_rule *rule, struct values *values,
+                                   struct pos_draft *draft)
+{
+    const struct pos_dialect *dialect = pos_terminal_dialect(terminal, rule);
+    pos_draft_init(draft, rule->mti);
+    if (rule->network_code == 0)
+        return POS_OK;
+    enum pos_status status = pos_network_name(dialect, rule, terminal->batch, &values->network);
+    if (status != POS_OK)
+        return status;
+    draft->mti = values->network.mti;
+    set_text(draft, dialect->network_field, values->network.text);
+    return POS_OK;
+}
+
 static enum pos_status fill(struct pos_terminal *terminal, const struct pos_kind_rule *rule,
                             const struct pos_sale *sale, const struct pos_exchange_state *state,
                             struct values *values, struct pos_draft *draft)
 {
-    pos_draft_init(draft, rule->mti);
+    enum pos_status status = begin_draft(terminal, rule, values, draft);
+    if (status != POS_OK)
+        return status;
     (void)snprintf(values->stan, sizeof values->stan, "%06u", (unsigned)state->stan % 1000000u);
     set_text(draft, 11, values->stan);
-    if (rule->network_code != 0) {
-        (void)snprintf(values->network_code, sizeof values->network_code, "%03u",
-                       rule->network_code % 1000u);
-        set_text(draft, terminal->dialect->network_field, values->network_code);
-    }
     if (rule->link != POS_LINK_MOTHER) {
         set_text(draft, 41, terminal->tid);
         if (terminal->mid[0] != '\0' && rule->kind != POS_KIND_ECHO)
             set_text(draft, 42, terminal->mid);
     }
     if (rule->smn)
-        set_text(draft, 62, terminal->smn.text);
-    if (sale != NULL)
+        set_smn(terminal, rule, values, draft);
+    if (sale != NULL) {
         set_financial(terminal, rule, sale, state, values, draft);
+        set_batch(terminal, rule, values, draft);
+    }
     return rule->kind == POS_KIND_KEY_REQUEST ? set_key_request(terminal, values, draft) : POS_OK;
 }
 
@@ -159,13 +224,15 @@ static enum pos_status put_mac(struct pos_mac *context, const struct pos_encoded
     return status;
 }
 
-static enum pos_status put_frame(const struct pos_terminal *terminal, struct pos_mac *context,
+static enum pos_status put_frame(const struct pos_terminal *terminal,
+                                 const struct pos_dialect *dialect, struct pos_mac *context,
                                  const struct pos_draft *draft, struct pos_buffer *out)
 {
     struct pos_encoded encoded;
     struct pos_decode_error error;
-    size_t start = pos_frame_begin(terminal->dialect, NULL, false, out);
-    enum pos_status status = pos_iso8583_encode(terminal->dialect, draft, out, &encoded, &error);
+    const struct pos_frame model = pos_route_frame(&terminal->route);
+    size_t start = pos_frame_begin(dialect, &model, false, out);
+    enum pos_status status = pos_iso8583_encode(dialect, draft, out, &encoded, &error);
     if (status == POS_OK && context != NULL)
         status = put_mac(context, &encoded);
     if (status == POS_OK)
@@ -204,8 +271,8 @@ enum pos_status pos_terminal_request(struct pos_terminal *terminal, enum pos_kin
     if (state->mac)
         pos_draft_reserve_mac(&draft);
     memcpy(state->sent, draft.present, sizeof state->sent);
-    status =
-        put_frame(terminal, state->mac ? pos_terminal_mac_of(terminal, kind) : NULL, &draft, out);
+    status = put_frame(terminal, pos_terminal_dialect(terminal, rule),
+                       state->mac ? pos_terminal_mac_of(terminal, kind) : NULL, &draft, out);
     if (status == POS_OK)
         remember(terminal, rule, state);
     return status;

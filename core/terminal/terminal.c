@@ -16,7 +16,13 @@ void pos_terminal_init(struct pos_terminal *terminal, const struct pos_dialect *
                        const char *serial, const char *tid, const char *mid)
 {
     assert(strlen(serial) == POS_SERIAL_SIZE && strlen(tid) <= 8 && strlen(mid) <= 15);
-    *terminal = (struct pos_terminal){.dialect = dialect, .mac = true};
+    *terminal = (struct pos_terminal){
+        .dialect = dialect,
+        .route = {.tpdu = {0x60, 0x00, 0x01, 0x00, 0x00}, .header = {0x60, 0x31}},
+        .batch = 1,
+        .mac = true,
+        .sign_on_mac = true,
+    };
     memcpy(terminal->serial, serial, POS_SERIAL_SIZE);
     (void)snprintf(terminal->tid, sizeof terminal->tid, "%-8s", tid);
     if (mid[0] != '\0')
@@ -50,7 +56,15 @@ struct pos_mac *pos_terminal_mac_of(const struct pos_terminal *terminal, enum po
 
 bool pos_terminal_macs(const struct pos_terminal *terminal, const struct pos_kind_rule *rule)
 {
-    return rule->mac && (terminal->mac || rule->link == POS_LINK_MOTHER);
+    if (rule->link == POS_LINK_MOTHER)
+        return rule->mac;
+    return rule->mac && terminal->mac && (terminal->sign_on_mac || rule->kind != POS_KIND_SIGN_ON);
+}
+
+const struct pos_dialect *pos_terminal_dialect(const struct pos_terminal *terminal,
+                                               const struct pos_kind_rule *rule)
+{
+    return rule->link == POS_LINK_MOTHER ? &pos_dialect_iso87b : terminal->dialect;
 }
 
 void pos_terminal_move(struct pos_terminal *terminal, enum pos_terminal_stage to)

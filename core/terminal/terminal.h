@@ -36,7 +36,9 @@ struct pos_original {
 };
 
 struct pos_terminal {
-    const struct pos_dialect *dialect;
+    const struct pos_dialect *dialect; /* to the gateway; the mother POS speaks iso87b */
+    struct pos_route route;            /* where the dialect has one */
+    uint32_t batch;                    /* batch number of field 60, 0 to 999999, likewise */
     enum pos_terminal_stage stage;
     char serial[POS_SERIAL_SIZE + 1];
     char tid[8 + 1], mid[15 + 1];
@@ -45,6 +47,7 @@ struct pos_terminal {
     uint8_t tmk[POS_KEY_SIZE_MAX], tpk[POS_KEY_SIZE_MAX], tak[POS_KEY_SIZE_MAX];
     uint32_t stan;                 /* last one used; 1 to 999999 */
     bool mac;                      /* MACs are made and required (off: the patent as written) */
+    bool sign_on_mac;              /* so it is in a sign-on; off as installed terminals do */
     struct pos_exchange *exchange; /* while a key request is open */
     struct pos_mac *registration_mac, *working_mac;
     struct pos_original original;
@@ -71,7 +74,8 @@ struct pos_verdict {
 };
 
 /* `serial` has 8 characters, `tid` at most 8 and `mid` at most 15 (filled up with spaces); an empty
- * mid is left out of network messages. MACs are on. */
+ * mid is left out of network messages. MACs are on. TPDU 6000010000, header 603100000000, batch 1.
+ */
 void pos_terminal_init(struct pos_terminal *terminal, const struct pos_dialect *dialect,
                        const char *serial, const char *tid, const char *mid);
 void pos_terminal_fini(struct pos_terminal *terminal);
