@@ -118,7 +118,7 @@ endfunction()
 
 # posgate_script_test(NAME SCRIPT test_a.py [ARGUMENTS a ...] [LABELS label ...] [TIMEOUT seconds]): a
 # test in Python that prints "N passed, N failed" as its last line. The programs are in
-# ${CMAKE_BINARY_DIR}/bin. `crash` is the label of what `./run crash` runs for longer.
+# ${CMAKE_BINARY_DIR}/bin.
 function(posgate_script_test name)
     cmake_parse_arguments(ARG "" "SCRIPT;TIMEOUT" "ARGUMENTS;LABELS" ${ARGN})
     add_test(NAME ${name}
