@@ -18,9 +18,14 @@ static const struct pos_sale sale = {
 
 void peer_init(struct peer *peer, enum pos_terminal_stage stage)
 {
+    peer_init_in(peer, stage, &pos_dialect_iso87b);
+}
+
+void peer_init_in(struct peer *peer, enum pos_terminal_stage stage,
+                  const struct pos_dialect *dialect)
+{
     memset(peer, 0, sizeof *peer);
-    pos_terminal_init(&peer->terminal, &pos_dialect_iso87b, "123L013K", "T0000001",
-                      "POSGATE00000001");
+    pos_terminal_init(&peer->terminal, dialect, "123L013K", "T0000001", "POSGATE00000001");
     if (stage != POS_STAGE_BLANK &&
         pos_terminal_restore(&peer->terminal, stage, 278, POS_ALGORITHM_A256, peer_tmk, peer_tpk,
                              peer_tak) != POS_OK)
@@ -34,22 +39,35 @@ void peer_fini(struct peer *peer)
     pos_terminal_fini(&peer->terminal);
 }
 
-static struct pos_bytes body(const struct pos_buffer *frame)
+/* The mother POS speaks one dialect alone. */
+static const struct pos_dialect *dialect_of(const struct peer *peer, enum pos_kind kind)
 {
-    return pos_bytes(frame->data + 2, frame->size - 2);
+    return pos_kind_rule(kind)->link == POS_LINK_MOTHER ? &pos_dialect_iso87b
+                                                        : peer->terminal.dialect;
+}
+
+static void decode_request(struct peer *peer, const struct pos_dialect *dialect)
+{
+    size_t consumed;
+    const char *reason;
+    struct pos_decode_error error;
+    if (pos_frame_next(dialect, pos_buffer_view(&peer->request), &peer->frame, &consumed,
+                       &reason) != POS_FRAME_READY ||
+        consumed != peer->request.size)
+        assert(!"one frame");
+    if (pos_iso8583_decode(dialect, peer->frame.message, &peer->message, &error) != POS_OK)
+        assert(!"decode");
 }
 
 void peer_ask(struct peer *peer, enum pos_kind kind)
 {
     unsigned missing;
-    struct pos_decode_error error;
     peer->request = pos_buffer(peer->request_memory, sizeof peer->request_memory);
     bool financial = pos_kind_rule(kind)->link == POS_LINK_HOST;
     enum pos_status status = pos_terminal_request(&peer->terminal, kind, financial ? &sale : NULL,
                                                   &peer->request, &peer->state);
     assert(status == POS_OK);
-    status = pos_iso8583_decode(&pos_dialect_iso87b, body(&peer->request), &peer->message, &error);
-    assert(status == POS_OK);
+    decode_request(peer, dialect_of(peer, kind));
     status = pos_message_classify(&peer->message, &peer->rule, &missing);
     assert(status == POS_OK);
 }
@@ -139,9 +157,9 @@ void peer_answer(struct peer *peer)
     struct pos_decode_error error;
     struct pos_buffer out = pos_buffer(peer->reply_memory, sizeof peer->reply_memory);
     draft_reply(peer, &draft);
-    size_t start = pos_frame_begin(&pos_dialect_iso87b, NULL, true, &out);
-    enum pos_status status =
-        pos_iso8583_encode(&pos_dialect_iso87b, &draft, &out, &encoded, &error);
+    const struct pos_dialect *dialect = peer->message.dialect;
+    size_t start = pos_frame_begin(dialect, &peer->frame, !peer->lost_way, &out);
+    enum pos_status status = pos_iso8583_encode(dialect, &draft, &out, &encoded, &error);
     assert(status == POS_OK);
     if (peer->mac != PEER_MAC_NONE)
         set_mac(peer, &encoded);

@@ -15,12 +15,14 @@ struct peer {
     struct pos_exchange_state state;
     uint8_t request_memory[4200], reply_memory[4200];
     struct pos_buffer request;
+    struct pos_frame frame;     /* the request's */
     struct pos_message message; /* the request, decoded */
     const struct pos_kind_rule *rule;
     /* the reply to come */
     const char *code;
     enum peer_mac mac;
     uint16_t mti;      /* 0: the right one */
+    bool lost_way;     /* TPDU not swapped */
     unsigned left_out; /* a field the reply does not have; 0: none */
     unsigned changed;  /* a field with another value */
     const char *changed_to;
@@ -28,8 +30,10 @@ struct peer {
     struct pos_verdict verdict;
 };
 
-/* A terminal "123L013K" at this stage, with peer_tmk under index 278. */
+/* A terminal "123L013K" at this stage, with peer_tmk under index 278; in iso87b where not said. */
 void peer_init(struct peer *peer, enum pos_terminal_stage stage);
+void peer_init_in(struct peer *peer, enum pos_terminal_stage stage,
+                  const struct pos_dialect *dialect);
 void peer_fini(struct peer *peer);
 /* Makes and decodes the request; asserts that it is one of this kind. */
 void peer_ask(struct peer *peer, enum pos_kind kind);
