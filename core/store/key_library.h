@@ -139,6 +139,19 @@ POS_MUST_USE enum pos_status pos_key_library_move_batch(struct pos_key_library *
                                                         uint32_t number, enum pos_key_state state,
                                                         const char *mother, uint64_t utc_ms,
                                                         const void *event);
+/* What became of a key at its mother POS. */
+struct pos_key_settlement {
+    uint32_t index;
+    enum pos_key_state state;         /* issued or burned */
+    char serial[POS_SERIAL_SIZE + 1]; /* to whom it was given */
+    uint64_t utc_ms;                  /* when */
+};
+/* Moves keys, in order of their indexes, from exported or loaded to issued or burned: all of them
+ * or none. POS_ERR_STATE for a key in any other state, POS_ERR_ORDER, POS_ERR_NOT_FOUND,
+ * POS_ERR_FORMAT for a settlement that is none. */
+POS_MUST_USE enum pos_status pos_key_library_settle(struct pos_key_library *library,
+                                                    const struct pos_key_settlement *settlements,
+                                                    size_t count, const void *event);
 /* POS_ERR_EXISTS when the name is there. */
 POS_MUST_USE enum pos_status pos_key_library_add_mother(struct pos_key_library *library,
                                                         const struct pos_mother_row *row,

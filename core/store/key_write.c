@@ -20,6 +20,8 @@ struct key_write {
     enum pos_key_state state;
     const char *mother;
     uint64_t utc_ms;
+    /* for settle, with count */
+    const struct pos_key_settlement *settlements;
     /* for add_mother */
     const struct pos_mother_row *mother_row;
 };
@@ -179,6 +181,52 @@ enum pos_status pos_key_library_move_batch(struct pos_key_library *library, uint
                               .state = state,
                               .mother = mother,
                               .utc_ms = utc_ms};
+    return run(library, &write);
+}
+
+/* ---- settle ---- */
+
+/* The row with what its batch says; written back without that, which is not stored in it. */
+static enum pos_status settle_one(const struct pos_key_settlement *settlement,
+                                  struct pos_key_row *row)
+{
+    if (settlement->state != POS_KEY_ISSUED && settlement->state != POS_KEY_BURNED)
+        return POS_ERR_FORMAT;
+    if (!pos_serial_valid(pos_bytes_text(settlement->serial)))
+        return POS_ERR_FORMAT;
+    if (row->state != POS_KEY_EXPORTED && row->state != POS_KEY_LOADED)
+        return POS_ERR_STATE;
+    row->state = settlement->state;
+    row->changed_ms = settlement->utc_ms;
+    memcpy(row->serial, settlement->serial, sizeof row->serial);
+    return POS_OK;
+}
+
+static enum pos_status stage_settle(struct key_write *write, struct pos_transaction *transaction)
+{
+    enum pos_status status = write->count == 0 ? POS_ERR_FORMAT : POS_OK;
+    uint32_t last = 0;
+    for (size_t i = 0; status == POS_OK && i < write->count; i++) {
+        const struct pos_key_settlement *settlement = &write->settlements[i];
+        struct pos_key_row row;
+        if (settlement->index <= last)
+            return POS_ERR_ORDER;
+        last = settlement->index;
+        status = pos_key_library_find(write->library, settlement->index, &row);
+        if (status == POS_OK)
+            status = settle_one(settlement, &row);
+        if (status == POS_OK)
+            status = put_key(transaction, &row);
+    }
+    return status;
+}
+
+enum pos_status pos_key_library_settle(struct pos_key_library *library,
+                                       const struct pos_key_settlement *settlements, size_t count,
+                                       const void *event)
+{
+    struct key_write write = {
+        .stage = stage_settle, .event = event, .settlements = settlements, .count = count};
     return run(library, &write);
 }
 
