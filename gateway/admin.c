@@ -93,11 +93,13 @@ static json_t *opened_listeners(const struct pos_gateway *gateway)
         const struct pos_listener_settings *listener = &gateway->settings->listeners[i];
         json_array_append_new(
             listeners,
-            json_pack("{s:s, s:i, s:s, s:s, s:s}", "address", listener->address, "port",
+            json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "address", listener->address, "port",
                       gateway->ports[i], "dialect", listener->dialect_name, "registration",
                       listener->registration == POS_REGISTRATION_PROOF ? "proof" : "open",
                       "authentication",
-                      listener->authentication == POS_AUTHENTICATION_MAC ? "mac" : "smn"));
+                      listener->authentication == POS_AUTHENTICATION_MAC ? "mac" : "smn",
+                      "sign_on_mac",
+                      listener->sign_on_mac == POS_SIGN_ON_MAC_REQUIRED ? "required" : "absent"));
     }
     return listeners;
 }
@@ -225,10 +227,9 @@ static json_t *run_write(struct admin *admin, struct pos_terminal_write *write, 
                                           .on_what = write->smn.text,
                                           .outcome = outcome};
     write->utc_ms = event.utc_ms;
-    write->event = &event;
-    write->event_on = 1u << POS_OUTCOME_CHANGED;
+    write->events[POS_OUTCOME_CHANGED] = &event;
     enum pos_status status = pos_terminal_table_run(admin->gateway->table, write);
-    write->event = NULL;
+    write->events[POS_OUTCOME_CHANGED] = NULL;
     return written(write, status);
 }
 

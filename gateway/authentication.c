@@ -72,13 +72,15 @@ void pos_authentication_start(struct pos_request *request)
 
 void pos_sign_off_start(struct pos_request *request)
 {
-    pos_session_commit(request, POS_TERMINAL_SIGN_OFF, "sign-off", "", 0);
+    pos_session_write(request, POS_TERMINAL_SIGN_OFF);
+    pos_session_submit(request);
 }
 
 void pos_sign_off_committed(struct pos_request *request)
 {
     if (request->write.outcome == POS_OUTCOME_UNKNOWN)
         pos_reply_code(request, POS_RESPONSE_NOT_REGISTERED, POS_REFUSAL_UNKNOWN_SMN);
-    else
+    else if (request->write.outcome != POS_OUTCOME_STATE ||
+             pos_check_state(request, &request->write.hot))
         pos_reply_code(request, POS_RESPONSE_APPROVED, POS_REFUSAL_NONE);
 }

@@ -12,10 +12,6 @@
 
 #include "gateway/session_inside.h"
 
-enum {
-    OUTCOMES_WORTH_A_RECORD = 1u << POS_OUTCOME_TAKEN | 1u << POS_OUTCOME_DISPLACED,
-};
-
 void pos_registration_start(struct pos_request *request)
 {
     struct pos_session *session = request->session;
@@ -52,24 +48,39 @@ static bool given_to_another_serial(const struct pos_request *request)
     return serial[0] != '\0' && memcmp(serial, request->smn.text, POS_SERIAL_SIZE) != 0;
 }
 
+static void submit_other_serial(struct pos_request *request)
+{
+    pos_session_write(request, POS_TERMINAL_AUDIT);
+    pos_session_record(request, POS_OUTCOME_NONE, "register",
+                       "refused: the return file names another serial");
+    pos_session_submit(request);
+}
+
+static void submit_registration(struct pos_request *request, bool proved)
+{
+    pos_session_write(request, POS_TERMINAL_REGISTER);
+    request->write.proved = proved;
+    request->write.algorithm = request->dossier.row.algorithm;
+    if (proved) { /* without a proof nobody may cause a record or an alarm */
+        pos_session_record(request, POS_OUTCOME_TAKEN, "register",
+                           "refused: another serial holds the index");
+        pos_session_record(request, POS_OUTCOME_DISPLACED, "register",
+                           "done: displaced an unproven holder of the index");
+    }
+    pos_session_submit(request);
+}
+
 void pos_registration_fetched(struct pos_request *request)
 {
     if (!pos_check_dossier(request) || !proof_is_good(request))
         return;
     bool proved = request->policy->proof_to_register && request->proof.verified;
-    if (given_to_another_serial(request)) {
-        if (proved)
-            pos_session_commit(request, POS_TERMINAL_AUDIT, "register", "refused: other-serial",
-                               ~0u);
-        else
-            pos_reply_code(request, POS_RESPONSE_INDEX_TAKEN, POS_REFUSAL_OTHER_SERIAL);
-        return;
-    }
-    request->write.proved = proved;
-    request->write.algorithm = request->dossier.row.algorithm;
-    /* Without a proof nobody may cause a record or an alarm. */
-    pos_session_commit(request, POS_TERMINAL_REGISTER, "register", "index-taken-or-displaced",
-                       proved ? OUTCOMES_WORTH_A_RECORD : 0);
+    if (!given_to_another_serial(request))
+        submit_registration(request, proved);
+    else if (proved)
+        submit_other_serial(request);
+    else
+        pos_reply_code(request, POS_RESPONSE_INDEX_TAKEN, POS_REFUSAL_OTHER_SERIAL);
 }
 
 void pos_registration_committed(struct pos_request *request)

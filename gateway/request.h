@@ -29,9 +29,10 @@ enum pos_request_state {
 /* What a listener asks of its terminals. Outlives its requests. */
 struct pos_policy {
     const struct pos_dialect *dialect;
-    bool proof_to_register; /* registration = "proof" */
-    bool mac_required;      /* authentication = "mac" */
-    bool provisioned;       /* binding = "provisioned" */
+    bool proof_to_register;   /* registration = "proof" */
+    bool mac_required;        /* authentication = "mac" */
+    bool provisioned;         /* binding = "provisioned" */
+    bool sign_on_without_mac; /* sign_on_mac = "absent" */
 };
 
 /* One connection as the front end sees it; kept by whoever owns the connection. */
@@ -56,7 +57,7 @@ struct pos_dossier {
     struct pos_terminal_detail detail; /* sign_on only; zeroed when the SMN has no row */
 };
 
-enum { POS_AUDIT_NOTE_SIZE = 96 };
+enum { POS_REQUEST_EVENT_COUNT_MAX = 2 };
 
 struct pos_session;
 
@@ -80,9 +81,9 @@ struct pos_request {
     enum pos_status found;       /* of that look-up */
     struct pos_dossier dossier;
     struct pos_terminal_write write;
-    void *carrier;                /* what brings a completion back: the world's own */
-    struct pos_audit_event event; /* of that write */
-    char event_outcome[POS_AUDIT_NOTE_SIZE];
+    void *carrier; /* what brings a completion back: the world's own */
+    struct pos_audit_event events[POS_REQUEST_EVENT_COUNT_MAX]; /* of that write */
+    uint32_t event_count;
     uint32_t rrn; /* six-digit counter; valid once taken */
     char rrn_text[12];
 

@@ -1,6 +1,6 @@
 #include "gateway/session.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -305,21 +305,31 @@ void pos_session_host_answered(struct pos_request *request, enum pos_status stat
     pos_transaction_host_answered(request, status, reply);
 }
 
-void pos_session_commit(struct pos_request *request, enum pos_terminal_operation operation,
-                        const char *what, const char *outcome, uint32_t outcomes)
+void pos_session_write(struct pos_request *request, enum pos_terminal_operation operation)
 {
-    struct pos_session *session = request->session;
-    (void)snprintf(request->event_outcome, sizeof request->event_outcome, "%s", outcome);
-    request->event = (struct pos_audit_event){.utc_ms = session->utc_ms,
-                                              .who = "gateway",
-                                              .what = what,
-                                              .on_what = request->smn.text,
-                                              .outcome = request->event_outcome};
+    request->event_count = 0;
     request->write.operation = operation;
     request->write.smn = request->smn;
-    request->write.utc_ms = session->utc_ms;
-    request->write.event = outcomes == 0 ? NULL : &request->event;
-    request->write.event_on = outcomes;
+    request->write.utc_ms = request->session->utc_ms;
+    memset(request->write.events, 0, sizeof request->write.events);
+}
+
+void pos_session_record(struct pos_request *request, enum pos_terminal_outcome outcome,
+                        const char *what, const char *text)
+{
+    assert(request->event_count < POS_REQUEST_EVENT_COUNT_MAX);
+    struct pos_audit_event *event = &request->events[request->event_count++];
+    *event = (struct pos_audit_event){.utc_ms = request->session->utc_ms,
+                                      .who = "gateway",
+                                      .what = what,
+                                      .on_what = request->smn.text,
+                                      .outcome = text};
+    request->write.events[outcome] = event;
+}
+
+void pos_session_submit(struct pos_request *request)
+{
+    struct pos_session *session = request->session;
     request->waiting_ns = session->now_ns;
     pos_request_move(request, POS_REQUEST_COMMIT);
     enum pos_status status = session->options.world.commit(session->options.world.context, request);

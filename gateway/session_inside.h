@@ -84,9 +84,12 @@ void pos_transaction_committed(struct pos_request *request);
 void pos_transaction_host_answered(struct pos_request *request, enum pos_status status,
                                    const struct pos_message *reply);
 
-/* Submits request->write with an audit event for `outcomes` (bits of pos_terminal_outcome); answers
- * 96 when it cannot. */
-void pos_session_commit(struct pos_request *request, enum pos_terminal_operation operation,
-                        const char *what, const char *outcome, uint32_t outcomes);
+/* A durable write in three steps: begin, say what goes into the audit chain if the outcome is this
+ * one (at most POS_REQUEST_EVENT_COUNT_MAX; static texts), submit. What the operation takes besides
+ * the SMN is put into request->write before the submit, which answers 96 when it cannot. */
+void pos_session_write(struct pos_request *request, enum pos_terminal_operation operation);
+void pos_session_record(struct pos_request *request, enum pos_terminal_outcome outcome,
+                        const char *what, const char *text);
+void pos_session_submit(struct pos_request *request);
 
 #endif

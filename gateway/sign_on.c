@@ -5,6 +5,11 @@
  * the same pending pair again, without a write. So a lost reply locks nobody out and a replayed
  * sign-on does no harm. The first sign-on delivers the pair from the key library, later ones a new
  * pair.
+ *
+ * On a listener with sign_on_mac = "absent" a sign-on may come without its MAC, as installed
+ * terminals send it; then anybody who knows the SMN of an unproved row can have a pair made. It is
+ * no use without the TMK, the old pair stays good, and there is one write until a message has
+ * verified under the new one.
  */
 #include "gateway/session_inside.h"
 
@@ -29,6 +34,7 @@ static enum pos_status choose_pair(struct pos_request *request)
 {
     struct pos_terminal_write *write = &request->write;
     const struct pos_key_row *row = &request->dossier.row;
+    pos_session_write(request, POS_TERMINAL_SIGN_ON);
     write->first_pair = !request->dossier.detail.first_pair_given;
     if (write->first_pair) {
         write->tpk = row->tpk;
@@ -45,22 +51,33 @@ static enum pos_status choose_pair(struct pos_request *request)
     return status;
 }
 
-void pos_sign_on_fetched(struct pos_request *request)
+/* True when the request may go on as far as its MAC goes. */
+static bool mac_is_good(struct pos_request *request)
 {
-    if (!pos_check_dossier(request))
-        return;
+    bool present = pos_request_has_mac(request);
+    if (!present && request->policy->sign_on_without_mac)
+        return true;
     enum pos_status status =
         pos_check_mac(request, &request->dossier.row.tmk, POS_MAC_REGISTRATION);
+    if (status == POS_OK)
+        return true;
     if (status == POS_ERR_MAC)
-        pos_reply_code(request, POS_RESPONSE_MAC, POS_REFUSAL_BAD_PROOF);
-    else if (status != POS_OK)
+        pos_reply_code(request, POS_RESPONSE_MAC,
+                       present ? POS_REFUSAL_BAD_PROOF : POS_REFUSAL_NO_MAC);
+    else
         pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_SECURITY_MODULE);
-    else if (!pos_check_listener(request) || !pos_check_state(request, &request->hot))
+    return false;
+}
+
+void pos_sign_on_fetched(struct pos_request *request)
+{
+    if (!pos_check_dossier(request) || !mac_is_good(request) || !pos_check_listener(request) ||
+        !pos_check_state(request, &request->hot))
         return;
-    else if (choose_pair(request) != POS_OK)
+    if (choose_pair(request) != POS_OK)
         pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_SECURITY_MODULE);
     else
-        pos_session_commit(request, POS_TERMINAL_SIGN_ON, "sign-on", "", 0);
+        pos_session_submit(request);
 }
 
 /* Field 62: the TPK's key block, then the TAK's, under the TMK. */

@@ -86,18 +86,27 @@ static void forward(struct pos_request *request)
         pos_counter_add(&session->options.counters->host_requests, 1);
     else if (status == POS_ERR_EXISTS)
         pos_reply_code(request, POS_RESPONSE_DUPLICATE, POS_REFUSAL_DUPLICATE);
+    else if (status == POS_ERR_FORMAT || status == POS_ERR_LENGTH) /* not in the host's dialect */
+        pos_reply_code(request, POS_RESPONSE_FORMAT, POS_REFUSAL_FORMAT);
     else if (status == POS_ERR_LIMIT)
         pos_reply_code(request, POS_RESPONSE_UNREACHABLE, POS_REFUSAL_HOST_FULL);
     else
         pos_reply_code(request, POS_RESPONSE_UNREACHABLE, POS_REFUSAL_HOST_AWAY);
 }
 
+static void submit_refusal(struct pos_request *request)
+{
+    pos_session_write(request, POS_TERMINAL_AUDIT);
+    pos_session_record(request, POS_OUTCOME_NONE, "transaction",
+                       "refused: TID or MID is not this terminal's");
+    pos_session_submit(request);
+}
+
 static void refuse_terminal(struct pos_request *request)
 {
     /* Recorded only when the request proved its key: nobody else may cause a write. */
     if (request->proof.verified)
-        pos_session_commit(request, POS_TERMINAL_AUDIT, "transaction", "refused: wrong-terminal",
-                           ~0u);
+        submit_refusal(request);
     else
         pos_reply_code(request, POS_RESPONSE_WRONG_TERMINAL, POS_REFUSAL_WRONG_TERMINAL);
 }
@@ -123,10 +132,13 @@ void pos_transaction_start(struct pos_request *request)
         pos_reply_code(request, POS_RESPONSE_WRONG_TERMINAL, POS_REFUSAL_NOT_PROVISIONED);
         return;
     }
+    pos_session_write(request, POS_TERMINAL_BIND);
     memcpy(request->write.tid, tid, sizeof tid);
     memcpy(request->write.mid, mid, sizeof mid);
     request->write.force = false;
-    pos_session_commit(request, POS_TERMINAL_BIND, "bind", "first-use", 1u << POS_OUTCOME_CHANGED);
+    if (request->proof.verified)
+        pos_session_record(request, POS_OUTCOME_CHANGED, "bind", "done: first use");
+    pos_session_submit(request);
 }
 
 void pos_transaction_committed(struct pos_request *request)
@@ -138,6 +150,8 @@ void pos_transaction_committed(struct pos_request *request)
         refuse_terminal(request);
     else if (write->outcome == POS_OUTCOME_UNKNOWN)
         pos_reply_code(request, POS_RESPONSE_NOT_REGISTERED, POS_REFUSAL_UNKNOWN_SMN);
+    else if (write->outcome == POS_OUTCOME_STATE && !pos_check_state(request, &write->hot))
+        return;
     else if (carries_pin(&request->message))
         pos_reply_code(request, POS_RESPONSE_PIN, POS_REFUSAL_PIN);
     else

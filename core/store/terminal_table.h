@@ -114,7 +114,7 @@ enum pos_terminal_operation {
     /* In: smn, state. CHANGED, UNCHANGED (is in that state) or STATE (not an allowed move). Active
      * and suspended go to each other, to revoked and to replaced; those two are final. */
     POS_TERMINAL_SET_STATE,
-    /* In: event: an audit record by itself, whatever event_on. */
+    /* In: events[POS_OUTCOME_NONE]: an audit record by itself. */
     POS_TERMINAL_AUDIT,
     POS_TERMINAL_OPERATION_COUNT
 };
@@ -130,14 +130,14 @@ enum pos_terminal_outcome {
     POS_OUTCOME_WEAKER,
     POS_OUTCOME_STATE,
     POS_OUTCOME_UNKNOWN, /* no such SMN */
+    POS_OUTCOME_COUNT
 };
 
 /*
  * One write. The caller's memory, kept until `done` was called with the write's own commit (use
  * pos_terminal_write_of). Outcome and `hot` (the row as it is after the write) are valid when the
- * status is POS_OK; `event` is appended to the audit chain in the same batch when the outcome is
- * one of those in `event_on` (a bit set, 1 << outcome): so a compare-and-set and its record cannot
- * part.
+ * status is POS_OK. What stands in `events` for the outcome is appended to the audit chain in the
+ * same batch: so a compare-and-set and its record cannot part.
  */
 struct pos_terminal_write {
     struct pos_commit commit; /* set `done`; submit fills the rest */
@@ -151,8 +151,7 @@ struct pos_terminal_write {
     struct pos_kcv tpk_kcv, tak_kcv;
     char tid[POS_TID_SIZE + 1], mid[POS_MID_SIZE + 1];
     enum pos_terminal_state state;
-    const void *event; /* borrowed until done; NULL: none */
-    uint32_t event_on;
+    const void *events[POS_OUTCOME_COUNT]; /* borrowed until done; NULL: no record */
     /* out */
     enum pos_terminal_outcome outcome;
     struct pos_smn other;

@@ -362,12 +362,14 @@ enum pos_status pos_terminal_decide(struct pos_commit *commit, struct pos_transa
     memset(&write->other, 0, sizeof write->other);
     memset(&write->hot, 0, sizeof write->hot);
     memset(&write->detail, 0, sizeof write->detail);
+    if (write->operation == POS_TERMINAL_AUDIT && write->events[POS_OUTCOME_NONE] == NULL)
+        return POS_ERR_USAGE;
+    enum pos_status status =
+        write->operation == POS_TERMINAL_AUDIT ? POS_OK : decide_operation(&decision);
+    if (status == POS_OK && write->events[write->outcome] != NULL)
+        status = pos_transaction_audit(transaction, write->events[write->outcome]);
     if (write->operation == POS_TERMINAL_AUDIT)
-        return write->event == NULL ? POS_ERR_USAGE
-                                    : pos_transaction_audit(transaction, write->event);
-    enum pos_status status = decide_operation(&decision);
-    if (status == POS_OK && write->event != NULL && (write->event_on & 1u << write->outcome) != 0)
-        status = pos_transaction_audit(transaction, write->event);
+        return status;
     if (status == POS_OK)
         tally(&decision);
     return status;

@@ -235,6 +235,29 @@ Test(session, the_first_sale_binds_TID_and_MID_and_others_are_03)
     expect(POS_KIND_AUTHENTICATE, "00", true, "authenticate needs no TID");
 }
 
+Test(session, a_suspension_between_look_up_and_write_holds)
+{
+    const enum pos_kind kinds[] = {POS_KIND_SALE, POS_KIND_SIGN_OFF, POS_KIND_SIGN_ON};
+    world_admit(world, &terminal);
+    struct world_row *row = world_row(world, &terminal.smn);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        uint8_t memory[POS_FRAME_SIZE_MAX];
+        struct pos_buffer out = pos_buffer(memory, sizeof memory);
+        struct pos_exchange_state state;
+        struct pos_verdict verdict;
+        row->hot.state = POS_TERMINAL_ACTIVE;
+        const struct pos_sale *sale = kinds[i] == POS_KIND_SALE ? &world_sale : NULL;
+        cr_assert_eq(pos_terminal_request(&terminal, kinds[i], sale, &out, &state), POS_OK, "%zu",
+                     i);
+        (void)world_send(world, pos_buffer_view(&out));
+        row->hot.state = POS_TERMINAL_SUSPENDED;
+        world_settle(world);
+        cr_assert_not(world_waits_for(world, WORLD_HOST), "nothing goes to the host");
+        pos_terminal_reply(&terminal, &state, world->replies[world->reply_count - 1], &verdict);
+        cr_expect_str_eq(verdict.code, "58", "%s", pos_kind_rule(kinds[i])->name);
+    }
+}
+
 Test(session, what_ends_at_the_gateway_does_not_reach_the_host)
 {
     world_admit(world, &terminal);

@@ -91,6 +91,8 @@ static enum pos_terminal_outcome apply_sign_on(struct world_row *row,
 static enum pos_terminal_outcome apply_bind(struct world_row *row,
                                             const struct pos_terminal_write *write)
 {
+    if (row->hot.state != POS_TERMINAL_ACTIVE)
+        return POS_OUTCOME_STATE;
     if (row->hot.tid[0] != '\0')
         return strcmp(row->hot.tid, write->tid) == 0 && strcmp(row->hot.mid, write->mid) == 0
                    ? POS_OUTCOME_UNCHANGED
@@ -102,6 +104,8 @@ static enum pos_terminal_outcome apply_bind(struct world_row *row,
 
 static enum pos_terminal_outcome apply_sign_off(struct world_row *row)
 {
+    if (row->hot.state != POS_TERMINAL_ACTIVE)
+        return POS_OUTCOME_STATE;
     row->hot.tak[0].size = row->hot.tak[1].size = 0;
     row->hot.signed_off = true;
     return POS_OUTCOME_CHANGED;
@@ -127,7 +131,7 @@ static void apply(struct world *world, struct pos_terminal_write *write)
         write->hot = row->hot;
         write->detail = row->detail;
     }
-    if (write->event != NULL && (write->event_on >> write->outcome & 1) != 0)
+    if (write->events[write->outcome] != NULL)
         world->records++;
 }
 

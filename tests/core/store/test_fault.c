@@ -61,8 +61,7 @@ static struct pos_terminal_write registration(uint32_t index)
                                        .smn = test_smn("AAAA0001", index),
                                        .algorithm = POS_ALGORITHM_A256,
                                        .proved = true,
-                                       .event = "registered",
-                                       .event_on = 1u << POS_OUTCOME_CREATED};
+                                       .events[POS_OUTCOME_CREATED] = "registered"};
 }
 
 static enum pos_status find(struct pos_terminal_table *table, uint32_t index)

@@ -57,14 +57,14 @@ static void *race(void *argument)
     struct pos_terminal_write *writes = calloc(INDEXES, sizeof *writes);
     (void)snprintf(serial, sizeof serial, "RACER%03u", me);
     for (uint32_t i = 0; writes != NULL && i < INDEXES; i++) {
-        writes[i] = (struct pos_terminal_write){
-            .operation = POS_TERMINAL_REGISTER,
-            .smn = test_smn(serial, (i * 7 + me * 13) % INDEXES + 1),
-            .algorithm = POS_ALGORITHM_A256,
-            .proved = true,
-            .event = "raced",
-            .event_on = 1u << POS_OUTCOME_CREATED | 1u << POS_OUTCOME_TAKEN,
-            .commit.done = done};
+        writes[i] =
+            (struct pos_terminal_write){.operation = POS_TERMINAL_REGISTER,
+                                        .smn = test_smn(serial, (i * 7 + me * 13) % INDEXES + 1),
+                                        .algorithm = POS_ALGORITHM_A256,
+                                        .proved = true,
+                                        .events[POS_OUTCOME_CREATED] = "raced",
+                                        .events[POS_OUTCOME_TAKEN] = "raced",
+                                        .commit.done = done};
         if (pos_terminal_table_submit(table, &writes[i]) != POS_OK)
             atomic_fetch_add(&others, 1);
     }
@@ -141,7 +141,8 @@ int main(void)
     }
     for (unsigned i = 0; i < THREADS; i++)
         (void)pthread_join(racers[i], &memory[i]);
-    struct pos_terminal_write last = {.operation = POS_TERMINAL_AUDIT, .event = "last"};
+    struct pos_terminal_write last = {.operation = POS_TERMINAL_AUDIT,
+                                      .events[POS_OUTCOME_NONE] = "last"};
     check(pos_terminal_table_run(table, &last) == POS_OK, "a write waits for those before it");
     check(atomic_load(&heard) == THREADS * INDEXES, "every writer heard once");
     atomic_store(&reading, false);

@@ -417,26 +417,26 @@ Test(terminal_table, audits_the_outcomes_that_were_asked_for)
 {
     struct pos_terminal_write write = write_for(POS_TERMINAL_REGISTER, "AAAA0001", 7);
     write.proved = true;
-    write.event = "registered";
-    write.event_on = 1u << POS_OUTCOME_CREATED | 1u << POS_OUTCOME_TAKEN;
+    write.events[POS_OUTCOME_CREATED] = "registered";
+    write.events[POS_OUTCOME_TAKEN] = "clone";
     expect(&write, POS_OUTCOME_CREATED, "new");
     expect(&write, POS_OUTCOME_UNCHANGED, "again");
     write.smn = test_smn("BBBB0002", 7);
-    write.event = "clone";
     expect(&write, POS_OUTCOME_TAKEN, "clone");
-    struct pos_terminal_write audit = {.operation = POS_TERMINAL_AUDIT, .event = "alone"};
+    struct pos_terminal_write audit = {.operation = POS_TERMINAL_AUDIT,
+                                       .events[POS_OUTCOME_NONE] = "alone"};
     cr_expect_eq(pos_terminal_table_run(table, &audit), POS_OK);
     cr_expect_str_eq(records(), "1:registered 2:clone 3:alone");
     reopen();
     cr_expect_str_eq(chain.resumed, "3:alone");
 
     write.smn = test_smn("CCCC0003", 8);
-    write.event = "fail";
+    write.events[POS_OUTCOME_CREATED] = "fail";
     cr_expect_eq(pos_terminal_table_run(table, &write), POS_ERR_CRYPTO);
     struct pos_terminal_hot hot;
     cr_expect_eq(find("CCCC0003", 8, &hot), POS_ERR_NOT_FOUND, "no record, no row");
     expect_counts(1, 0, 0, 0);
-    audit.event = NULL;
+    audit.events[POS_OUTCOME_NONE] = NULL;
     cr_expect_eq(pos_terminal_table_run(table, &audit), POS_ERR_USAGE);
 }
 
