@@ -23,17 +23,20 @@ def commands():
 def run(folder):
     """Exit code and output; nothing that the commands started outlives this."""
     environment = {**os.environ, "PATH": BIN + ":" + os.environ["PATH"]}
-    with subprocess.Popen(["/bin/bash", "-e", "-c", commands()], cwd=folder, env=environment,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, start_new_session=True) as shell:
+    # Not a pipe: what is left of a failed run would hold it open.
+    with open(os.path.join(folder, "output"), "w+", encoding="utf-8") as output:
+        shell = subprocess.Popen(["/bin/bash", "-e", "-c", commands()], cwd=folder,
+                                 env=environment, stdin=subprocess.DEVNULL, stdout=output,
+                                 stderr=subprocess.STDOUT, start_new_session=True)
         try:
-            text, _ = shell.communicate(timeout=90)
+            code = shell.wait(timeout=90)
         finally:
             try:
                 os.killpg(shell.pid, signal.SIGKILL)  # its own session's processes
             except ProcessLookupError:
                 pass
-    return shell.returncode, text
+        output.seek(0)
+        return code, output.read()
 
 
 def main():
