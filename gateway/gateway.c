@@ -199,10 +199,11 @@ static void say_ready(const struct pos_gateway *gateway)
     for (uint32_t i = 0; i < gateway->settings->listener_count; i++) {
         const struct pos_listener_settings *listener = &gateway->settings->listeners[i];
         pos_log(POS_LOG_INFO, "listening",
-                "address=%s port=%u dialect=%s registration=%s authentication=%s",
+                "address=%s port=%u dialect=%s registration=%s authentication=%s sign_on_mac=%s",
                 listener->address, gateway->ports[i], listener->dialect_name,
                 listener->registration == POS_REGISTRATION_PROOF ? "proof" : "open",
-                listener->authentication == POS_AUTHENTICATION_MAC ? "mac" : "smn");
+                listener->authentication == POS_AUTHENTICATION_MAC ? "mac" : "smn",
+                listener->sign_on_mac == POS_SIGN_ON_MAC_REQUIRED ? "required" : "absent");
     }
     pos_log(POS_LOG_INFO, "ready", "loops=%u pid=%ld", gateway->worker_count, (long)getpid());
 }

@@ -31,7 +31,8 @@ struct pos_world {
      * next message under that TAK promotes it again). */
     void (*promote)(void *context, const struct pos_smn *smn, const struct pos_key *tak);
     /* Sends `message` to the host for this request; pos_session_host_answered follows likewise.
-     * POS_ERR_UNREACHABLE, POS_ERR_LIMIT (window full), POS_ERR_EXISTS (same key under way). */
+     * POS_ERR_UNREACHABLE, POS_ERR_LIMIT (window full), POS_ERR_EXISTS (same key under way),
+     * POS_ERR_FORMAT and POS_ERR_LENGTH (the host's dialect cannot carry it). */
     enum pos_status (*forward)(void *context, struct pos_request *request,
                                const struct pos_draft *message);
     /* The next number for an RRN, 0 to 999999. POS_ERR_BUSY when none is reserved yet. */

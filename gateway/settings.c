@@ -8,10 +8,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/base/hex.h"
+
 _Static_assert(sizeof(enum pos_binding_mode) == sizeof(uint32_t), "a choice is stored as 32 bits");
 
 static const char *const registration_modes[] = {"proof", "open", NULL};
 static const char *const authentication_modes[] = {"mac", "smn", NULL};
+static const char *const sign_on_modes[] = {"required", "absent", NULL};
 static const char *const binding_modes[] = {"first-use", "provisioned", NULL};
 static const char *const module_kinds[] = {"software", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
@@ -33,6 +36,26 @@ static bool accept_dialect(const char *text, struct pos_buffer *reason)
     pos_buffer_format(reason, "= \"%.32s\" is not a dialect; there are: ", text);
     pos_dialect_names(reason);
     return false;
+}
+
+static bool accept_hex(const char *text, size_t size, struct pos_buffer *reason)
+{
+    uint8_t bytes[POS_HEADER_SIZE];
+    assert(size <= sizeof bytes);
+    if (pos_hex_decode(pos_bytes_text(text), bytes, size) == POS_OK)
+        return true;
+    pos_buffer_format(reason, "= \"%.40s\" is not %zu hexadecimal digits", text, 2 * size);
+    return false;
+}
+
+static bool accept_tpdu(const char *text, struct pos_buffer *reason)
+{
+    return accept_hex(text, POS_TPDU_SIZE, reason);
+}
+
+static bool accept_header(const char *text, struct pos_buffer *reason)
+{
+    return accept_hex(text, POS_HEADER_SIZE, reason);
 }
 
 /* Names go into logs and metric labels as they are. */
@@ -74,6 +97,9 @@ static const struct pos_config_key listener_keys[] = {
            "What a terminal shows to register: a proof of its key, or its SMN alone"),
     CHOICE(HOLDER, "authentication", authentication, "mac", authentication_modes,
            "What a later request carries: SMN and MAC, or its SMN alone"),
+    CHOICE(HOLDER, "sign_on_mac", sign_on_mac, "required", sign_on_modes,
+           "Whether a sign-on has a MAC; absent is for terminals of the dialect cup that were "
+           "installed before, with registration open"),
     END,
 };
 #undef HOLDER
@@ -83,6 +109,11 @@ static const struct pos_config_key upstream_keys[] = {
     TEXT(HOLDER, "name", name, "host", accept_name, "Its name in logs and metrics"),
     TEXT(HOLDER, "address", address, "127.0.0.1", accept_address, "Address of the acquirer host"),
     NUMBER(HOLDER, "port", port, 6583, 1, 65535, "", "TCP port"),
+    TEXT(HOLDER, "dialect", dialect_name, "iso87b", accept_dialect, "How messages are encoded"),
+    TEXT(HOLDER, "tpdu", tpdu, "6000010000", accept_tpdu,
+         "TPDU of requests in the dialect cup: 60, destination, source; hexadecimal"),
+    TEXT(HOLDER, "header", header, "603100000000", accept_header,
+         "Header of requests in the dialect cup; hexadecimal"),
     NUMBER(HOLDER, "connect_timeout_ms", connect_timeout_ms, 3000, 10, 60000, "ms",
            "Time to connect"),
     NUMBER(HOLDER, "reply_timeout_ms", reply_timeout_ms, 15000, 10, 300000, "ms",
@@ -207,8 +238,22 @@ static const struct pos_config_key gateway_keys[] = {
 };
 #undef HOLDER
 
-static void find_dialects(struct pos_gateway_settings *settings)
+/* Texts that stand for something else; what was refused as a text is left as it is. */
+static void resolve_upstream(struct pos_upstream_settings *upstream)
 {
+    struct pos_route *route = &upstream->route;
+    upstream->dialect = pos_dialect_find(pos_bytes_text(upstream->dialect_name));
+    if (pos_hex_decode(pos_bytes_text(upstream->tpdu), route->tpdu, sizeof route->tpdu) != POS_OK)
+        memset(route->tpdu, 0, sizeof route->tpdu);
+    if (pos_hex_decode(pos_bytes_text(upstream->header), route->header, sizeof route->header) !=
+        POS_OK)
+        memset(route->header, 0, sizeof route->header);
+}
+
+static void resolve(struct pos_gateway_settings *settings)
+{
+    for (size_t i = 0; i < POS_UPSTREAM_COUNT_MAX; i++)
+        resolve_upstream(&settings->upstreams[i]);
     for (size_t i = 0; i < POS_LISTENER_COUNT_MAX; i++) {
         struct pos_listener_settings *listener = &settings->listeners[i];
         listener->dialect = pos_dialect_find(pos_bytes_text(listener->dialect_name));
@@ -219,15 +264,37 @@ void pos_gateway_settings_defaults(struct pos_gateway_settings *settings)
 {
     memset(settings, 0, sizeof *settings);
     pos_config_defaults(gateway_keys, settings);
-    find_dialects(settings);
+    resolve(settings);
+}
+
+/* A sign-on's MAC is made under the key that proves a registration: who can do the one can do the
+ * other. And a terminal that has proved its key is refused where less is asked, so it could not
+ * sign on here. */
+static void check_sign_on(const struct pos_listener_settings *listener, uint32_t i,
+                          struct pos_config_report *report)
+{
+    if (listener->sign_on_mac != POS_SIGN_ON_MAC_ABSENT || listener->dialect == NULL)
+        return;
+    if (!listener->dialect->sign_on_without_mac)
+        pos_config_mistake(report, listener->line,
+                           "listeners[%u].sign_on_mac = \"absent\" is for the dialect cup; %s "
+                           "terminals sign on with a MAC",
+                           i, listener->dialect->name);
+    else if (listener->registration != POS_REGISTRATION_OPEN)
+        pos_config_mistake(
+            report, listener->line,
+            "listeners[%u].sign_on_mac = \"absent\" needs registration = \"open\": a "
+            "terminal that proves its key to register can sign on with a MAC",
+            i);
 }
 
 /* Two listeners may share a port on different addresses only. */
 static void check_listeners(const struct pos_gateway_settings *settings,
                             struct pos_config_report *report)
 {
-    for (uint32_t i = 1; i < settings->listener_count; i++) {
+    for (uint32_t i = 0; i < settings->listener_count; i++) {
         const struct pos_listener_settings *listener = &settings->listeners[i];
+        check_sign_on(listener, i, report);
         for (uint32_t j = 0; j < i; j++)
             if (listener->port != 0 && listener->port == settings->listeners[j].port &&
                 strcmp(listener->address, settings->listeners[j].address) == 0)
@@ -256,9 +323,9 @@ enum pos_status pos_gateway_settings_read(const char *path, struct pos_gateway_s
 {
     memset(settings, 0, sizeof *settings);
     enum pos_status status = pos_config_read(path, gateway_keys, settings, report);
+    resolve(settings);
     check_listeners(settings, report);
     check_upstreams(settings, report);
-    find_dialects(settings);
     if (status == POS_OK && report->count > 0)
         status = POS_ERR_CONFIG;
     return status;

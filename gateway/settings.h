@@ -10,7 +10,7 @@
 
 #include "core/base/log.h"
 #include "core/config/config.h"
-#include "core/wire/dialect.h"
+#include "core/wire/frame.h"
 
 enum {
     POS_UPSTREAM_COUNT_MAX = 8,
@@ -30,6 +30,12 @@ enum pos_authentication_mode {
     POS_AUTHENTICATION_SMN, /* the SMN alone: the patent as written */
 };
 
+/* Whether a sign-on may come without its MAC. */
+enum pos_sign_on_mode {
+    POS_SIGN_ON_MAC_REQUIRED,
+    POS_SIGN_ON_MAC_ABSENT, /* as installed terminals send it; one that is there must be good */
+};
+
 /* How a terminal gets its TID and MID. */
 enum pos_binding_mode {
     POS_BINDING_FIRST_USE,   /* those of its first financial message that verifies */
@@ -47,6 +53,7 @@ struct pos_listener_settings {
     const struct pos_dialect *dialect; /* of that name; never NULL after a good read */
     enum pos_registration_mode registration;
     enum pos_authentication_mode authentication;
+    enum pos_sign_on_mode sign_on_mac;
 };
 
 struct pos_upstream_settings {
@@ -54,6 +61,11 @@ struct pos_upstream_settings {
     char name[POS_SETTING_NAME_SIZE];
     char address[POS_ADDRESS_SIZE_MAX];
     uint16_t port;
+    char dialect_name[POS_SETTING_NAME_SIZE];
+    const struct pos_dialect *dialect;    /* of that name; never NULL after a good read */
+    char tpdu[2 * POS_TPDU_SIZE + 1];     /* hexadecimal */
+    char header[2 * POS_HEADER_SIZE + 1]; /* likewise */
+    struct pos_route route;               /* of these two; sent where the dialect has them */
     uint32_t connect_timeout_ms;
     uint32_t reply_timeout_ms; /* later than that is 68 */
     uint32_t window;           /* requests under way; full is 91 */

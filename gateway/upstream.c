@@ -6,9 +6,15 @@
 
 #include "core/base/clock.h"
 #include "core/wire/frame.h"
+#include "core/wire/message.h"
 #include "gateway/host_window.h"
 
-enum { TICK_MS = 50, NS_PER_MS = 1000000 };
+enum {
+    TICK_MS = 50,
+    NS_PER_MS = 1000000,
+    CARRY_LINES_A_SECOND = 10,
+    BATCH = 1, /* in field 60 of an echo: the link has no batches of its own */
+};
 
 /* moves: AWAY -> CONNECTING -> UP -> AWAY, and CONNECTING -> AWAY */
 enum link_state { LINK_AWAY, LINK_CONNECTING, LINK_UP };
@@ -28,6 +34,8 @@ struct pos_upstream {
     uint32_t retry_ms;
     uint64_t last_sent_ns;
     uint32_t echo_stan;
+    struct pos_network_name echo; /* an echo as the dialect names it */
+    struct pos_log_limit carry_log;
     struct pos_message message; /* a reply being read */
 };
 
@@ -95,8 +103,8 @@ static void take_reply(struct pos_upstream *upstream, struct pos_bytes bytes)
         pos_counter_add(&upstream->counters->host_replies_unmatched, 1);
         return;
     }
-    if (upstream->message.mti == 0x0810)
-        return; /* our echo's */
+    if (upstream->message.mti == pos_reply_mti(upstream->echo.mti))
+        return;
     void *request = NULL;
     if (pos_host_key_of_message(&upstream->message, &key) == POS_OK)
         request = pos_host_window_take(upstream->window, &key);
@@ -138,18 +146,32 @@ static const struct pos_connection_events connection_events = {
 
 /* ---- sending ---- */
 
+/* What a terminal's dialect can say and the host's cannot: a character, or too long. */
+static void tell_not_carried(struct pos_upstream *upstream, const struct pos_decode_error *error)
+{
+    uint32_t suppressed;
+    if (pos_log_allow(&upstream->carry_log, CARRY_LINES_A_SECOND, pos_clock_utc_ms(), &suppressed))
+        pos_log(POS_LOG_WARNING, "host-cannot-carry",
+                "host=%s dialect=%s field=%u reason=\"%s\" suppressed=%u", upstream->settings->name,
+                upstream->dialect->name, error->field, pos_decode_reason_text(error->reason),
+                suppressed);
+}
+
 static enum pos_status put_on_wire(struct pos_upstream *upstream, const struct pos_draft *message)
 {
     uint8_t memory[POS_FRAME_SIZE_MAX];
     struct pos_buffer out = pos_buffer(memory, sizeof memory);
     struct pos_encoded encoded;
-    struct pos_decode_error error;
-    size_t start = pos_frame_begin(upstream->dialect, NULL, false, &out);
+    struct pos_decode_error error = {.reason = POS_DECODE_OK};
+    const struct pos_frame model = pos_route_frame(&upstream->settings->route);
+    size_t start = pos_frame_begin(upstream->dialect, &model, false, &out);
     enum pos_status status = pos_iso8583_encode(upstream->dialect, message, &out, &encoded, &error);
     if (status == POS_OK)
         status = pos_frame_end(&out, start);
-    if (status != POS_OK)
+    if (status != POS_OK) {
+        tell_not_carried(upstream, &error);
         return status;
+    }
     upstream->last_sent_ns = pos_loop_now_ns(upstream->loop);
     pos_connection_write(upstream->connection, pos_buffer_view(&out));
     return POS_OK;
@@ -183,10 +205,10 @@ static void send_echo(struct pos_upstream *upstream)
     (void)snprintf(time, sizeof time, "%02u%02u%02u%02u%02u", (unsigned)now.month % 100u,
                    (unsigned)now.day % 100u, (unsigned)now.hour % 100u, (unsigned)now.minute % 100u,
                    (unsigned)now.second % 100u);
-    pos_draft_init(&echo, 0x0800);
+    pos_draft_init(&echo, upstream->echo.mti);
     pos_draft_set(&echo, 7, pos_bytes_text(time));
     pos_draft_set(&echo, 11, pos_bytes_text(stan));
-    pos_draft_set(&echo, 70, pos_bytes_text("301"));
+    pos_draft_set(&echo, upstream->dialect->network_field, pos_bytes_text(upstream->echo.text));
     if (put_on_wire(upstream, &echo) != POS_OK)
         pos_connection_close(upstream->connection, POS_CLOSE_DONE);
 }
@@ -244,11 +266,14 @@ enum pos_status pos_upstream_create(struct pos_loop *loop,
         return POS_ERR_MEMORY;
     made->loop = loop;
     made->settings = settings;
-    made->dialect = &pos_dialect_iso87b;
+    made->dialect = settings->dialect;
     made->counters = counters;
     made->events = *events;
     made->retry_ms = settings->reconnect_min_ms;
-    enum pos_status status = pos_host_window_create(settings->window, &made->window);
+    enum pos_status status =
+        pos_network_name(made->dialect, pos_kind_rule(POS_KIND_ECHO), BATCH, &made->echo);
+    if (status == POS_OK)
+        status = pos_host_window_create(settings->window, &made->window);
     if (status == POS_OK)
         status = pos_timer_open(loop, TICK_MS, tick, made, &made->timer);
     if (status != POS_OK) {

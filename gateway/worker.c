@@ -402,7 +402,8 @@ static enum pos_status open_listener(struct pos_worker *worker, uint32_t number,
         (struct pos_policy){.dialect = own->dialect,
                             .proof_to_register = own->registration == POS_REGISTRATION_PROOF,
                             .mac_required = own->authentication == POS_AUTHENTICATION_MAC,
-                            .provisioned = settings->binding == POS_BINDING_PROVISIONED};
+                            .provisioned = settings->binding == POS_BINDING_PROVISIONED,
+                            .sign_on_without_mac = own->sign_on_mac == POS_SIGN_ON_MAC_ABSENT};
     const struct pos_listener_options options = {
         .address = own->address,
         .port = worker->options.ports[number],
