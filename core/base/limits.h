@@ -44,11 +44,12 @@ enum {
     /* keys */
     POS_COMPONENT_COUNT_MIN = 2,
     POS_COMPONENT_COUNT_MAX = 9,
-    POS_KEY_BLOCK_SIZE_MAX = 512,      /* characters */
-    POS_KEY_FILE_LINE_SIZE_MAX = 600,  /* characters, without LF */
-    POS_KEY_FILE_COUNT_MAX = 1000000,  /* keys in one file */
-    POS_GENERATE_COUNT_MAX = 10000000, /* keys in one command */
-    POS_MOTHER_BURN_COUNT_MAX = 3,     /* indexes burned for one serial before 94 */
+    POS_KEY_BLOCK_SIZE_MAX = 512,        /* characters */
+    POS_KEY_FILE_LINE_SIZE_MAX = 600,    /* characters, without LF */
+    POS_KEY_FILE_COUNT_MAX = 1000000,    /* keys in one file */
+    POS_GENERATE_COUNT_MAX = 10000000,   /* keys in one command */
+    POS_MOTHER_BURN_COUNT_MAX = 3,       /* indexes burned for one serial before 94 */
+    POS_RETURN_FILE_COUNT_MAX = 5000000, /* keys that one mother POS can give account of */
 
     /* configuration */
     POS_CONFIG_FILE_SIZE_MAX = 1048576, /* bytes */

@@ -21,7 +21,6 @@ enum {
     POS_RETURN_FILE_VERSION = 1,
     POS_RETURN_FILE_MAC_SIZE = 16,
     POS_RETURN_FILE_LINE_SIZE_MAX = 200, /* characters, without LF */
-    POS_RETURN_FILE_COUNT_MAX = POS_KEY_INDEX_MAX,
 };
 
 struct pos_return_file_header {

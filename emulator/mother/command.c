@@ -3,26 +3,31 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/clock.h"
+#include "core/base/failpoint.h"
 #include "core/base/log.h"
 #include "core/base/secret.h"
 #include "emulator/command.h"
 #include "emulator/exit.h"
 #include "emulator/mother/home.h"
+#include "emulator/mother/return_file.h"
 #include "emulator/mother/serve.h"
 
-enum mode { MODE_SERVE, MODE_INIT, MODE_CLOSE_SESSION, MODE_LIST };
+enum mode { MODE_SERVE, MODE_INIT, MODE_CLOSE_SESSION, MODE_LIST, MODE_RETURN };
 
 struct mother_options {
     enum mode mode;
     struct pos_mother_setup setup;
     struct pos_endpoint listen;
     bool allow_rekey;
+    const char *return_file; /* NULL: none */
 };
 
 enum {
     KEY_INIT = 256,
     KEY_CLOSE,
     KEY_LIST,
+    KEY_RETURN,
     KEY_NAME,
     KEY_KTK_NAME,
     KEY_COMPONENT,
@@ -40,6 +45,10 @@ static const struct argp_option options[] = {
     {"init", KEY_INIT, 0, 0, "Make the folder: an LMK of its own, the KTK from its components", 1},
     {"close-session", KEY_CLOSE, 0, 0, "Burn every key that was handed out and not confirmed", 1},
     {"list", KEY_LIST, 0, 0, "Print index, state, serial, batch and KCV of every key", 1},
+    {"return-file", KEY_RETURN, "FILE", 0,
+     "Write what became of every key, for posgate-keymgmt import-return; with --close-session "
+     "after that",
+     1},
     {0, 0, 0, 0, "With --init", 2},
     {"name", KEY_NAME, "NAME", 0, "1 to 16 of A-Z and 0-9; key files must be for it", 2},
     {"ktk-component", KEY_COMPONENT, "FILE", 0,
@@ -98,6 +107,8 @@ static void check(const struct mother_options *o, struct argp_state *state)
     if (init && o->setup.component_count < POS_COMPONENT_COUNT_MIN)
         argp_error(state, "--init needs at least %d times --ktk-component",
                    POS_COMPONENT_COUNT_MIN);
+    if (o->return_file != NULL && o->mode != MODE_RETURN && o->mode != MODE_CLOSE_SESSION)
+        argp_error(state, "--return-file goes with --close-session or alone");
     if (!init &&
         (o->setup.name != NULL || o->setup.ktk_name != NULL || o->setup.component_count > 0))
         argp_error(state, "name and KTK are settled by --init");
@@ -122,6 +133,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
     case KEY_LIST:
         o->mode = MODE_LIST;
         return 0;
+    case KEY_RETURN:
+        o->return_file = value;
+        return 0;
     case KEY_REKEY:
         o->allow_rekey = true;
         return 0;
@@ -129,6 +143,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
         argp_error(state, "'%s' is not an option", value);
         return 0;
     case ARGP_KEY_END:
+        if (o->return_file != NULL && o->mode == MODE_SERVE)
+            o->mode = MODE_RETURN;
         check(o, state);
         return 0;
     default:
@@ -163,12 +179,33 @@ static bool print_row(void *context, const struct pos_journal_row *row)
 
 static enum pos_status close_session(struct pos_journal *journal, struct pos_error *error)
 {
-    struct pos_journal_write write = {.operation = POS_JOURNAL_CLOSE};
+    struct pos_journal_write write = {.operation = POS_JOURNAL_CLOSE, .utc_ms = pos_clock_utc_ms()};
+    POS_FAILPOINT("burn-begin");
     enum pos_status status = pos_journal_run(journal, &write);
+    POS_FAILPOINT("burn-synced");
     if (status != POS_OK)
         return pos_error_set(error, status, "the journal cannot be written: %s",
                              pos_status_text(status));
     (void)printf("burned %u\n", write.burned);
+    return POS_OK;
+}
+
+static enum pos_status write_return_file(struct pos_mother *mother, const char *path,
+                                         struct pos_error *error)
+{
+    struct pos_journal_counts counts;
+    enum pos_status status = pos_mother_write_return_file(mother, path, pos_clock_utc_ms(), error);
+    POS_FAILPOINT("return-file-named");
+    if (status != POS_OK)
+        return status;
+    pos_journal_counts(mother->journal, &counts);
+    (void)printf("returned free=%u reserved=%u issued=%u burned=%u in %s\n", counts.free,
+                 counts.reserved, counts.issued, counts.burned, path);
+    if (counts.reserved > 0)
+        (void)fprintf(stderr,
+                      "posgate-emulator mother: %u keys were handed out and not confirmed; "
+                      "--close-session burns them\n",
+                      counts.reserved);
     return POS_OK;
 }
 
@@ -188,6 +225,8 @@ static enum pos_status work(struct mother_options *o, struct pos_error *error)
         pos_log(POS_LOG_INFO, "security-module", "module=\"%s\"", pos_hsm_describe(home.hsm));
         status = pos_mother_serve(&home.mother, &o->listen, error);
     }
+    if (status == POS_OK && o->return_file != NULL)
+        status = write_return_file(&home.mother, o->return_file, error);
     pos_mother_home_close(&home);
     return status;
 }
@@ -200,8 +239,9 @@ int pos_command_mother(int argc, char **argv)
         .doc =
             "A mother POS: takes key files from posgate-keymgmt and gives each terminal that asks "
             "one key of them, once.\v"
-            "Set it up once with --init, then run it; SIGTERM ends it. Its LMK is a software "
-            "one: this is an emulator, not a certified device."};
+            "Set it up once with --init, then run it; SIGTERM ends it. At the end of the day "
+            "`--close-session --return-file FILE` says what became of its keys. Its LMK is a "
+            "software one: this is an emulator, not a certified device."};
     struct mother_options o = {.listen = {.host = "127.0.0.1", .port = 7583}};
     o.setup.ktk_algorithm = POS_ALGORITHM_A256;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/failpoint.h"
 #include "core/base/hex.h"
 #include "core/base/log.h"
 #include "emulator/mother/inside.h"
@@ -24,6 +25,7 @@ static enum pos_status deliver(void *context, struct pos_journal_row *row)
     if (block.overflow || block.size > UINT8_MAX)
         return POS_ERR_LENGTH;
     row->reply_size = (uint8_t)block.size;
+    POS_FAILPOINT("issue-chosen");
     return POS_OK;
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/failpoint.h"
 #include "core/base/log.h"
 #include "core/base/secret.h"
 #include "emulator/mother/inside.h"
@@ -67,7 +68,9 @@ static enum pos_response cannot(const char *what, enum pos_status status)
 static enum pos_response keep_line(struct pos_mother *mother, uint32_t batch, uint32_t number,
                                    struct pos_bytes line)
 {
+    POS_FAILPOINT("mother-load-line");
     enum pos_status status = pos_journal_load_line(mother->journal, batch, number, line);
+    POS_FAILPOINT("mother-load-line-kept");
     return status == POS_OK ? POS_RESPONSE_APPROVED : cannot("keep a line", status);
 }
 
@@ -231,9 +234,11 @@ static enum pos_status import_all(struct pos_mother *mother, struct pos_error *e
     if (status == POS_OK && walk.count != walk.capacity)
         status = POS_ERR_CORRUPT;
     *error = walk.error;
+    POS_FAILPOINT("mother-load-imported");
     if (status == POS_OK)
         status = pos_journal_load_finish(mother->journal, mother->load.header.batch, walk.rows,
                                          walk.count);
+    POS_FAILPOINT("mother-load-taken");
     if (status == POS_ERR_EXISTS)
         (void)pos_error_set(error, status, "a key of the file is here already");
     free(walk.rows);
@@ -244,7 +249,9 @@ static enum pos_status import_all(struct pos_mother *mother, struct pos_error *e
 static enum pos_response drop(struct pos_mother *mother, const char *why,
                               const struct pos_error *error)
 {
+    POS_FAILPOINT("mother-load-drop");
     enum pos_status status = pos_journal_load_drop(mother->journal);
+    POS_FAILPOINT("mother-load-dropped");
     if (status != POS_OK)
         return cannot("drop the load", status);
     mother->load = (struct pos_mother_load){.open = false};
@@ -266,6 +273,7 @@ static enum pos_response finish(struct pos_mother *mother,
         return cannot("compute the file's MAC", status);
     if (!pos_secret_equal(mac, trailer->mac, sizeof mac))
         return drop(mother, "the file's MAC does not verify", NULL);
+    POS_FAILPOINT("mother-load-verified");
     status = import_all(mother, &error);
     if (is_files_fault(status))
         return drop(mother, NULL, &error);

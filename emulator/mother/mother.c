@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/failpoint.h"
 #include "core/base/log.h"
 #include "core/wire/frame.h"
 #include "emulator/mother/inside.h"
@@ -110,6 +111,10 @@ static void on_done(struct pos_commit *commit, enum pos_status status)
     /* The write is the request's first member, the commit is the write's. */
     struct pos_mother_request *request = (struct pos_mother_request *)(void *)commit;
     request->status = status;
+    /* On disk, and the reply not on its way yet. */
+    POS_FAILPOINT(request->write.operation == POS_JOURNAL_CONFIRM ? "confirm-synced"
+                  : request->write.burned > 0                     ? "issue-burned"
+                                                                  : "issue-synced");
     request->completed(request);
 }
 
@@ -126,6 +131,8 @@ static bool submit(struct pos_mother *mother, const struct pos_message *message,
     memcpy(request->message, message->bytes.data, message->bytes.size);
     request->write.utc_ms = utc_ms;
     request->write.commit.done = on_done;
+    POS_FAILPOINT(request->write.operation == POS_JOURNAL_CONFIRM ? "confirm-verified"
+                                                                  : "issue-asked");
     enum pos_status status = pos_journal_submit(mother->journal, &request->write);
     if (status == POS_OK)
         return true;

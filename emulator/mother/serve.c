@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/clock.h"
+#include "core/base/failpoint.h"
 #include "core/base/log.h"
 #include "core/net/net.h"
 #include "emulator/frames.h"
@@ -50,6 +51,8 @@ static void on_posted(struct pos_post *post)
     uint8_t memory[POS_FRAME_SIZE_MAX];
     struct pos_buffer out = pos_buffer(memory, sizeof memory);
     pos_mother_finish(&slot->request, pos_clock_utc_ms(), &out);
+    POS_FAILPOINT(slot->request.write.operation == POS_JOURNAL_CONFIRM ? "confirm-answered"
+                                                                       : "issue-answered");
     struct pos_connection *connection = pos_connection_find(server->loop, slot->connection);
     if (connection != NULL && out.size > 0)
         pos_connection_write(connection, pos_buffer_view(&out));
