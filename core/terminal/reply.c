@@ -143,9 +143,12 @@ static bool repeats_all(struct judgement *j)
     return true;
 }
 
-/* Fields that a reply has in its own right, although the request may have had them too. */
+/* Fields that a reply has in its own right, although the request may have had them too. A 30 or 40
+ * repeats the network field of any request, because it does not know which it was. */
 static bool is_replys_own(const struct judgement *j, unsigned field)
 {
+    if (field == j->dialect->network_field)
+        return may_be_short(j);
     switch (field) {
     case 39:
     case 64:

@@ -140,6 +140,27 @@ Test(terminal_dialects, a_reply_of_another_network_message_is_not_believed)
     peer_fini(&peer);
 }
 
+/* It cannot know which message it was, so it repeats what it could read. */
+Test(terminal_dialects, a_30_to_a_sale_may_repeat_field_60_and_a_00_may_not)
+{
+    static const struct {
+        const char *code;
+        enum pos_status expected;
+    } rows[] = {{"30", POS_OK}, {"40", POS_OK}, {"00", POS_ERR_MISMATCH}, {"91", POS_ERR_MISMATCH}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct peer peer;
+        peer_init_in(&peer, POS_STAGE_SIGNED_ON, &pos_dialect_cup);
+        peer_ask(&peer, POS_KIND_SALE);
+        peer.code = rows[i].code;
+        peer.changed = 60;
+        peer.changed_to = "22000001000";
+        answer_rightly(&peer);
+        cr_expect_eq(peer.verdict.status, rows[i].expected, "%s: %s", rows[i].code,
+                     peer.verdict.explanation);
+        peer_fini(&peer);
+    }
+}
+
 /* As installed terminals do it: keys come to a sign-on without MAC, and only there. */
 Test(terminal_dialects, a_sign_on_without_mac_takes_keys_from_a_reply_without)
 {
