@@ -76,6 +76,7 @@ Test(settings, the_example_in_the_sample_can_be_used)
     cr_expect_str_eq(settings.upstreams[0].name, "host");
     cr_expect_eq(settings.upstreams[0].port, 6583);
     cr_expect_eq(settings.upstreams[0].window, 1024);
+    cr_expect_eq(settings.upstreams[0].dialect, &pos_dialect_iso87b);
 }
 
 Test(settings, every_listener_gets_its_dialect)
@@ -92,6 +93,46 @@ Test(settings, every_listener_gets_its_dialect)
     cr_expect_eq(settings.listeners[1].authentication, POS_AUTHENTICATION_SMN);
 }
 
+Test(settings, every_host_gets_its_dialect_and_its_way)
+{
+    static const uint8_t tpdu[] = {0x60, 0x12, 0x34, 0xab, 0xcd}, usual[] = {0x60, 0, 1, 0, 0};
+    static const uint8_t header[] = {1, 2, 3, 4, 5, 6};
+    cr_assert_eq(read_text("upstreams = ( { dialect = \"cup\"; tpdu = \"601234abCD\";\n"
+                           "header = \"010203040506\"; },\n"
+                           "{ name = \"other\"; dialect = \"iso87x\"; } );"),
+                 POS_OK, "%s", report.mistakes[0].text);
+    cr_expect_eq(settings.upstreams[0].dialect, &pos_dialect_cup);
+    cr_expect_arr_eq(settings.upstreams[0].route.tpdu, tpdu, sizeof tpdu);
+    cr_expect_arr_eq(settings.upstreams[0].route.header, header, sizeof header);
+    cr_expect_eq(settings.upstreams[1].dialect, &pos_dialect_iso87x);
+    cr_expect_arr_eq(settings.upstreams[1].route.tpdu, usual, sizeof usual);
+}
+
+static void expect_mistake(const char *text, const char *said)
+{
+    cr_expect_eq(read_text(text), POS_ERR_CONFIG, "%s", text);
+    cr_expect_eq(report.count, 1, "%s: %zu mistakes", text, report.count);
+    cr_expect(report.count > 0 && strstr(report.mistakes[0].text, said) != NULL, "%s: \"%s\"", text,
+              report.mistakes[0].text);
+}
+
+Test(settings, a_sign_on_without_mac_is_for_installed_terminals_alone)
+{
+    cr_assert_eq(read_text("listeners = ( { dialect = \"cup\"; } );"), POS_OK);
+    cr_expect_eq(settings.listeners[0].sign_on_mac, POS_SIGN_ON_MAC_REQUIRED);
+    cr_assert_eq(read_text("listeners = ( { dialect = \"cup\"; registration = \"open\";\n"
+                           "sign_on_mac = \"absent\"; } );"),
+                 POS_OK, "%s", report.mistakes[0].text);
+    cr_expect_eq(settings.listeners[0].sign_on_mac, POS_SIGN_ON_MAC_ABSENT);
+    expect_mistake("listeners = ( { registration = \"open\"; sign_on_mac = \"absent\"; } );",
+                   "is for the dialect cup; iso87b terminals");
+    expect_mistake("listeners = ( { dialect = \"cup\"; sign_on_mac = \"absent\"; } );",
+                   "needs registration = \"open\"");
+    expect_mistake("listeners = ( { }, { port = 1; dialect = \"iso87a\";\n"
+                   "sign_on_mac = \"absent\"; } );",
+                   "listeners[1].sign_on_mac");
+}
+
 Test(settings, rules_between_keys)
 {
     static const struct {
@@ -105,6 +146,12 @@ Test(settings, rules_between_keys)
         {"address is a name", "listeners = ( { address = \"localhost\"; } );", 1},
         {"address of version 6", "listeners = ( { address = \"::1\"; } );", 0},
         {"no such dialect", "listeners = ( { dialect = \"iso87q\"; } );", 1},
+        {"no such dialect of a host", "upstreams = ( { dialect = \"iso87q\"; } );", 1},
+        {"TPDU too short", "upstreams = ( { tpdu = \"60000100\"; } );", 1},
+        {"TPDU with an odd digit", "upstreams = ( { tpdu = \"60000100000\"; } );", 1},
+        {"TPDU that is not hexadecimal", "upstreams = ( { tpdu = \"600001000g\"; } );", 1},
+        {"header too long", "upstreams = ( { header = \"60310000000000\"; } );", 1},
+        {"header in lower case", "upstreams = ( { header = \"603abc000000\"; } );", 0},
         {"same host twice", "upstreams = ( { }, { } );", 1},
         {"two hosts", "upstreams = ( { }, { name = \"other\"; } );", 0},
         {"host name with a space", "upstreams = ( { name = \"a b\"; } );", 1},
