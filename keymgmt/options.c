@@ -107,7 +107,8 @@ void pos_options_parse(struct pos_options *options, const struct argp *own, void
     struct both_inputs inputs = {.options = options, .input = input};
     const struct argp_child children[] = {
         {own, 0, NULL, 0}, {&pos_options_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
-    /* What own says of its words (args_doc) is added by argp; said here too it would stand twice. */
+    /* What own says of its words (args_doc) is added by argp; said here too it would stand twice.
+     */
     const struct argp both = {.parser = parse_both, .doc = own->doc, .children = children};
     (void)argp_parse(&both, argc, argv, 0, NULL, &inputs);
 }
