@@ -76,24 +76,36 @@ void pos_endpoint_release(struct pos_endpoint *endpoint)
 
 /* ---- bytes held back ---- */
 
-static uint8_t *acquire_block(struct pos_loop *loop)
+static struct pos_held_pool *pool_of(struct pos_loop *loop, size_t capacity)
 {
-    if (loop->held_pool_count > 0)
-        return loop->held_pool[--loop->held_pool_count];
-    return malloc(POS_FRAME_SIZE_MAX);
+    return capacity == POS_HELD_SMALL_SIZE ? &loop->held_small : &loop->held_large;
 }
 
 static void drop_held(struct pos_connection *connection)
 {
-    struct pos_loop *loop = connection->loop;
     if (connection->held == NULL)
         return;
-    if (loop->held_pool_count < POS_HELD_POOL_COUNT_MAX)
-        loop->held_pool[loop->held_pool_count++] = connection->held;
+    struct pos_held_pool *pool = pool_of(connection->loop, connection->held_capacity);
+    if (pool->count < POS_HELD_POOL_COUNT_MAX)
+        pool->blocks[pool->count++] = connection->held;
     else
         free(connection->held);
     connection->held = NULL;
     connection->held_size = 0;
+}
+
+/* A block for `size` bytes: a small one, as thousands of slow peers may each hold one, or one for
+ * the longest frame. What is held now is in the read buffer too and need not be kept. */
+static bool make_room(struct pos_connection *connection, size_t size)
+{
+    if (connection->held != NULL && size <= connection->held_capacity)
+        return true;
+    drop_held(connection);
+    size_t capacity = size <= POS_HELD_SMALL_SIZE ? POS_HELD_SMALL_SIZE : POS_FRAME_SIZE_MAX;
+    struct pos_held_pool *pool = pool_of(connection->loop, capacity);
+    connection->held = pool->count > 0 ? pool->blocks[--pool->count] : malloc(capacity);
+    connection->held_capacity = (uint16_t)capacity;
+    return connection->held != NULL;
 }
 
 /* Keeps what the user did not use. A message began with the first byte that is held, so its time
@@ -104,17 +116,14 @@ static void hold(struct pos_connection *connection, struct pos_bytes rest, bool 
         pos_connection_close(connection, POS_CLOSE_FRAME);
         return;
     }
-    if (connection->held == NULL) {
-        connection->held = acquire_block(connection->loop);
-        used = true;
-    }
-    if (connection->held == NULL) {
+    bool begins = connection->held == NULL || used;
+    if (!make_room(connection, rest.size)) {
         pos_connection_close(connection, POS_CLOSE_RESET);
         return;
     }
-    memmove(connection->held, rest.data, rest.size);
+    memcpy(connection->held, rest.data, rest.size);
     connection->held_size = (uint16_t)rest.size;
-    if (!used)
+    if (!begins)
         return;
     connection->held_since_ns = connection->loop->now_ns;
     pos_wheel_schedule(connection);

@@ -80,7 +80,8 @@ enum {
     POS_HALF_TIMEOUT_MS = 30000,  /* for answers to a peer that sends no more, without idle limit */
     POS_ACCEPT_PAUSE_MS = 100,    /* when descriptors or memory ran out */
     POS_ACCEPT_COUNT_MAX = 64,    /* connections accepted a turn and listener */
-    POS_HELD_POOL_COUNT_MAX = 64, /* blocks for partial frames kept for reuse, per loop */
+    POS_HELD_POOL_COUNT_MAX = 64, /* blocks for partial frames kept for reuse, per loop and size */
+    POS_HELD_SMALL_SIZE = 256,    /* bytes: most messages; what is longer gets a block for all */
 };
 
 struct pos_wheel {
@@ -127,6 +128,12 @@ struct pos_slot {
     uint32_t next_free; /* index + 1; 0: the last one */
 };
 
+/* Blocks for partial messages that wait to be used again. */
+struct pos_held_pool {
+    uint8_t *blocks[POS_HELD_POOL_COUNT_MAX];
+    uint32_t count;
+};
+
 struct pos_loop {
     uv_loop_t uv;
     uv_prepare_t prepare;
@@ -151,8 +158,7 @@ struct pos_loop {
     uint32_t slot_count, slot_capacity, slot_free;
 
     uint8_t *read_buffer; /* POS_FRAME_SIZE_MAX of room for a held prefix, then the bytes read */
-    uint8_t *held_pool[POS_HELD_POOL_COUNT_MAX];
-    uint32_t held_pool_count;
+    struct pos_held_pool held_small, held_large;
 
     struct pos_link listeners, timers, signals;
     int reserve_fd; /* given up for a moment to refuse a connection when descriptors ran out */
@@ -199,7 +205,7 @@ struct pos_connection {
     uint8_t reason; /* enum pos_close, once closing */
     bool opened;    /* `opened` was called */
     bool kept;      /* HALF: the owner closes it */
-    uint16_t held_size;
+    uint16_t held_size, held_capacity;
     uint8_t *held; /* a partial message; NULL when none is held */
     uint64_t held_since_ns;
     uint64_t since_ns; /* last bytes in, or when the state began */

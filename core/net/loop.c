@@ -256,8 +256,10 @@ void pos_loop_destroy(struct pos_loop *loop)
         free(POS_CONTAINER(link, struct pos_timer, link));
     for (struct pos_link *link; (link = pos_link_take(&loop->signals)) != NULL;)
         free(POS_CONTAINER(link, struct pos_signal, link));
-    while (loop->held_pool_count > 0)
-        free(loop->held_pool[--loop->held_pool_count]);
+    while (loop->held_small.count > 0)
+        free(loop->held_small.blocks[--loop->held_small.count]);
+    while (loop->held_large.count > 0)
+        free(loop->held_large.blocks[--loop->held_large.count]);
     if (loop->reserve_fd >= 0)
         close(loop->reserve_fd);
     pos_output_fini(&loop->output);
