@@ -18,7 +18,7 @@ void pos_terminal_init(struct pos_terminal *terminal, const struct pos_dialect *
     assert(strlen(serial) == POS_SERIAL_SIZE && strlen(tid) <= 8 && strlen(mid) <= 15);
     *terminal = (struct pos_terminal){
         .dialect = dialect,
-        .route = {.tpdu = {0x60, 0x00, 0x01, 0x00, 0x00}, .header = {0x60, 0x31}},
+        .route = pos_route_usual,
         .batch = 1,
         .mac = true,
         .sign_on_mac = true,

@@ -56,6 +56,9 @@ static void put_tpdu(const uint8_t *tpdu, bool swapped, uint8_t *room)
     memcpy(room + 3, tpdu + (swapped ? 1 : 3), 2);
 }
 
+const struct pos_route pos_route_usual = {.tpdu = {0x60, 0x00, 0x01, 0x00, 0x00},
+                                          .header = {0x60, 0x31, 0x00, 0x00, 0x00, 0x00}};
+
 struct pos_frame pos_route_frame(const struct pos_route *route)
 {
     return (struct pos_frame){.tpdu = pos_bytes(route->tpdu, sizeof route->tpdu),

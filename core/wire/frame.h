@@ -20,6 +20,9 @@ struct pos_route {
     uint8_t header[POS_HEADER_SIZE];
 };
 
+/* What the terminals and the bench send when nobody says otherwise. */
+extern const struct pos_route pos_route_usual;
+
 /* The frame to begin requests from; borrows the route. */
 struct pos_frame pos_route_frame(const struct pos_route *route);
 /* True when a reply came back the way its request went: addresses swapped, header as it was. */
