@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/base/hex.h"
 
 enum pos_status pos_number_parse(const char *text, uint64_t minimum, uint64_t maximum,
                                  uint64_t *number, struct pos_error *error)
@@ -49,4 +50,26 @@ enum pos_status pos_endpoint_parse(const char *text, struct pos_endpoint *addres
         return pos_error_prefix(error, "port of '%.64s'", text);
     address->port = (uint16_t)port;
     return POS_OK;
+}
+
+enum pos_status pos_dialect_parse(const char *text, const struct pos_dialect **dialect,
+                                  struct pos_error *error)
+{
+    char memory[128];
+    struct pos_buffer names = pos_buffer(memory, sizeof memory);
+    *dialect = pos_dialect_find(pos_bytes_text(text));
+    if (*dialect != NULL)
+        return POS_OK;
+    pos_dialect_names(&names);
+    return pos_error_set(error, POS_ERR_USAGE, "there is no dialect '%.32s'; there are %.*s", text,
+                         (int)names.size, memory);
+}
+
+enum pos_status pos_bytes_parse(const char *text, size_t size, uint8_t *bytes,
+                                struct pos_error *error)
+{
+    if (pos_hex_decode(pos_bytes_text(text), bytes, size) == POS_OK)
+        return POS_OK;
+    return pos_error_set(error, POS_ERR_USAGE, "'%.32s' is not %zu hexadecimal digits", text,
+                         2 * size);
 }

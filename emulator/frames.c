@@ -20,7 +20,7 @@ static void close_because(struct pos_connection *connection, enum pos_close reas
 size_t pos_frames_each(const struct pos_dialect *dialect, struct pos_connection *connection,
                        struct pos_bytes bytes,
                        bool (*handle)(void *context, struct pos_connection *connection,
-                                      struct pos_bytes message),
+                                      const struct pos_frame *frame),
                        void *context)
 {
     size_t used = 0;
@@ -35,7 +35,7 @@ size_t pos_frames_each(const struct pos_dialect *dialect, struct pos_connection 
         if (result == POS_FRAME_BROKEN || result == POS_FRAME_PARTIAL)
             return used;
         used += consumed;
-        if (result == POS_FRAME_READY && !handle(context, connection, frame.message)) {
+        if (result == POS_FRAME_READY && !handle(context, connection, &frame)) {
             close_because(connection, POS_CLOSE_FORMAT, "no request could be read");
             return used;
         }

@@ -12,7 +12,7 @@ enum { POS_FRAMES_LOG_PER_SECOND_MAX = 10 }; /* lines about what peers do wrong 
 size_t pos_frames_each(const struct pos_dialect *dialect, struct pos_connection *connection,
                        struct pos_bytes bytes,
                        bool (*handle)(void *context, struct pos_connection *connection,
-                                      struct pos_bytes message),
+                                      const struct pos_frame *frame),
                        void *context);
 
 #endif

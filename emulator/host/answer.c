@@ -72,8 +72,8 @@ static void local_times(uint64_t utc_ms, struct pos_reply_times *times)
 
 /* Codes that only a host gives (05, 51, ...) are not in posgate's list: the draft's 39 is set over.
  */
-static bool put_reply(const struct pos_message *request, const struct pos_kind_rule *rule,
-                      enum pos_response response, uint64_t utc_ms,
+static bool put_reply(const struct pos_frame *frame, const struct pos_message *request,
+                      const struct pos_kind_rule *rule, enum pos_response response, uint64_t utc_ms,
                       const struct pos_host_entry *entry, struct pos_buffer *out)
 {
     struct pos_draft draft;
@@ -87,7 +87,7 @@ static bool put_reply(const struct pos_message *request, const struct pos_kind_r
         pos_draft_echo(&draft, 37, request);
     if (entry->approval[0] != '\0')
         pos_draft_set(&draft, 38, pos_bytes_text(entry->approval));
-    size_t start = pos_frame_begin(request->dialect, NULL, true, out);
+    size_t start = pos_frame_begin(request->dialect, frame, true, out);
     if (pos_iso8583_encode(request->dialect, &draft, out, &encoded, &error) == POS_OK)
         return pos_frame_end(out, start) == POS_OK;
     out->size = start;
@@ -116,15 +116,16 @@ static bool is_hosts(const struct pos_kind_rule *rule)
     return rule != NULL && (rule->link == POS_LINK_HOST || rule->kind == POS_KIND_ECHO);
 }
 
-enum pos_host_result pos_host_answer(struct pos_host *host, struct pos_bytes bytes, uint64_t utc_ms,
-                                     struct pos_buffer *out, struct pos_host_entry *entry)
+enum pos_host_result pos_host_answer(struct pos_host *host, const struct pos_frame *frame,
+                                     uint64_t utc_ms, struct pos_buffer *out,
+                                     struct pos_host_entry *entry)
 {
     struct pos_message message;
     struct pos_decode_error error;
     const struct pos_kind_rule *rule = NULL;
     unsigned missing;
     enum pos_response response = POS_RESPONSE_APPROVED;
-    bool decoded = pos_iso8583_decode(&pos_dialect_iso87b, bytes, &message, &error) == POS_OK;
+    bool decoded = pos_iso8583_decode(host->dialect, frame->message, &message, &error) == POS_OK;
     if (!pos_mti_is_request(message.mti))
         return POS_HOST_CLOSE;
     enum pos_status status = pos_message_classify(&message, &rule, &missing);
@@ -144,8 +145,8 @@ enum pos_host_result pos_host_answer(struct pos_host *host, struct pos_bytes byt
         decide(host, rule, entry);
     else
         memcpy(entry->code, pos_response_code(response), sizeof entry->code);
-    return put_reply(&message, decoded && is_hosts(rule) ? rule : NULL, response, utc_ms, entry,
-                     out)
+    return put_reply(frame, &message, decoded && is_hosts(rule) ? rule : NULL, response, utc_ms,
+                     entry, out)
                ? POS_HOST_ANSWERED
                : POS_HOST_SILENT;
 }

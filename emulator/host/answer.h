@@ -1,15 +1,17 @@
 /*
- * What an acquirer's host answers: pure, message in, reply out. It speaks iso87b, approves what is
- * well formed, and declines or stays silent as often as it is told to. It sees no SMN and no MAC:
- * those end at the gateway.
+ * What an acquirer's host answers: pure, frame in, reply out. It approves what is well formed, and
+ * declines or stays silent as often as it is told to. It sees no SMN and no MAC: those end at the
+ * gateway.
  */
 #ifndef POS_EMULATOR_HOST_ANSWER_H
 #define POS_EMULATOR_HOST_ANSWER_H
 
 #include "core/base/log.h"
+#include "core/wire/frame.h"
 #include "core/wire/message.h"
 
 struct pos_host {
+    const struct pos_dialect *dialect;
     char decline_code[3];     /* field 39 of a decline; "" when none */
     uint32_t decline_percent; /* of the financial requests; spread evenly, not at random */
     uint32_t silent_percent;  /* of all requests but echoes */
@@ -34,7 +36,7 @@ struct pos_host_entry {
     char approval[7]; /* field 38; "" when none */
 };
 
-enum pos_host_result pos_host_answer(struct pos_host *host, struct pos_bytes message,
+enum pos_host_result pos_host_answer(struct pos_host *host, const struct pos_frame *frame,
                                      uint64_t utc_ms, struct pos_buffer *out,
                                      struct pos_host_entry *entry);
 

@@ -21,11 +21,14 @@ enum {
     KEY_LEDGER,
     KEY_JSON,
     KEY_LOG_LEVEL,
+    KEY_DIALECT,
     DELAY_MS_MAX = 600000
 };
 
 static const struct argp_option options[] = {
     {"listen", 'l', "ADDRESS:PORT", 0, "Where (default 127.0.0.1:6583; port 0: any)", 0},
+    {"dialect", KEY_DIALECT, "NAME", 0,
+     "How messages are encoded: iso87b (default), iso87a, iso87x or cup", 0},
     {"delay-ms", KEY_DELAY, "N", 0, "Answer so many milliseconds late (0 to 600000; default 0)", 0},
     {"decline", KEY_DECLINE, "CODE[:PERCENT]", 0,
      "Decline with this field 39, all financial requests or a share of them", 0},
@@ -70,6 +73,10 @@ static error_t parse(int key, char *value, struct argp_state *state)
         if (pos_endpoint_parse(value, &a->options.listen, &error) != POS_OK)
             argp_error(state, "--listen: %s", error.text);
         return 0;
+    case KEY_DIALECT:
+        if (pos_dialect_parse(value, &a->options.host.dialect, &error) != POS_OK)
+            argp_error(state, "--dialect: %s", error.text);
+        return 0;
     case KEY_DELAY:
         a->options.delay_ms = number(state, "--delay-ms", value, DELAY_MS_MAX);
         return 0;
@@ -103,11 +110,10 @@ int pos_command_host(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .doc =
-            "An acquirer's host in dialect iso87b: approves what the gateway sends it, and keeps "
-            "account of it.\v"
-            "SIGTERM ends it; then it prints what it was asked and what it answered."};
-    struct host_arguments arguments = {.options = {.listen = {.host = "127.0.0.1", .port = 6583}}};
+        .doc = "An acquirer's host: approves what the gateway sends it, and keeps account of it.\v"
+               "SIGTERM ends it; then it prints what it was asked and what it answered."};
+    struct host_arguments arguments = {.options = {.listen = {.host = "127.0.0.1", .port = 6583},
+                                                   .host = {.dialect = &pos_dialect_iso87b}}};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     static struct pos_ledger ledger;
     struct pos_error error = {.text = ""};

@@ -71,7 +71,7 @@ static void put_off(struct server *server, struct pos_connection *connection, ui
     memcpy(delayed->reply, reply.data, reply.size);
 }
 
-static bool handle(void *context, struct pos_connection *connection, struct pos_bytes message)
+static bool handle(void *context, struct pos_connection *connection, const struct pos_frame *frame)
 {
     struct server *server = context;
     uint8_t memory[REPLY_SIZE_MAX];
@@ -79,7 +79,7 @@ static bool handle(void *context, struct pos_connection *connection, struct pos_
     struct pos_host_entry entry;
     uint64_t utc_ms = pos_clock_utc_ms();
     enum pos_host_result result =
-        pos_host_answer(&server->options->host, message, utc_ms, &out, &entry);
+        pos_host_answer(&server->options->host, frame, utc_ms, &out, &entry);
     if (result == POS_HOST_CLOSE)
         return false;
     uint64_t number = pos_ledger_request(server->ledger, &entry, utc_ms);
@@ -106,7 +106,8 @@ static void on_opened(void *context, struct pos_connection *connection)
 
 static size_t on_bytes(void *context, struct pos_connection *connection, struct pos_bytes bytes)
 {
-    return pos_frames_each(&pos_dialect_iso87b, connection, bytes, handle, context);
+    const struct server *server = context;
+    return pos_frames_each(server->options->host.dialect, connection, bytes, handle, context);
 }
 
 static void on_closed(void *context, struct pos_connection *connection, enum pos_close reason)

@@ -66,7 +66,7 @@ static void on_completed(struct pos_mother_request *request)
     pos_loop_post(slot->server->loop, &slot->post);
 }
 
-static bool handle(void *context, struct pos_connection *connection, struct pos_bytes message)
+static bool handle(void *context, struct pos_connection *connection, const struct pos_frame *frame)
 {
     struct server *server = context;
     uint8_t memory[POS_FRAME_SIZE_MAX];
@@ -78,7 +78,7 @@ static bool handle(void *context, struct pos_connection *connection, struct pos_
         slot->request.completed = on_completed;
         slot->post.run = on_posted;
     }
-    switch (pos_mother_begin(server->mother, message, pos_clock_utc_ms(),
+    switch (pos_mother_begin(server->mother, frame->message, pos_clock_utc_ms(),
                              slot != NULL ? &slot->request : NULL, &out)) {
     case POS_MOTHER_PENDING:
         server->free = slot->next_free;

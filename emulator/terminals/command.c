@@ -15,6 +15,7 @@ struct terminals_arguments {
     const char *store, *steps;
     uint32_t sales;
     bool json;
+    const char *cup_option; /* one that was given and belongs to that dialect; NULL: none */
 };
 
 enum {
@@ -39,6 +40,11 @@ enum {
     KEY_MID,
     KEY_EXPECT,
     KEY_JSON,
+    KEY_DIALECT,
+    KEY_TPDU,
+    KEY_HEADER,
+    KEY_BATCH,
+    KEY_SIGN_ON_MAC,
 };
 
 static const struct argp_option options[] = {
@@ -62,8 +68,18 @@ static const struct argp_option options[] = {
     {"amount", KEY_AMOUNT, "N", 0,
      "Of a sale, in minor units (default 1000; 0 to 99 are added, by terminal)", 2},
     {"mac", KEY_MAC, "on|off", 0, "off: no MACs to the gateway, as the patent has it", 2},
+    {"sign-on-mac", KEY_SIGN_ON_MAC, "on|off", 0,
+     "off: a sign-on has no MAC, as installed terminals of the dialect cup send it", 2},
     {"rekey", KEY_REKEY, 0, 0, "Ask for a key even when one is stored", 2},
     {0, 0, 0, 0, "How", 3},
+    {"dialect", KEY_DIALECT, "NAME", 0,
+     "How messages to the gateway are encoded: iso87b (default), iso87a, iso87x or cup; the mother "
+     "POS speaks iso87b",
+     3},
+    {"tpdu", KEY_TPDU, "HEX", 0, "TPDU of the dialect cup, 10 digits (default 6000010000)", 3},
+    {"header", KEY_HEADER, "HEX", 0, "Header of the dialect cup, 12 digits (default 603100000000)",
+     3},
+    {"batch", KEY_BATCH, "N", 0, "Batch number in field 60 of the dialect cup (default 1)", 3},
     {"connections", KEY_CONNECTIONS, "N", 0, "Terminals at work at once (default 32)", 3},
     {"rate", KEY_RATE, "N", 0, "Requests a second in all (default: as fast as answers come)", 3},
     {"timeout-ms", KEY_TIMEOUT, "N", 0, "For one answer (default 10000)", 3},
@@ -99,6 +115,13 @@ static const char *serial(struct argp_state *state, const char *option, const ch
         argp_error(state, "%s: '%s' does not have exactly 8 characters of A-Z and 0-9", option,
                    value);
     return value;
+}
+
+static bool on_or_off(struct argp_state *state, const char *option, const char *value)
+{
+    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+        argp_error(state, "%s: '%s' is neither on nor off", option, value);
+    return strcmp(value, "on") == 0;
 }
 
 /* Characters that fields 41 and 42 may have. */
@@ -173,6 +196,40 @@ static bool parse_how(int key, char *value, struct argp_state *state)
     }
 }
 
+/* The wire, and what only the dialect cup has on it. */
+static bool parse_wire(int key, char *value, struct argp_state *state)
+{
+    struct terminals_arguments *a = state->input;
+    struct pos_route *route = &a->run.route;
+    struct pos_error error;
+    switch (key) {
+    case KEY_DIALECT:
+        if (pos_dialect_parse(value, &a->run.dialect, &error) != POS_OK)
+            argp_error(state, "--dialect: %s", error.text);
+        return true;
+    case KEY_TPDU:
+        a->cup_option = "--tpdu";
+        if (pos_bytes_parse(value, sizeof route->tpdu, route->tpdu, &error) != POS_OK)
+            argp_error(state, "--tpdu: %s", error.text);
+        return true;
+    case KEY_HEADER:
+        a->cup_option = "--header";
+        if (pos_bytes_parse(value, sizeof route->header, route->header, &error) != POS_OK)
+            argp_error(state, "--header: %s", error.text);
+        return true;
+    case KEY_BATCH:
+        a->cup_option = "--batch";
+        a->run.batch = (uint32_t)number(state, "--batch", value, 0, 999999);
+        return true;
+    case KEY_SIGN_ON_MAC:
+        a->cup_option = "--sign-on-mac";
+        a->run.sign_on_mac = on_or_off(state, "--sign-on-mac", value);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool parse_what(int key, char *value, struct argp_state *state)
 {
     struct terminals_arguments *a = state->input;
@@ -187,9 +244,7 @@ static bool parse_what(int key, char *value, struct argp_state *state)
         a->run.amount = number(state, "--amount", value, 0, 999999999900);
         return true;
     case KEY_MAC:
-        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-            argp_error(state, "--mac: '%s' is neither on nor off", value);
-        a->run.mac = strcmp(value, "on") == 0;
+        a->run.mac = on_or_off(state, "--mac", value);
         return true;
     case KEY_REKEY:
         a->run.rekey = true;
@@ -242,6 +297,8 @@ static void check(struct terminals_arguments *a, struct argp_state *state)
                               : "key,register,authenticate,sale";
     if (pos_plan_parse(a->steps, a->sales, &a->run.plan, &error) != POS_OK)
         argp_error(state, "--steps: %s", error.text);
+    if (a->cup_option != NULL && !a->run.dialect->routed)
+        argp_error(state, "%s is for --dialect cup", a->cup_option);
     check_serials(&a->run, state);
     if (a->run.as_serial != NULL && a->run.count != 1)
         argp_error(state, "--as-serial is one clone of one terminal");
@@ -256,7 +313,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
     if (key == ARGP_KEY_END)
         check(state->input, state);
     bool known = key == ARGP_KEY_ARG || key == ARGP_KEY_END || parse_who(key, value, state) ||
-                 parse_what(key, value, state) || parse_how(key, value, state);
+                 parse_what(key, value, state) || parse_how(key, value, state) ||
+                 parse_wire(key, value, state);
     return known ? 0 : ARGP_ERR_UNKNOWN;
 }
 
@@ -289,6 +347,10 @@ int pos_command_terminals(int argc, char **argv)
                                             .count = 1,
                                             .first = 1,
                                             .serial_prefix = "EMU",
+                                            .dialect = &pos_dialect_iso87b,
+                                            .route = pos_route_usual,
+                                            .batch = 1,
+                                            .sign_on_mac = true,
                                             .connections = 32,
                                             .timeout_ms = 10000,
                                             .amount = 1000,

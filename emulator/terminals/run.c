@@ -147,9 +147,12 @@ static bool begin_terminal(struct lane *lane)
     else if (!pos_run_serial(o, lane->number, serial))
         return false; /* the options were checked: not reached */
     const char *named = o->as_serial != NULL ? o->as_serial : serial;
-    pos_terminal_init(&lane->terminal, &pos_dialect_iso87b, named, o->tid != NULL ? o->tid : named,
+    pos_terminal_init(&lane->terminal, o->dialect, named, o->tid != NULL ? o->tid : named,
                       o->mid != NULL ? o->mid : "POSGATE00000001");
+    lane->terminal.route = o->route;
+    lane->terminal.batch = o->batch;
     lane->terminal.mac = o->mac;
+    lane->terminal.sign_on_mac = o->sign_on_mac;
     lane->step = 0;
     lane->repeated = 0;
     lane->busy = true;
@@ -273,6 +276,11 @@ static void on_opened(void *context, struct pos_connection *connection)
     make_ready(link->lane);
 }
 
+static const struct pos_dialect *dialect_of(const struct link *link)
+{
+    return link->end == END_MOTHER ? &pos_dialect_iso87b : link->lane->run->options->dialect;
+}
+
 static size_t on_bytes(void *context, struct pos_connection *connection, struct pos_bytes bytes)
 {
     struct link *link = context;
@@ -283,7 +291,7 @@ static size_t on_bytes(void *context, struct pos_connection *connection, struct 
         const char *reason = "";
         struct pos_bytes rest = pos_bytes(bytes.data + used, bytes.size - used);
         enum pos_frame_result result =
-            pos_frame_next(&pos_dialect_iso87b, rest, &frame, &consumed, &reason);
+            pos_frame_next(dialect_of(link), rest, &frame, &consumed, &reason);
         if (result == POS_FRAME_BROKEN)
             pos_connection_close(connection, POS_CLOSE_FRAME);
         if (result == POS_FRAME_BROKEN || result == POS_FRAME_PARTIAL)
@@ -342,12 +350,17 @@ static void connect_link(struct link *link)
 
 /* ---- questions ---- */
 
+/* The MAC is the last field. As hexadecimal it must stay that, or the message is malformed. */
 static void corrupt_mac(struct lane *lane, struct pos_buffer *frame)
 {
+    uint8_t *last = &frame->data[frame->size - 1];
     if (!lane->state.mac)
         return;
-    frame->data[frame->size - 1] ^= 0x01; /* the MAC is the last field */
-    lane->state.mac = false;              /* so no answer may carry one */
+    if (lane->terminal.dialect->binary == POS_BINARY_HEX)
+        *last = *last == '0' ? '1' : '0';
+    else
+        *last ^= 0x01;
+    lane->state.mac = false; /* so no answer may carry one */
 }
 
 static bool make_request(struct lane *lane, enum pos_kind kind, struct pos_buffer *frame)

@@ -5,6 +5,7 @@
 #ifndef POS_EMULATOR_TERMINALS_RUN_H
 #define POS_EMULATOR_TERMINALS_RUN_H
 
+#include "core/wire/frame.h"
 #include "emulator/endpoint.h"
 #include "emulator/terminals/plan.h"
 #include "emulator/terminals/report.h"
@@ -15,20 +16,24 @@ enum { POS_LANE_COUNT_MAX = POS_CONNECTION_COUNT_MAX / 2 };
 struct pos_run_options {
     struct pos_endpoint mother, gateway;
     struct pos_plan plan;
-    uint32_t count;            /* terminals */
-    uint32_t first;            /* number of the first one */
-    const char *serial_prefix; /* 1 to 7 characters; the number fills it up to 8 */
-    const char *serial;        /* or one exact serial; count is 1 then */
-    const char *as_serial;     /* what it says it is, with the key of the above */
-    const char *tid, *mid;     /* NULL: the serial; a default */
-    uint32_t connections;      /* lanes */
-    uint32_t rate;             /* requests a second in all; 0: as fast as answers come */
-    uint32_t timeout_ms;       /* for one answer */
-    uint64_t amount;           /* of a sale, in minor units */
-    bool mac;                  /* off: the patent as written */
-    bool rekey;                /* ask for a key even when one is stored */
-    bool corrupt_mac;          /* on the last step */
-    const char *expect;        /* field 39 of the last step; "00" */
+    uint32_t count;                    /* terminals */
+    uint32_t first;                    /* number of the first one */
+    const char *serial_prefix;         /* 1 to 7 characters; the number fills it up to 8 */
+    const char *serial;                /* or one exact serial; count is 1 then */
+    const char *as_serial;             /* what it says it is, with the key of the above */
+    const char *tid, *mid;             /* NULL: the serial; a default */
+    const struct pos_dialect *dialect; /* to the gateway */
+    struct pos_route route;            /* where the dialect has one */
+    uint32_t batch;                    /* in field 60, where the dialect has it there */
+    uint32_t connections;              /* lanes */
+    uint32_t rate;                     /* requests a second in all; 0: as fast as answers come */
+    uint32_t timeout_ms;               /* for one answer */
+    uint64_t amount;                   /* of a sale, in minor units */
+    bool mac;                          /* off: the patent as written */
+    bool sign_on_mac;                  /* off: a sign-on goes without, as installed terminals do */
+    bool rekey;                        /* ask for a key even when one is stored */
+    bool corrupt_mac;                  /* on the last step */
+    const char *expect;                /* field 39 of the last step; "00" */
 };
 
 /* Runs all terminals. POS_ERR_UNREACHABLE: a connection could not be made, so the rest was not

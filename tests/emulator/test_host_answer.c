@@ -8,7 +8,8 @@
 
 struct exchange {
     uint8_t request[512], reply[512];
-    struct pos_message message; /* the reply */
+    struct pos_frame frame;     /* the reply */
+    struct pos_message message; /* likewise */
     struct pos_host_entry entry;
     enum pos_host_result result;
 };
@@ -28,7 +29,25 @@ static const struct {
                    {42, "POSGATE00000001"},
                    {49, "156"}};
 
-static void ask(struct pos_host *host, uint16_t mti, unsigned left_out, const char *code_70,
+static void fill(struct pos_draft *draft, const struct pos_host *host, uint16_t mti,
+                 unsigned left_out, const char *network_text)
+{
+    pos_draft_init(draft, mti);
+    if (network_text != NULL) {
+        pos_draft_set(draft, 11, pos_bytes_text("000042"));
+        pos_draft_set(draft, host->dialect->network_field, pos_bytes_text(network_text));
+        return;
+    }
+    for (size_t i = 0; i < sizeof sale_fields / sizeof sale_fields[0]; i++)
+        if (sale_fields[i].field != left_out)
+            pos_draft_set(draft, sale_fields[i].field, pos_bytes_text(sale_fields[i].value));
+    if (mti == 0x0400) {
+        pos_draft_set(draft, 39, pos_bytes_text("68"));
+        pos_draft_set(draft, 90, pos_bytes_text("020000004111230900000000000000000000000000"));
+    }
+}
+
+static void ask(struct pos_host *host, uint16_t mti, unsigned left_out, const char *network_text,
                 struct exchange *x)
 {
     struct pos_draft draft;
@@ -36,25 +55,20 @@ static void ask(struct pos_host *host, uint16_t mti, unsigned left_out, const ch
     struct pos_decode_error error;
     struct pos_buffer request = pos_buffer(x->request, sizeof x->request);
     struct pos_buffer out = pos_buffer(x->reply, sizeof x->reply);
-    pos_draft_init(&draft, mti);
-    for (size_t i = 0; mti != 0x0800 && i < sizeof sale_fields / sizeof sale_fields[0]; i++)
-        if (sale_fields[i].field != left_out)
-            pos_draft_set(&draft, sale_fields[i].field, pos_bytes_text(sale_fields[i].value));
-    if (mti == 0x0800) {
-        pos_draft_set(&draft, 11, pos_bytes_text("000042"));
-        pos_draft_set(&draft, 70, pos_bytes_text(code_70));
-    }
-    if (mti == 0x0400) {
-        pos_draft_set(&draft, 39, pos_bytes_text("68"));
-        pos_draft_set(&draft, 90, pos_bytes_text("020000004111230900000000000000000000000000"));
-    }
-    cr_assert_eq(pos_iso8583_encode(&pos_dialect_iso87b, &draft, &request, &encoded, &error),
-                 POS_OK, "field %u", error.field);
-    x->result = pos_host_answer(host, encoded.bytes, 1795424400000, &out, &x->entry);
-    if (x->result == POS_HOST_ANSWERED)
-        cr_assert_eq(pos_iso8583_decode(&pos_dialect_iso87b, pos_bytes(x->reply + 2, out.size - 2),
-                                        &x->message, &error),
-                     POS_OK);
+    struct pos_frame asked = pos_route_frame(&pos_route_usual);
+    const char *reason;
+    size_t consumed;
+    fill(&draft, host, mti, left_out, network_text);
+    cr_assert_eq(pos_iso8583_encode(host->dialect, &draft, &request, &encoded, &error), POS_OK,
+                 "field %u", error.field);
+    asked.message = encoded.bytes;
+    x->result = pos_host_answer(host, &asked, 1795424400000, &out, &x->entry);
+    if (x->result != POS_HOST_ANSWERED)
+        return;
+    cr_assert_eq(
+        pos_frame_next(host->dialect, pos_buffer_view(&out), &x->frame, &consumed, &reason),
+        POS_FRAME_READY);
+    cr_assert_eq(pos_iso8583_decode(host->dialect, x->frame.message, &x->message, &error), POS_OK);
 }
 
 static const char *field(const struct exchange *x, unsigned number)
@@ -69,7 +83,7 @@ static const char *field(const struct exchange *x, unsigned number)
 
 Test(host_answer, a_sale_is_approved_with_what_it_must_repeat_and_nothing_else)
 {
-    struct pos_host host = {.decline_code = ""};
+    struct pos_host host = {.dialect = &pos_dialect_iso87b, .decline_code = ""};
     struct exchange x;
     ask(&host, 0x0200, 0, NULL, &x);
     cr_assert_eq(x.result, POS_HOST_ANSWERED);
@@ -89,7 +103,7 @@ Test(host_answer, a_sale_is_approved_with_what_it_must_repeat_and_nothing_else)
 
 Test(host_answer, the_entry_is_what_the_ledger_needs_with_the_pan_masked)
 {
-    struct pos_host host = {.decline_code = ""};
+    struct pos_host host = {.dialect = &pos_dialect_iso87b, .decline_code = ""};
     struct exchange x;
     ask(&host, 0x0200, 0, NULL, &x);
     cr_expect_str_eq(x.entry.kind, "sale");
@@ -123,7 +137,7 @@ Test(host_answer, each_kind_has_its_reply_and_its_code)
         {"unheard-of MTI", NULL, 0x0600, 0x0610, 0, "40", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct pos_host host = {.decline_code = ""};
+        struct pos_host host = {.dialect = &pos_dialect_iso87b, .decline_code = ""};
         struct exchange x;
         ask(&host, rows[i].mti, rows[i].left_out, rows[i].code_70, &x);
         cr_assert_eq(x.result, POS_HOST_ANSWERED, "%s", rows[i].name);
@@ -134,9 +148,35 @@ Test(host_answer, each_kind_has_its_reply_and_its_code)
     }
 }
 
+Test(host_answer, every_dialect_is_answered_in_itself)
+{
+    static const struct pos_dialect *const dialects[] = {&pos_dialect_iso87b, &pos_dialect_iso87a,
+                                                         &pos_dialect_iso87x, &pos_dialect_cup};
+    for (size_t d = 0; d < sizeof dialects / sizeof dialects[0]; d++) {
+        const char *name = dialects[d]->name;
+        struct pos_host host = {.dialect = dialects[d], .decline_code = ""};
+        struct exchange x;
+        struct pos_network_name echo;
+        ask(&host, 0x0200, 0, NULL, &x);
+        cr_assert_eq(x.result, POS_HOST_ANSWERED, "%s", name);
+        cr_expect_str_eq(field(&x, 39), "00", "%s", name);
+        cr_expect_str_eq(field(&x, 37), "632709000001", "%s", name);
+        cr_expect_eq(pos_route_answered(&pos_route_usual, &x.frame), dialects[d]->routed, "%s",
+                     name);
+        cr_assert_eq(pos_network_name(dialects[d], pos_kind_rule(POS_KIND_ECHO), 1, &echo), POS_OK);
+        ask(&host, echo.mti, 0, echo.text, &x);
+        cr_expect_eq(x.message.mti, echo.mti + 0x10, "%s", name);
+        cr_expect_str_eq(field(&x, 39), "00", "%s", name);
+        cr_expect_str_eq(field(&x, dialects[d]->network_field), echo.text, "%s", name);
+    }
+}
+
 Test(host_answer, declines_and_silences_are_spread_evenly_and_exactly)
 {
-    struct pos_host host = {.decline_code = "05", .decline_percent = 25, .silent_percent = 10};
+    struct pos_host host = {.dialect = &pos_dialect_iso87b,
+                            .decline_code = "05",
+                            .decline_percent = 25,
+                            .silent_percent = 10};
     unsigned declined = 0, silent = 0, in_first_half = 0;
     for (unsigned i = 0; i < 1000; i++) {
         struct exchange x;
@@ -154,7 +194,8 @@ Test(host_answer, declines_and_silences_are_spread_evenly_and_exactly)
 
 Test(host_answer, reversals_and_echoes_are_not_declined)
 {
-    struct pos_host host = {.decline_code = "05", .decline_percent = 100};
+    struct pos_host host = {
+        .dialect = &pos_dialect_iso87b, .decline_code = "05", .decline_percent = 100};
     struct exchange x;
     ask(&host, 0x0400, 0, NULL, &x);
     cr_expect_str_eq(x.entry.code, "00");
@@ -168,14 +209,14 @@ Test(host_answer, what_is_no_request_closes_and_what_cannot_be_read_is_30)
 {
     static const uint8_t reply[] = {0x02, 0x10, 0, 0, 0, 0, 0, 0, 0, 0};
     static const uint8_t cut[] = {0x02, 0x00, 0, 0x20, 0, 0, 0, 0, 0, 0, 0};
-    struct pos_host host = {.decline_code = ""};
+    struct pos_host host = {.dialect = &pos_dialect_iso87b, .decline_code = ""};
     struct pos_host_entry entry;
     uint8_t memory[512];
     struct pos_buffer out = pos_buffer(memory, sizeof memory);
-    cr_expect_eq(pos_host_answer(&host, pos_bytes(reply, sizeof reply), 0, &out, &entry),
-                 POS_HOST_CLOSE);
+    const struct pos_frame answered = {.message = pos_bytes(reply, sizeof reply)};
+    const struct pos_frame broken = {.message = pos_bytes(cut, sizeof cut)};
+    cr_expect_eq(pos_host_answer(&host, &answered, 0, &out, &entry), POS_HOST_CLOSE);
     cr_expect_eq(out.size, 0);
-    cr_expect_eq(pos_host_answer(&host, pos_bytes(cut, sizeof cut), 0, &out, &entry),
-                 POS_HOST_ANSWERED);
+    cr_expect_eq(pos_host_answer(&host, &broken, 0, &out, &entry), POS_HOST_ANSWERED);
     cr_expect_str_eq(entry.code, "30");
 }

@@ -284,3 +284,36 @@ Test(programs, a_clone_needs_a_stored_terminal_and_leaves_the_store_alone)
     program_end(&host, SIGTERM, &outcome);
     program_end(&mother, SIGTERM, &outcome);
 }
+
+/* Whoever gives an option that the dialect has no place for is told, not obeyed in silence. */
+Test(programs, options_of_one_dialect_are_refused_in_the_others)
+{
+    static const struct {
+        const char *dialect, *option, *value;
+        int code; /* 2: wrong usage; 69: understood, and nobody listens */
+        const char *said;
+    } rows[] = {
+        {"cup", "--tpdu", "6000020000", 69, "cannot connect"},
+        {"cup", "--tpdu", "60000200", 2, "--tpdu: '60000200' is not 10 hexadecimal digits"},
+        {"iso87b", "--tpdu", "6000020000", 2, "--tpdu is for --dialect cup"},
+        {"cup", "--header", "603100311312", 69, "cannot connect"},
+        {"cup", "--header", "60310031131x", 2, "is not 12 hexadecimal digits"},
+        {"iso87a", "--header", "603100311312", 2, "--header is for --dialect cup"},
+        {"cup", "--batch", "999999", 69, "cannot connect"},
+        {"cup", "--batch", "1000000", 2, "--batch"},
+        {"iso87x", "--batch", "7", 2, "--batch is for --dialect cup"},
+        {"cup", "--sign-on-mac", "off", 69, "cannot connect"},
+        {"cup", "--sign-on-mac", "maybe", 2, "neither on nor off"},
+        {"iso87b", "--sign-on-mac", "off", 2, "--sign-on-mac is for --dialect cup"},
+        {"iso88", "--mac", "on", 2, "no dialect 'iso88'; there are iso87b, iso87a, iso87x, cup"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        TERMINALS("--steps", "echo", rows[i].option, rows[i].value, "--dialect", rows[i].dialect);
+        cr_expect_eq(outcome.code, rows[i].code, "%s %s: %d", rows[i].dialect, rows[i].option,
+                     outcome.code);
+        cr_expect(strstr(outcome.err, rows[i].said) != NULL, "%s %s: %s", rows[i].dialect,
+                  rows[i].option, outcome.err);
+    }
+    PROGRAM_RUN(&outcome, &room.folder, "host", "--dialect", "iso88");
+    cr_expect_eq(outcome.code, 2, "%s", outcome.err);
+}
