@@ -57,7 +57,7 @@ static struct pos_bytes without_line_end(struct pos_bytes secret)
     return secret;
 }
 
-static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error *error)
+static enum pos_status open_software_module(struct pos_gateway *gateway, struct pos_error *error)
 {
     const char *file = gateway->settings->security_module.credential_file;
     uint8_t *secret = NULL;
@@ -69,9 +69,18 @@ static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error
                                   without_line_end(pos_bytes(secret, size)), &gateway->hsm, error);
         pos_secret_destroy(secret, size + 1);
     }
-    if (status != POS_OK)
-        return pos_error_prefix(error, "security module");
-    return POS_OK;
+    return status;
+}
+
+static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error *error)
+{
+    enum pos_status status = POS_ERR_USAGE;
+    switch (gateway->settings->security_module.kind) {
+    case POS_MODULE_SOFTWARE:
+        status = open_software_module(gateway, error);
+        break;
+    }
+    return status == POS_OK ? POS_OK : pos_error_prefix(error, "security module");
 }
 
 enum pos_status pos_gateway_open(struct pos_gateway *gateway,

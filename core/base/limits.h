@@ -15,7 +15,6 @@ enum {
     POS_FRAME_SIZE_MAX = POS_FRAME_LENGTH_SIZE + POS_FRAME_BODY_SIZE_MAX,
     POS_TPDU_SIZE = 5,
     POS_HEADER_SIZE = 6,
-    POS_MESSAGE_SIZE_MIN = 2 + 8, /* MTI and first bitmap in the shortest dialect */
     POS_FIELD_COUNT = 128,
     POS_MAC_SIZE = 8, /* bytes in field 64 or 128 */
 

@@ -392,6 +392,34 @@ Test(session, a_hundred_requests_in_one_segment_are_one_look_up)
     }
 }
 
+Test(session, a_turn_that_is_full_is_looked_up_at_once)
+{
+    enum { COUNT = POS_TURN_REQUEST_COUNT_MAX + 44, AT_ONCE = 50 };
+    world_destroy(world);
+    world = world_create(&strict, 512);
+    world_admit(world, &terminal);
+    unsigned finds = world->finds;
+    size_t replies = world->reply_count;
+    for (size_t sent = 0; sent < COUNT; sent += AT_ONCE) {
+        uint8_t memory[AT_ONCE * 256];
+        struct pos_exchange_state state;
+        size_t size = 0;
+        enum pos_session_close close;
+        const char *reason;
+        for (size_t i = 0; i < AT_ONCE; i++)
+            size += make_authenticate(memory + size, sizeof memory - size, &state);
+        struct pos_peer peer = world->peer; /* each segment comes from a peer of its own */
+        peer.unanswered = 0;
+        (void)pos_session_receive(world->session, &peer, pos_bytes(memory, size), &close, &reason);
+        cr_assert_eq(close, POS_SESSION_OPEN);
+    }
+    cr_expect_eq(world->finds, finds + 1, "a full turn does not wait for its end");
+    cr_expect_eq(world->reply_count, replies + POS_TURN_REQUEST_COUNT_MAX);
+    pos_session_turn(world->session);
+    cr_expect_eq(world->finds, finds + 2);
+    cr_expect_eq(world->reply_count, replies + COUNT);
+}
+
 Test(session, more_unanswered_requests_than_allowed_end_the_connection)
 {
     struct pos_exchange_state state;

@@ -186,3 +186,46 @@ Test(settings, words_and_enums_agree)
     cr_expect_eq(settings.binding, POS_BINDING_FIRST_USE);
     cr_expect_eq(settings.log.format, POS_LOG_FORMAT_TEXT);
 }
+
+/* The ceilings of core/base/limits.h: the last value that is taken, and the first that is not. */
+Test(settings, limits_that_an_operator_may_raise_end_where_limits_h_says)
+{
+    const struct {
+        const char *before, *behind; /* the number */
+        unsigned max;
+    } rows[] = {
+        {"loops = ", ";", POS_LOOP_COUNT_MAX},
+        {"limits = { connections = ", "; };", POS_CONNECTION_COUNT_MAX},
+        {"limits = { connections_per_address = ", "; };", POS_CONNECTION_COUNT_MAX},
+        {"limits = { pipelined_requests = ", "; };", POS_PIPELINE_COUNT_MAX},
+        {"limits = { write_queue_bytes = ", "; };", POS_WRITE_QUEUE_SIZE_MAX},
+        {"upstreams = ( { name = \"a\"; window = ", "; } );", POS_UPSTREAM_WINDOW_MAX},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "%s%u%s", rows[i].before, rows[i].max, rows[i].behind);
+        cr_expect_eq(read_text(text), POS_OK, "%s: %s", text, report.mistakes[0].text);
+        (void)snprintf(text, sizeof text, "%s%u%s", rows[i].before, rows[i].max + 1,
+                       rows[i].behind);
+        cr_expect_eq(read_text(text), POS_ERR_CONFIG, "%s", text);
+    }
+}
+
+static enum pos_status read_listeners(unsigned count)
+{
+    static char text[64 * (POS_LISTENER_COUNT_MAX + 4)];
+    struct pos_buffer out = pos_buffer(text, sizeof text - 1);
+    pos_buffer_put_text(&out, "listeners = (");
+    for (unsigned i = 0; i < count; i++)
+        pos_buffer_format(&out, "%s{ port = %u; }", i == 0 ? "" : ", ", 10000 + i);
+    pos_buffer_put_text(&out, ");");
+    cr_assert(!out.overflow);
+    text[out.size] = '\0';
+    return read_text(text);
+}
+
+Test(settings, so_many_listeners_and_no_more)
+{
+    cr_expect_eq(read_listeners(POS_LISTENER_COUNT_MAX), POS_OK, "%s", report.mistakes[0].text);
+    cr_expect_eq(read_listeners(POS_LISTENER_COUNT_MAX + 1), POS_ERR_CONFIG);
+}

@@ -1,0 +1,222 @@
+/*
+ * The clerk with a real key library and table: it answers everybody, in order, finds what keymgmt
+ * wrote since, and refuses what its queue cannot hold. Plain main(), because threads meet here.
+ */
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/clerk.h"
+
+static unsigned passed, failed;
+
+static void expect(bool good, const char *what)
+{
+    if (good)
+        passed++;
+    else
+        failed++;
+    if (!good)
+        printf("FAILED: %s\n", what);
+}
+
+static struct pos_key_library *writer, *follower;
+static struct pos_terminal_table *table;
+static sem_t gate, finished;
+
+static enum pos_status append(void *context, const void *event, struct pos_buffer *record)
+{
+    (void)context;
+    pos_buffer_put_text(record, event);
+    return POS_OK;
+}
+
+static enum pos_status resume(void *context, struct pos_bytes last)
+{
+    (void)context;
+    (void)last;
+    return POS_OK;
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static const struct pos_audit_writer audit = {
+    .append = append, .resume = resume, .keep = nothing, .forget = nothing};
+
+static void must(enum pos_status status, const char *what)
+{
+    if (status == POS_OK)
+        return;
+    printf("%s: %s\n0 passed, 1 failed\n", what, pos_status_text(status));
+    exit(1);
+}
+
+static void add_key(uint32_t index)
+{
+    struct pos_key_row row = {.index = index,
+                              .state = POS_KEY_GENERATED,
+                              .algorithm = POS_ALGORITHM_A256,
+                              .batch = index,
+                              .generated_ms = 1};
+    struct pos_key *const keys[] = {&row.tmk, &row.tpk, &row.tak};
+    struct pos_kcv *const kcvs[] = {&row.tmk_kcv, &row.tpk_kcv, &row.tak_kcv};
+    for (size_t i = 0; i < 3; i++) {
+        *keys[i] = (struct pos_key){.usage = (enum pos_key_usage)(POS_USAGE_TMK + i),
+                                    .algorithm = POS_ALGORITHM_A256,
+                                    .size = 64,
+                                    .data = {(uint8_t)index, (uint8_t)i}};
+        *kcvs[i] = (struct pos_kcv){.method = POS_KCV_CMAC, .size = 5, .data = {1, 2, 3}};
+    }
+    const struct pos_batch_row batch = {.number = index,
+                                        .state = POS_BATCH_GENERATED,
+                                        .algorithm = POS_ALGORITHM_A256,
+                                        .first = index,
+                                        .count = 1,
+                                        .created_ms = 1};
+    must(pos_key_library_add(writer, &row, 1, &batch, "added"), "add a key");
+}
+
+static void open_all(const char *folder)
+{
+    char path[4][96];
+    struct pos_error error;
+    static const char *const names[] = {"keys", "follow", "table", "none"};
+    for (size_t i = 0; i < 4; i++)
+        (void)snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
+    const struct pos_key_library_options library = {
+        .path = path[0], .create = true, .audit = audit};
+    const struct pos_terminal_table_options options = {
+        .path = path[2], .create_if_missing = true, .cache_size = 8u << 20, .audit = audit};
+    must(pos_key_library_open(&library, &writer, &error), "open the key library");
+    add_key(1);
+    must(pos_key_library_follow(path[0], path[1], &follower, &error), "follow it");
+    must(pos_terminal_table_open(&options, &table, &error), "open the table");
+}
+
+static void signal_done(struct pos_clerk_job *job)
+{
+    (void)job;
+    (void)sem_post(&finished);
+}
+
+static void wait_at_gate(struct pos_clerk_job *job)
+{
+    (void)job;
+    (void)sem_wait(&gate);
+    (void)sem_post(&finished);
+}
+
+static enum pos_status look_up(struct pos_clerk *clerk, uint32_t index)
+{
+    static struct pos_dossier dossier;
+    struct pos_clerk_job job = {
+        .work = POS_CLERK_DOSSIER, .done = signal_done, .dossier = &dossier};
+    must(pos_smn_form(pos_bytes_text("123L013K"), index, &job.smn, NULL), "form an SMN");
+    must(pos_clerk_submit(clerk, &job), "submit");
+    (void)sem_wait(&finished);
+    return dossier.status;
+}
+
+static void finds_what_is_there_and_what_came_since(struct pos_clerk *clerk)
+{
+    expect(look_up(clerk, 1) == POS_OK, "an index that was there is found");
+    expect(look_up(clerk, 2) == POS_ERR_NOT_FOUND, "one that was not is not");
+    add_key(2);
+    (void)usleep(300000); /* more than the time between two catch-ups after a miss */
+    expect(look_up(clerk, 2) == POS_OK, "one that came since is found after a miss");
+}
+
+static void catches_up_seldom_for_strangers(struct pos_clerk *clerk)
+{
+    struct pos_clerk_stats before, after;
+    pos_clerk_stats(clerk, &before);
+    for (uint32_t i = 0; i < 500; i++)
+        (void)look_up(clerk, 1000 + i);
+    pos_clerk_stats(clerk, &after);
+    expect(after.misses - before.misses == 500, "each miss is counted");
+    expect(after.catch_ups - before.catch_ups <= 20, "and few of them make it catch up");
+}
+
+static void refuses_beyond_its_queue(struct pos_clerk *clerk)
+{
+    enum { COUNT = POS_CLERK_QUEUE_COUNT_MAX + 100 };
+    struct pos_clerk_job *jobs = calloc(COUNT + 1, sizeof *jobs);
+    struct pos_dossier *dossiers = calloc(COUNT + 1, sizeof *dossiers);
+    unsigned taken = 0, refused = 0;
+    if (jobs == NULL || dossiers == NULL)
+        must(POS_ERR_MEMORY, "memory");
+    for (size_t i = 0; i <= COUNT; i++) {
+        jobs[i] = (struct pos_clerk_job){.work = POS_CLERK_DOSSIER,
+                                         .done = i == 0 ? wait_at_gate : signal_done,
+                                         .dossier = &dossiers[i]};
+        must(pos_smn_form(pos_bytes_text("123L013K"), 1, &jobs[i].smn, NULL), "form an SMN");
+    }
+    must(pos_clerk_submit(clerk, &jobs[0]), "submit the one that holds the gate");
+    struct pos_clerk_stats stats;
+    do
+        pos_clerk_stats(clerk, &stats);
+    while (stats.queue_length > 0);
+    for (size_t i = 1; i <= COUNT; i++) {
+        enum pos_status status = pos_clerk_submit(clerk, &jobs[i]);
+        taken += status == POS_OK;
+        refused += status == POS_ERR_BUSY;
+    }
+    expect(taken == POS_CLERK_QUEUE_COUNT_MAX, "the queue takes what it may hold");
+    expect(refused == COUNT - POS_CLERK_QUEUE_COUNT_MAX, "and refuses the rest");
+    (void)sem_post(&gate);
+    for (unsigned i = 0; i < taken + 1; i++)
+        (void)sem_wait(&finished);
+    unsigned good = 0;
+    for (size_t i = 0; i <= taken; i++)
+        good += dossiers[i].status == POS_OK && dossiers[i].row.index == 1;
+    expect(good == taken + 1, "everybody who was taken is answered");
+    free(jobs);
+    free(dossiers);
+}
+
+static void reserves_numbers_that_only_grow(struct pos_clerk *clerk)
+{
+    uint64_t last = 0;
+    bool grows = true;
+    for (unsigned i = 0; i < 10; i++) {
+        struct pos_clerk_job job = {.work = POS_CLERK_RESERVE, .done = signal_done, .count = 100};
+        must(pos_clerk_submit(clerk, &job), "submit");
+        (void)sem_wait(&finished);
+        must(job.status, "reserve");
+        grows = grows && (i == 0 || job.first >= last + 100);
+        last = job.first;
+    }
+    expect(grows, "no number is reserved twice");
+}
+
+int main(void)
+{
+    char folder[] = "/tmp/posgate-clerk-XXXXXX", command[64];
+    struct pos_clerk *clerk;
+    if (mkdtemp(folder) == NULL)
+        return 1;
+    (void)sem_init(&gate, 0, 0);
+    (void)sem_init(&finished, 0, 0);
+    open_all(folder);
+    const struct pos_clerk_options options = {
+        .library = follower, .table = table, .follow_interval_ms = 1000};
+    must(pos_clerk_start(&options, &clerk), "start the clerk");
+    finds_what_is_there_and_what_came_since(clerk);
+    catches_up_seldom_for_strangers(clerk);
+    refuses_beyond_its_queue(clerk);
+    reserves_numbers_that_only_grow(clerk);
+    pos_clerk_stop(clerk);
+    pos_terminal_table_close(table);
+    pos_key_library_close(follower);
+    pos_key_library_close(writer);
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    expect(system(command) == 0, "the folder is removed");
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}
