@@ -55,6 +55,7 @@ struct pos_config_key {
     const char *text;
     /* TEXT: false with a reason when the text is not acceptable; may be NULL */
     bool (*accept)(const char *text, struct pos_buffer *reason);
+    bool may_be_empty;          /* TEXT: "" is a value, and not asked about */
     const char *const *choices; /* CHOICE; NULL ends */
     /* GROUP and LIST */
     const struct pos_config_key *keys;

@@ -190,6 +190,10 @@ static void read_text(struct reader *reader, const struct pos_config_key *key,
     const char *text = config_setting_get_string(found);
     char memory[POS_CONFIG_MISTAKE_TEXT_SIZE / 2];
     struct pos_buffer reason = pos_buffer(memory, sizeof memory);
+    if (text[0] == '\0' && key->may_be_empty) {
+        store_text(key, settings, text);
+        return;
+    }
     if (text[0] == '\0')
         pos_buffer_put_text(&reason, "must not be empty");
     else if (strlen(text) >= key->size)

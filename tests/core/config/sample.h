@@ -18,6 +18,7 @@ struct sample {
     uint16_t port;
     char title[16];
     enum colour colour;
+    char note[8]; /* may be empty */
     struct {
         uint32_t depth;
     } inner;

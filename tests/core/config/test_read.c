@@ -43,6 +43,17 @@ Test(config_read, a_file_goes_over_the_defaults)
     cr_expect_eq(sample.items[1].line, 6);
 }
 
+Test(config_read, a_text_is_empty_only_where_that_means_something)
+{
+    cr_expect_eq(sample_read("note = \"\";", &sample, &report), POS_OK);
+    cr_expect_str_eq(sample.note, "");
+    cr_expect_eq(sample_read("", &sample, &report), POS_OK);
+    cr_expect_str_eq(sample.note, "n");
+    cr_expect_eq(sample_read("note = \"12345678\";", &sample, &report), POS_ERR_CONFIG);
+    cr_expect_eq(sample_read("title = \"\";", &sample, &report), POS_ERR_CONFIG);
+    cr_expect_not_null(strstr(report.mistakes[0].text, "must not be empty"));
+}
+
 /* Each row stands beside what is good about it in the tests above. */
 Test(config_read, each_mistake_has_its_line_and_reason)
 {
