@@ -1,10 +1,5 @@
 #include "keymgmt/key_file_sink.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
 static enum pos_status put_line(struct pos_key_file_sink *sink, struct pos_buffer *line,
                                 bool covered, struct pos_error *error)
 {
@@ -16,9 +11,7 @@ static enum pos_status put_line(struct pos_key_file_sink *sink, struct pos_buffe
         if (status != POS_OK)
             return pos_error_set(error, status, "the security module failed");
     }
-    if (fwrite(line->data, 1, line->size, sink->file) != line->size)
-        return pos_error_set(error, POS_ERR_IO, "cannot write %s: %s", sink->path, strerror(errno));
-    return POS_OK;
+    return pos_part_file_put(&sink->part, pos_buffer_view(line), error);
 }
 
 static enum pos_status start(struct pos_key_file_sink *sink, const struct pos_key *ktk,
@@ -38,18 +31,11 @@ enum pos_status pos_key_file_sink_open(struct pos_key_file_sink *sink, const cha
                                        const struct pos_key_file_header *header,
                                        struct pos_error *error)
 {
-    *sink = (struct pos_key_file_sink){.path = path, .session = session};
-    (void)unlink(path); /* left over from an export that broke off */
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0)
-        return pos_error_set(error, POS_ERR_IO, "cannot create %s: %s", path, strerror(errno));
-    sink->file = fdopen(file, "w");
-    if (sink->file == NULL) {
-        (void)close(file);
-        (void)unlink(path);
-        return pos_error_set(error, POS_ERR_MEMORY, "no memory to write %s", path);
-    }
-    enum pos_status status = start(sink, ktk, header, error);
+    *sink = (struct pos_key_file_sink){.session = session};
+    enum pos_status status = pos_part_file_create(&sink->part, path, error);
+    if (status != POS_OK)
+        return status;
+    status = start(sink, ktk, header, error);
     if (status != POS_OK)
         pos_key_file_sink_close(sink, true);
     return status;
@@ -75,17 +61,10 @@ enum pos_status pos_key_file_sink_finish(struct pos_key_file_sink *sink, struct 
     struct pos_buffer line = pos_buffer(memory, sizeof memory);
     pos_key_file_write_trailer(&trailer, &line);
     status = put_line(sink, &line, false, error);
-    if (status == POS_OK && (fflush(sink->file) != 0 || fsync(fileno(sink->file)) != 0))
-        status =
-            pos_error_set(error, POS_ERR_IO, "cannot write %s: %s", sink->path, strerror(errno));
-    return status;
+    return status == POS_OK ? pos_part_file_sync(&sink->part, error) : status;
 }
 
 void pos_key_file_sink_close(struct pos_key_file_sink *sink, bool remove)
 {
-    if (sink->file != NULL)
-        (void)fclose(sink->file);
-    sink->file = NULL;
-    if (remove)
-        (void)unlink(sink->path);
+    pos_part_file_close(&sink->part, remove);
 }

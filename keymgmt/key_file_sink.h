@@ -3,14 +3,12 @@
 #ifndef POS_KEYMGMT_KEY_FILE_SINK_H
 #define POS_KEYMGMT_KEY_FILE_SINK_H
 
-#include <stdio.h>
-
 #include "core/hsm/hsm.h"
 #include "core/wire/key_file.h"
+#include "keymgmt/part_file.h"
 
 struct pos_key_file_sink {
-    FILE *file;
-    const char *path; /* of the temporary file; borrowed */
+    struct pos_part_file part;
     struct pos_hsm_session *session;
     uint32_t count;
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/failpoint.h"
 #include "keymgmt/command.h"
 #include "keymgmt/home.h"
 #include "keymgmt/key_file_scan.h"
@@ -139,7 +140,9 @@ static enum pos_status send_line(struct load *load)
     int timeout_ms = load->timeout_ms;
     if (plan->line == plan->line_count)
         timeout_ms += (int)(load->header.count / TRAILER_KEYS_PER_MS);
+    POS_FAILPOINT("load-line");
     status = pos_mother_link_ask(&load->link, POS_KIND_LOAD, line, timeout_ms, &reply, load->error);
+    POS_FAILPOINT("load-line-answered");
     return status == POS_OK ? pos_load_plan_reply(plan, &reply, load->error) : status;
 }
 
@@ -218,9 +221,11 @@ static enum pos_status mark_loaded(struct load *load)
     (void)snprintf(on_what, sizeof on_what, "batch=%08u dest=%s at=%.64s count=%u",
                    load->batch.number, load->batch.mother, load->to, load->batch.count);
     struct pos_audit_event event = pos_home_event(load->home, "load", on_what);
+    POS_FAILPOINT("load-taken");
     enum pos_status status =
         pos_key_library_move_batch(load->home->library, load->batch.number, POS_KEY_LOADED,
                                    load->batch.mother, event.utc_ms, &event);
+    POS_FAILPOINT("load-marked");
     if (status == POS_OK)
         return POS_OK;
     return pos_error_set(load->error, status,

@@ -39,7 +39,9 @@ static enum pos_status refused(const struct pos_load_plan *plan,
     if (is_code(reply, POS_RESPONSE_INDEX_TAKEN) && plan->line == 1)
         return pos_error_set(error, POS_ERR_MISMATCH,
                              "the mother POS refuses the file (63): it is another mother POS, has "
-                             "another KTK, or has this batch already; its log says which");
+                             "another KTK, or has this batch already; its log says which. When it "
+                             "has it (an answer was lost), its return file says so: see "
+                             "'import-return'");
     if (is_code(reply, POS_RESPONSE_INDEX_TAKEN))
         return pos_error_set(
             error, POS_ERR_MISMATCH,

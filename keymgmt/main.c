@@ -11,6 +11,7 @@
 #include "core/base/version.h"
 #include "keymgmt/command.h"
 #include "keymgmt/exit_code.h"
+#include "keymgmt/settings.h"
 
 static const struct pos_command commands[] = {
     {"init", "make a home folder with an empty key library", pos_command_init},
@@ -34,11 +35,26 @@ static void print_version(FILE *out, struct argp_state *state)
 
 void (*argp_program_version_hook)(FILE *, struct argp_state *) = print_version;
 
+/* conf/keymgmt.conf. */
+static void dump_defaults(void)
+{
+    static struct pos_keymgmt_settings settings;
+    static char text[POS_KEYMGMT_DUMP_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(text, sizeof text);
+    pos_keymgmt_settings_defaults(&settings);
+    pos_keymgmt_settings_dump(&settings, &out);
+    (void)fwrite(text, 1, out.size, stdout);
+}
+
 int main(int argc, char **argv)
 {
     argp_err_exit_status = POS_EXIT_USAGE;
     if (argc == 2 && strcmp(argv[1], "-vv") == 0) {
         (void)printf("%s\n%s", pos_version_line(), pos_version_details());
+        return POS_EXIT_DONE;
+    }
+    if (argc == 2 && strcmp(argv[1], "--dump-defaults") == 0) {
+        dump_defaults();
         return POS_EXIT_DONE;
     }
     struct pos_error error = {.status = POS_OK};
@@ -52,7 +68,7 @@ int main(int argc, char **argv)
     else
         status = pos_command_dispatch(commands, "posgate-keymgmt",
                                       "Generates terminal master keys and brings them to mother "
-                                      "POSes.",
+                                      "POSes. --dump-defaults prints the configuration file.",
                                       &options, argc, argv, &error);
     if (fflush(stdout) != 0 && status == POS_OK)
         status = pos_error_set(&error, POS_ERR_IO, "cannot write the answer to stdout");

@@ -1,0 +1,138 @@
+/*
+ * The one place for names, defaults, units and ranges of the settings. Adding one: a member in
+ * settings.h, a row here, a fresh conf/keymgmt.conf (posgate-keymgmt --dump-defaults).
+ */
+#include "keymgmt/settings.h"
+
+#include <assert.h>
+#include <string.h>
+
+_Static_assert(sizeof(enum pos_line_end) == sizeof(uint32_t), "a choice is stored as 32 bits");
+
+static const char *const line_ends[] = {"lf", "crlf", NULL};
+
+/* Names go into the audit log as they are. */
+static bool accept_name(const char *text, struct pos_buffer *reason)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    if (text[strspn(text, allowed)] == '\0')
+        return true;
+    pos_buffer_format(reason, "= \"%.40s\" may hold letters, digits, - and _ only", text);
+    return false;
+}
+
+static bool accept_file_line(const char *text, struct pos_buffer *reason)
+{
+    return pos_template_valid(text, POS_TEMPLATE_FILE, reason);
+}
+
+/* A line from which nobody can tell which key it is, or that holds none, is of no use. */
+static bool accept_key_line(const char *text, struct pos_buffer *reason)
+{
+    if (!pos_template_valid(text, POS_TEMPLATE_KEY, reason))
+        return false;
+    if (pos_template_has(text, 'i') && (pos_template_has(text, 'c') || pos_template_has(text, 'b')))
+        return true;
+    pos_buffer_put_text(reason, "must have the index (%i) and the key (%c or %b)");
+    return false;
+}
+
+#define END                                                                                        \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+
+/* One row a key. */
+#define HOLDER struct pos_format
+static const struct pos_config_key format_keys[] = {
+    {.name = "name",
+     POS_CONFIG_MEMBER_TEXT(HOLDER, name, "bare", accept_name,
+                            "What export --format calls it; up to 16 letters, digits, - and _")},
+    {.name = "header",
+     POS_CONFIG_MEMBER_TEXT(HOLDER, header, "", accept_file_line,
+                            "First line; \"\": none. %B batch, %n count, %f and %l first and last "
+                            "index, %m mother POS, %d and %t date and time in UTC, %% a percent "
+                            "sign"),
+     .may_be_empty = true},
+    {.name = "key",
+     POS_CONFIG_MEMBER_TEXT(HOLDER, key, "%i%c%k", accept_key_line,
+                            "Line of one key. %i its index, %c the key in ECB mode under the KTK "
+                            "in hexadecimal, %b its key block, %k its check value; and those of "
+                            "the header")},
+    {.name = "trailer",
+     POS_CONFIG_MEMBER_TEXT(HOLDER, trailer, "", accept_file_line,
+                            "Last line; \"\": none. As the header"),
+     .may_be_empty = true},
+    {.name = "kcv_digits",
+     POS_CONFIG_MEMBER_NUMBER(HOLDER, kcv_digits, 6, POS_TEMPLATE_KCV_DIGITS_MIN,
+                              POS_TEMPLATE_KCV_DIGITS_MAX, "digits", "How much of it %k shows")},
+    {.name = "line_end",
+     POS_CONFIG_MEMBER_CHOICE(HOLDER, line_end, "lf", line_ends, "What ends each line")},
+    END,
+};
+#undef HOLDER
+
+#define HOLDER struct pos_keymgmt_settings
+static const struct pos_config_key keymgmt_keys[] = {
+    {
+        .name = "formats",
+        .kind = POS_CONFIG_LIST,
+        .keys = format_keys,
+        .offset = offsetof(HOLDER, formats),
+        .size = sizeof(struct pos_format),
+        .count_offset = offsetof(HOLDER, format_count),
+        .line_offset = offsetof(struct pos_format, line),
+        .default_count = 0,
+        .count_min = 0,
+        .count_max = POS_FORMAT_COUNT_MAX,
+        .about = "Formats of recipients that do not read posgate's key file. Their files have no "
+                 "protection against changes",
+    },
+    END,
+};
+#undef HOLDER
+
+void pos_keymgmt_settings_defaults(struct pos_keymgmt_settings *settings)
+{
+    memset(settings, 0, sizeof *settings);
+    pos_config_defaults(keymgmt_keys, settings);
+}
+
+static void check_names(const struct pos_keymgmt_settings *settings,
+                        struct pos_config_report *report)
+{
+    for (uint32_t i = 1; i < settings->format_count; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if (strcmp(settings->formats[i].name, settings->formats[j].name) == 0)
+                pos_config_mistake(report, settings->formats[i].line,
+                                   "formats[%u] has the name of formats[%u]", i, j);
+}
+
+enum pos_status pos_keymgmt_settings_read(const char *path, struct pos_keymgmt_settings *settings,
+                                          struct pos_config_report *report)
+{
+    memset(settings, 0, sizeof *settings);
+    enum pos_status status = pos_config_read(path, keymgmt_keys, settings, report);
+    check_names(settings, report);
+    return status == POS_OK && report->count > 0 ? POS_ERR_CONFIG : status;
+}
+
+void pos_keymgmt_settings_dump(const struct pos_keymgmt_settings *settings, struct pos_buffer *out)
+{
+    assert(out->capacity - out->size >= POS_KEYMGMT_DUMP_SIZE_MAX);
+    pos_buffer_put_text(
+        out, "# Configuration of posgate-keymgmt: every key with its default.\n"
+             "# What is left out has its default. It is read from HOME/keymgmt.conf, or from the\n"
+             "# file that --config names.\n\n");
+    pos_config_dump(keymgmt_keys, settings, out);
+}
+
+const struct pos_format *pos_format_find(const struct pos_keymgmt_settings *settings,
+                                         const char *name)
+{
+    for (uint32_t i = 0; i < settings->format_count; i++)
+        if (strcmp(settings->formats[i].name, name) == 0)
+            return &settings->formats[i];
+    return NULL;
+}
