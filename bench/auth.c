@@ -1,6 +1,5 @@
 /* `auth`: authentications on the real gateway with a table of its own, beside bare epoll. */
 #include <arpa/inet.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "bench/command.h"
 #include "bench/folder.h"
 #include "bench/gateway_run.h"
+#include "bench/interrupt.h"
 #include "bench/process.h"
 #include "bench/report.h"
 #include "bench/terminals.h"
@@ -28,19 +28,6 @@ struct auth {
 };
 
 static struct auth auth;
-
-/* Ctrl-C in the middle: children die with us, but the folder would stay. */
-static void on_interrupt(int number)
-{
-    (void)number;
-    if (auth.servers[BARE].pid != 0)
-        kill(auth.servers[BARE].pid, SIGKILL);
-    if (auth.gateway.pid != 0)
-        kill(auth.gateway.pid, SIGKILL);
-    if (auth.folder[0] != '\0' && auth.options.keep == NULL)
-        pos_folder_remove(auth.folder);
-    _exit(POS_EXIT_FAILED);
-}
 
 /* "127.0.0.1:8583" */
 static enum pos_status use_target(struct pos_error *error)
@@ -167,8 +154,7 @@ int pos_command_auth(int argc, char **argv)
     auth.servers[BARE] = (struct pos_measured){.name = "bare epoll", .address = "127.0.0.1"};
     auth.servers[GATEWAY].name = "posgate-gateway";
     pos_bench_parse_auth(&auth.options, argc, argv);
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
+    pos_interrupt_catch();
     auth.pinning = pos_pinning_choose();
     enum pos_status status = start_servers(&error);
     if (status == POS_OK) {

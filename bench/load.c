@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/interrupt.h"
 #include "bench/process.h"
 #include "core/base/clock.h"
 
@@ -265,7 +266,7 @@ static void poll_once(struct pos_load *load, int timeout_ms)
 static void run_for(struct pos_load *load, double seconds, uint64_t replies_max)
 {
     uint64_t end_ns = pos_clock_monotonic_ns() + (uint64_t)(seconds * 1e9);
-    while (pos_clock_monotonic_ns() < end_ns && load->in_flight > 0 &&
+    while (pos_clock_monotonic_ns() < end_ns && load->in_flight > 0 && !pos_interrupted() &&
            (replies_max == 0 || load->tally.replies < replies_max))
         poll_once(load, 10);
 }

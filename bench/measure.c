@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bench/interrupt.h"
 #include "bench/process.h"
 
 /* The server's side of the last connects may still be under way. */
@@ -97,8 +98,11 @@ enum pos_status pos_measure(struct pos_measured *servers, size_t count,
     for (size_t i = 0; i < count; i++)
         servers[i].answered_connections = options->connections;
     for (uint32_t round = 0; round <= options->rounds; round++)
-        for (size_t i = 0; i < count && status == POS_OK; i++)
+        for (size_t i = 0; i < count && status == POS_OK; i++) {
             status = one_round(&servers[i], options, round > 0, latency, error);
+            if (status == POS_OK && pos_interrupted())
+                status = pos_error_set(error, POS_ERR_CLOSED, "interrupted");
+        }
     free(latency);
     return status;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/interrupt.h"
 #include "bench/terminals_inside.h"
 #include "core/audit/chain.h"
 #include "core/base/clock.h"
@@ -205,6 +206,8 @@ static enum pos_status load_rows(struct making *making, struct pos_error *error)
             status = make_row(making, first + i, i);
         if (status == POS_OK)
             status = pos_terminal_table_load(making->table, making->smns, making->rows, count);
+        if (status == POS_OK && pos_interrupted())
+            return pos_error_set(error, POS_ERR_CLOSED, "interrupted");
         if ((first + BATCH) / PROGRESS_ROWS > first / PROGRESS_ROWS)
             (void)fprintf(stderr, "%llu of %llu rows\n", (unsigned long long)(first + count),
                           (unsigned long long)rows);
