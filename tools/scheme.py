@@ -36,14 +36,19 @@ def can_connect(port):
 class Listener:
     """One of the gateway's doors."""
 
-    def __init__(self, registration="proof", authentication="mac"):
+    def __init__(self, registration="proof", authentication="mac", dialect="iso87b",
+                 sign_on_mac="required"):
         self.port = free_port()
         self.registration = registration
         self.authentication = authentication
+        self.dialect = dialect
+        self.sign_on_mac = sign_on_mac
 
     def settings(self):
-        return ('    { address = "127.0.0.1"; port = %d; dialect = "iso87b"; registration = "%s"; '
-                'authentication = "%s"; }' % (self.port, self.registration, self.authentication))
+        return ('    { address = "127.0.0.1"; port = %d; dialect = "%s"; registration = "%s"; '
+                'authentication = "%s"; sign_on_mac = "%s"; }'
+                % (self.port, self.dialect, self.registration, self.authentication,
+                   self.sign_on_mac))
 
 
 class Scheme:
@@ -53,6 +58,8 @@ class Scheme:
         self.processes = {}
         self.logs = {}
         self.host_port = free_port()
+        self.host_dialect = "iso87b"
+        self.host_settings = ""  # further settings of the link to it, as text
         self.metrics_port = free_port()
         self.mother_ports = {}
         self.listeners = [Listener()]
@@ -178,7 +185,7 @@ class Scheme:
     def start_host(self, *options):
         return self.start("host", self.program("posgate-emulator"), "host", "--listen",
                           "127.0.0.1:%d" % self.host_port, "--ledger", self.path("host.ledger"),
-                          "--json", *options, port=self.host_port)
+                          "--dialect", self.host_dialect, "--json", *options, port=self.host_port)
 
     def write_gateway_settings(self):
         text = """listeners = (
@@ -188,13 +195,14 @@ loops = %d;
 database = { path = "%s"; cache_mb = 64; };
 key_library = { path = "%s"; follow_interval_ms = 200; };
 security_module = { kind = "software"; lmk_file = "%s"; credential_file = "%s"; };
-upstreams = ( { name = "host"; address = "127.0.0.1"; port = %d; reconnect_min_ms = 50;
-                reconnect_max_ms = 200; reply_timeout_ms = 3000; } );
+upstreams = ( { name = "host"; address = "127.0.0.1"; port = %d; dialect = "%s"; %s
+                reconnect_min_ms = 50; reconnect_max_ms = 200; reply_timeout_ms = 3000; } );
 admin = { socket = "%s"; metrics_address = "127.0.0.1"; metrics_port = %d; };
 %s
 """ % (",\n".join(listener.settings() for listener in self.listeners), self.loops,
        self.path("terminals-table"), self.path("keys", "library"), self.path("keys", "lmk.sealed"),
-       self.path("keys", "credential"), self.host_port, self.path("admin.sock"),
+       self.path("keys", "credential"), self.host_port, self.host_dialect,
+       self.host_settings, self.path("admin.sock"),
        self.metrics_port, self.extra)
         with open(self.path("gateway.conf"), "w", encoding="ascii") as file:
             file.write(text)
@@ -242,7 +250,8 @@ admin = { socket = "%s"; metrics_address = "127.0.0.1"; metrics_port = %d; };
     def terminals(self, *options, store="terminals", listener=0, mother=None, codes=(0,)):
         """Runs terminals to their end; returns their summary."""
         words = [self.program("posgate-emulator"), "terminals", "--json", "--store",
-                 self.path(store), "--gateway", "127.0.0.1:%d" % self.listeners[listener].port]
+                 self.path(store), "--gateway", "127.0.0.1:%d" % self.listeners[listener].port,
+                 "--dialect", self.listeners[listener].dialect]
         if mother is not None:
             words += ["--mother", "127.0.0.1:%d" % self.mother_ports[mother]]
         out = self.run(*words, *options, codes=codes)
