@@ -167,8 +167,8 @@ static void answer_with(struct pos_request *request, const struct pos_message *r
 {
     char code[2], texts[sizeof host_fields][255];
     struct pos_bytes host_code = pos_message_value(reply, 39, code, sizeof code);
-    if (host_code.size != sizeof code) {
-        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_HOST_LOST);
+    if (host_code.size != sizeof code) { /* done or not, nobody knows: the terminal must reverse */
+        pos_reply_code(request, POS_RESPONSE_TOO_LATE, POS_REFUSAL_HOST_LOST);
         return;
     }
     struct pos_draft *draft = pos_reply_begin(request, POS_RESPONSE_APPROVED);
