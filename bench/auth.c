@@ -46,14 +46,16 @@ static enum pos_status use_target(struct pos_error *error)
     server->address = auth.address;
     server->port = (uint16_t)port;
     server->pid = auth.options.target_pid;
-    return pos_terminals_assume(auth.options.rows, &auth.terminals, error);
+    return pos_terminals_assume(auth.options.rows, auth.options.dialect, &auth.terminals, error);
 }
 
 static enum pos_status start_gateway(struct pos_error *error)
 {
     struct pos_measured *server = &auth.servers[GATEWAY];
-    struct pos_terminals_options options = {
-        .folder = auth.folder, .rows = auth.options.rows, .mac = auth.options.mac};
+    struct pos_terminals_options options = {.folder = auth.folder,
+                                            .rows = auth.options.rows,
+                                            .mac = auth.options.mac,
+                                            .dialect = auth.options.dialect};
     enum pos_status status = pos_terminals_create(&options, &auth.terminals, error);
     if (status != POS_OK)
         return status;

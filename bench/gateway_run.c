@@ -47,7 +47,7 @@ static enum pos_status write_configuration(const char *folder, const char *path,
     unsigned long long cache_mb = options->rows * ROW_CACHE_SIZE / 1048576 + CACHE_MB_MIN;
     pos_buffer_format(&text,
                       "listeners = ( { address = \"127.0.0.1\"; port = %u;\n"
-                      "    registration = \"%s\"; authentication = \"%s\"; } );\n"
+                      "    dialect = \"%s\"; registration = \"%s\"; authentication = \"%s\"; } );\n"
                       "loops = 1;\n"
                       "database = { path = \"%s/terminals\"; cache_mb = %llu; };\n"
                       "key_library = { path = \"%s/keys\"; };\n"
@@ -57,9 +57,9 @@ static enum pos_status write_configuration(const char *folder, const char *path,
                       "    pipelined_requests = %u; };\n"
                       "admin = { socket = \"%s/admin.sock\"; metrics_port = 0; };\n"
                       "log = { level = \"warning\"; };\n",
-                      port, options->mac ? "proof" : "open", options->mac ? "mac" : "smn", folder,
-                      cache_mb, folder, folder, folder, options->connections + 100,
-                      options->outstanding, folder);
+                      port, options->dialect->name, options->mac ? "proof" : "open",
+                      options->mac ? "mac" : "smn", folder, cache_mb, folder, folder, folder,
+                      options->connections + 100, options->outstanding, folder);
     if (text.overflow)
         return pos_error_set(error, POS_ERR_LENGTH, "the folder's name is too long: %s", folder);
     return pos_file_write(path, pos_buffer_view(&text), 0600, error);

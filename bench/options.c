@@ -11,6 +11,7 @@
 enum {
     KEY_ROWS = 256,
     KEY_MAC,
+    KEY_DIALECT,
     KEY_TARGET,
     KEY_PID,
     KEY_KEEP,
@@ -100,7 +101,8 @@ static void init(struct pos_bench_options *options)
                                           .rounds = 5,
                                           .duration_s = 2,
                                           .warm_up_s = 0.5,
-                                          .rows = 100000};
+                                          .rows = 100000,
+                                          .dialect = &pos_dialect_iso87b};
 }
 
 /* ---- limits ---- */
@@ -131,6 +133,8 @@ void pos_bench_parse_limits(struct pos_bench_options *options, int argc, char **
 static const struct argp_option auth_options[] = {
     {"rows", KEY_ROWS, "N", 0, "Registered terminals; default 100000", 0},
     {"mac", KEY_MAC, "on|off", 0, "Requests and replies carry MACs; default off", 0},
+    {"dialect", KEY_DIALECT, "NAME", 0,
+     "How messages are encoded: iso87b (default), iso87a, iso87x or cup", 0},
     {"target", KEY_TARGET, "HOST:PORT", 0,
      "Measure a gateway that serves such a table already (--keep made it); without MACs", 0},
     {"pid", KEY_PID, "PID", 0, "The target's process, for its CPU time and memory", 0},
@@ -145,6 +149,17 @@ static bool on_or_off(struct argp_state *state, const char *name, const char *te
     if (!on && strcmp(text, "off") != 0)
         argp_error(state, "--%s takes on or off, not '%s'", name, text);
     return on;
+}
+
+static const struct pos_dialect *dialect(struct argp_state *state, const char *text)
+{
+    char memory[128];
+    struct pos_buffer names = pos_buffer(memory, sizeof memory);
+    const struct pos_dialect *found = pos_dialect_find(pos_bytes_text(text));
+    pos_dialect_names(&names);
+    if (found == NULL)
+        argp_error(state, "--dialect takes one of %.*s, not '%s'", (int)names.size, memory, text);
+    return found;
 }
 
 static void check_auth(struct argp_state *state, const struct pos_bench_options *options)
@@ -171,6 +186,9 @@ static error_t parse_auth(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_MAC:
         options->mac = on_or_off(state, "mac", argument);
+        return 0;
+    case KEY_DIALECT:
+        options->dialect = dialect(state, argument);
         return 0;
     case KEY_TARGET:
         options->target = argument;

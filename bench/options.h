@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/wire/dialect.h"
+
 enum pos_bench_exit {
     POS_EXIT_DONE = 0,
     POS_EXIT_FAILED = 1,
@@ -23,6 +25,7 @@ struct pos_bench_options {
     /* auth */
     uint64_t rows;
     bool mac;
+    const struct pos_dialect *dialect; /* of the listener and the terminals */
     const char *target; /* HOST:PORT of a gateway that runs already; NULL: start one */
     pid_t target_pid;   /* 0: not known */
     const char *keep;   /* folder to leave the table and the logs in; NULL: remove them */

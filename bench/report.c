@@ -53,9 +53,9 @@ static void print_head(const struct pos_report *report)
         printf(" or %llu requests", (unsigned long long)options->requests);
     printf("\n");
     if (report->server_count > 1)
-        printf("%llu rows, MAC %s, %llu different requests, each uniformly random\n",
+        printf("%llu rows, MAC %s, dialect %s, %llu different requests, each uniformly random\n",
                (unsigned long long)options->rows, options->mac ? "on" : "off",
-               (unsigned long long)report->request_count);
+               options->dialect->name, (unsigned long long)report->request_count);
     printf("%s; %s, commit %s\n", machine, pos_version_line(), pos_version_commit());
     if (report->server_core >= 0)
         printf("server on core %d, load on core %d\n\n", report->server_core, report->load_core);
@@ -203,6 +203,7 @@ static void add_auth(const struct pos_report *report, json_t *out)
     const struct pos_bench_options *options = report->options;
     (void)json_object_set_new(out, "rows", json_integer((json_int_t)options->rows));
     (void)json_object_set_new(out, "mac", json_boolean(options->mac));
+    (void)json_object_set_new(out, "dialect", json_string(options->dialect->name));
     (void)json_object_set_new(out, "different_requests",
                               json_integer((json_int_t)report->request_count));
     (void)json_object_set_new(out, "missing_macs", json_integer((json_int_t)report->missing_macs));

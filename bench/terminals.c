@@ -118,10 +118,14 @@ enum pos_status pos_terminals_make_template(struct pos_terminals *terminals,
 
 /* ---- asking ---- */
 
-static void put_stan(uint8_t *bcd, uint32_t stan)
+static void put_stan(const struct pos_dialect *dialect, uint8_t *field, uint32_t stan)
 {
-    for (size_t i = 3; i-- > 0; stan /= 100)
-        bcd[i] = (uint8_t)(stan % 100 / 10 << 4 | stan % 10);
+    if (dialect->digits == POS_DIGITS_BCD)
+        for (size_t i = 3; i-- > 0; stan /= 100)
+            field[i] = (uint8_t)(stan % 100 / 10 << 4 | stan % 10);
+    else
+        for (size_t i = 6; i-- > 0; stan /= 10)
+            field[i] = (uint8_t)('0' + stan % 10);
 }
 
 static size_t ask_without_mac(void *context, uint8_t *out, uint32_t *mark)
@@ -131,7 +135,7 @@ static size_t ask_without_mac(void *context, uint8_t *out, uint32_t *mark)
     *mark = terminals->stan;
     memcpy(out, terminals->frame, terminals->frame_size);
     form_smn(pos_terminals_random(terminals, terminals->rows), (char *)out + terminals->smn_offset);
-    put_stan(out + terminals->stan_offset, terminals->stan);
+    put_stan(terminals->dialect, out + terminals->stan_offset, terminals->stan);
     return terminals->frame_size;
 }
 
@@ -156,7 +160,9 @@ static bool read_message(struct pos_terminals *terminals, struct pos_bytes bytes
     struct pos_bytes code = pos_message_value(&message, 39, reply->code, 2);
     reply->mark = (uint32_t)pos_message_number(&message, 11, 0);
     reply->good = pos_bytes_equal_text(code, "00");
-    if (reply->good && terminals->mac && !pos_message_has(&message, 128)) {
+    struct pos_bytes covered;
+    uint8_t mac[POS_MAC_SIZE];
+    if (reply->good && terminals->mac && pos_message_mac(&message, &covered, mac) != POS_OK) {
         reply->good = false;
         terminals->missing_macs++;
     }
@@ -201,15 +207,15 @@ uint64_t pos_terminals_missing_macs(const struct pos_terminals *terminals)
     return terminals->missing_macs;
 }
 
-enum pos_status pos_terminals_assume(uint64_t rows, struct pos_terminals **out,
-                                     struct pos_error *error)
+enum pos_status pos_terminals_assume(uint64_t rows, const struct pos_dialect *dialect,
+                                     struct pos_terminals **out, struct pos_error *error)
 {
     struct pos_terminals *terminals = calloc(1, sizeof *terminals);
     if (terminals == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for the terminals");
     assert(rows > 0 && rows <= POS_KEY_INDEX_MAX);
-    *terminals = (struct pos_terminals){
-        .dialect = &pos_dialect_iso87b, .rows = rows, .random = 0x2545f4914f6cdd1d};
+    *terminals =
+        (struct pos_terminals){.dialect = dialect, .rows = rows, .random = 0x2545f4914f6cdd1d};
     enum pos_status status = pos_terminals_make_template(terminals, error);
     if (status != POS_OK)
         pos_terminals_destroy(terminals);

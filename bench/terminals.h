@@ -11,6 +11,7 @@
 
 #include "bench/load.h"
 #include "core/base/smn.h"
+#include "core/wire/dialect.h"
 
 struct pos_terminals;
 
@@ -18,6 +19,7 @@ struct pos_terminals_options {
     const char *folder; /* an empty one; gets lmk, credential, keys/ and terminals/ */
     uint64_t rows;      /* 1 to POS_KEY_INDEX_MAX */
     bool mac;
+    const struct pos_dialect *dialect;
 };
 
 /* How many different requests there are with MACs. */
@@ -28,7 +30,8 @@ POS_MUST_USE enum pos_status pos_terminals_create(const struct pos_terminals_opt
                                                   struct pos_terminals **terminals,
                                                   struct pos_error *error);
 /* Requests alone, without MACs, for a gateway that has such a table already. */
-POS_MUST_USE enum pos_status pos_terminals_assume(uint64_t rows, struct pos_terminals **terminals,
+POS_MUST_USE enum pos_status pos_terminals_assume(uint64_t rows, const struct pos_dialect *dialect,
+                                                  struct pos_terminals **terminals,
                                                   struct pos_error *error);
 void pos_terminals_destroy(struct pos_terminals *terminals);
 

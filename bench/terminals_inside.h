@@ -3,7 +3,6 @@
 #define POS_BENCH_TERMINALS_INSIDE_H
 
 #include "bench/terminals.h"
-#include "core/wire/dialect.h"
 
 enum { POS_TERMINALS_FRAME_SIZE_MAX = 256, POS_STAN_MAX = 999999 };
 

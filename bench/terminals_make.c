@@ -309,7 +309,8 @@ enum pos_status pos_terminals_create(const struct pos_terminals_options *options
                                      struct pos_terminals **out, struct pos_error *error)
 {
     struct pos_terminals *terminals;
-    enum pos_status status = pos_terminals_assume(options->rows, &terminals, error);
+    enum pos_status status =
+        pos_terminals_assume(options->rows, options->dialect, &terminals, error);
     if (status != POS_OK)
         return status;
     terminals->mac = options->mac;

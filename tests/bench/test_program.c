@@ -79,7 +79,7 @@ Test(program, limits_measures_bare_epoll)
     json_decref(report);
 }
 
-static void auth(const char *options, bool mac)
+static void auth(const char *options, const char *dialect, bool mac)
 {
     int code;
     char line[512];
@@ -91,6 +91,7 @@ static void auth(const char *options, bool mac)
     expect_good(json_array_get(servers, 0), 50);
     expect_good(json_array_get(servers, 1), 50);
     cr_expect_eq(json_is_true(json_object_get(report, "mac")), mac);
+    cr_expect_str_eq(json_string_value(json_object_get(report, "dialect")), dialect);
     cr_expect_eq(number_at(report, "missing_macs", NULL), 0);
     cr_expect_eq(number_at(report, "rows", NULL), 2000);
     /* Looking a terminal up is not free, and the bench would be wrong if it said so. */
@@ -100,12 +101,18 @@ static void auth(const char *options, bool mac)
 
 Test(program, auth_measures_the_gateway_without_macs)
 {
-    auth("", false);
+    auth("", "iso87b", false);
+}
+
+Test(program, auth_measures_other_dialects)
+{
+    auth("--dialect iso87a", "iso87a", false);
+    auth("--dialect cup --mac on", "cup", true);
 }
 
 Test(program, auth_measures_the_gateway_with_macs_and_pipelining)
 {
-    auth("--mac on --outstanding 8", true);
+    auth("--mac on --outstanding 8", "iso87b", true);
 }
 
 Test(program, exit_codes_say_what_happened)
@@ -121,6 +128,7 @@ Test(program, exit_codes_say_what_happened)
         {"a word too many", "limits now", 2},
         {"MACs of unknown terminals", "auth --target 127.0.0.1:1 --mac on", 2},
         {"not an address", "auth --target here", 2},
+        {"no such dialect", "auth --dialect iso88", 2},
         {"help", "auth --help", 0},
         {"version", "--version", 0},
         {"nobody there", "auth -c 1 --rounds 1 -d 0.1 --target 127.0.0.1:1", 1},
