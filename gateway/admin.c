@@ -114,11 +114,12 @@ static json_t *status_command(struct admin *admin, json_t *request, const char *
     pos_metrics_sum(gateway, &admin->sum);
     struct pos_kcv lmk = pos_hsm_lmk_kcv(gateway->hsm);
     json_t *answer = json_pack(
-        "{s:b, s:s, s:s, s:i, s:I, s:i, s:i, s:b, s:I, s:I, s:i, s:s, s:i}", "ok", 1, "version",
-        pos_version_line(), "commit", pos_version_commit(), "pid", (int)getpid(), "uptime_seconds",
-        (json_int_t)((pos_clock_utc_ms() - gateway->started_utc_ms) / 1000), "loops",
-        (int)gateway->worker_count, "connections", (int)pos_admission_count(gateway->admission),
-        "database_writable", !stats.failed, "commits", (json_int_t)stats.commits, "syncs",
+        "{s:b, s:s, s:s, s:i, s:I, s:i, s:i, s:b, s:b, s:I, s:I, s:i, s:s, s:i}", "ok", 1,
+        "version", pos_version_line(), "commit", pos_version_commit(), "pid", (int)getpid(),
+        "uptime_seconds", (json_int_t)((pos_clock_utc_ms() - gateway->started_utc_ms) / 1000),
+        "loops", (int)gateway->worker_count, "connections",
+        (int)pos_admission_count(gateway->admission), "database_writable", !stats.failed,
+        "disk_low", pos_disk_low(&gateway->disk), "commits", (json_int_t)stats.commits, "syncs",
         (json_int_t)stats.syncs, "host_connections", (int)pos_counter_read(&admin->sum.host_up),
         "security_module", pos_hsm_describe(gateway->hsm), "metrics_port",
         (int)gateway->metrics_port);

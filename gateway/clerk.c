@@ -78,7 +78,8 @@ static void do_job(struct pos_clerk *clerk, struct pos_clerk_job *job)
     if (job->work == POS_CLERK_DOSSIER)
         fill_dossier(clerk, job);
     else
-        job->status = pos_terminal_table_reserve(clerk->options.table, job->count, &job->first);
+        job->first = pos_rrn_blocks_take(clerk->options.rrns, job->count,
+                                         !pos_disk_low(clerk->options.disk));
     job->done(job);
 }
 
@@ -119,8 +120,10 @@ static void *work(void *context)
             jobs = job->next;
             do_job(clerk, job);
         }
-        if (!stopping && time_to_catch_up(clerk))
-            catch_up(clerk);
+        if (stopping || !time_to_catch_up(clerk))
+            continue;
+        catch_up(clerk);
+        pos_disk_check(clerk->options.disk);
     }
     return NULL;
 }

@@ -1,7 +1,7 @@
 /*
  * The clerk: one thread for what the event loops need and must not wait for: reading the key
- * library (which may read the disk, and sometimes has to catch up with keymgmt first) and reserving
- * RRNs.
+ * library (which may read the disk, and sometimes has to catch up with keymgmt first), reserving
+ * RRNs, and looking how much room the disk has.
  *
  * Strangers can make it look for indexes that do not exist; so the queue is bounded, and catching
  * up after a miss happens at most five times a second, once for everybody who waits.
@@ -11,7 +11,9 @@
 
 #include "core/store/key_library.h"
 #include "core/store/terminal_table.h"
+#include "gateway/disk.h"
 #include "gateway/request.h"
+#include "gateway/rrn_blocks.h"
 
 struct pos_clerk;
 
@@ -23,10 +25,9 @@ struct pos_clerk_job {
     struct pos_smn smn;
     bool with_detail;
     struct pos_dossier *dossier;
-    /* RESERVE: how many numbers; first and status are set */
+    /* RESERVE: how many numbers; first is set */
     uint32_t count;
     uint64_t first;
-    enum pos_status status;
     /* the clerk's own */
     struct pos_clerk_job *next;
 };
@@ -34,7 +35,9 @@ struct pos_clerk_job {
 struct pos_clerk_options {
     struct pos_key_library *library;  /* borrowed */
     struct pos_terminal_table *table; /* borrowed */
-    uint32_t follow_interval_ms;      /* catches up so often, asked or not */
+    struct pos_disk *disk;            /* borrowed */
+    struct pos_rrn_blocks *rrns;      /* borrowed; started */
+    uint32_t follow_interval_ms;      /* catches up and looks at the disk so often, asked or not */
 };
 
 POS_MUST_USE enum pos_status pos_clerk_start(const struct pos_clerk_options *options,

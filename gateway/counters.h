@@ -35,6 +35,7 @@
     X(DUPLICATE, "duplicate")                                                                      \
     X(OVERLOAD, "overload")                                                                        \
     X(DATABASE, "database")                                                                        \
+    X(LOW_DISK, "low-disk")                                                                        \
     X(SECURITY_MODULE, "security-module")                                                          \
     X(HOST_AWAY, "host-away")                                                                      \
     X(HOST_FULL, "host-window-full")                                                               \

@@ -15,23 +15,53 @@
 enum {
     DRAIN_LIMIT_MS = 5000,
     CREDENTIAL_SIZE_MAX = 4096,
+    MIB_SHIFT = 20,
     DESCRIPTORS_BESIDE_CONNECTIONS = 512, /* database files, host links, sockets of ours */
 };
 
 /* ---- opening ---- */
 
-static enum pos_status open_table(struct pos_gateway *gateway, struct pos_error *error)
+static enum pos_status reserve_rrns(void *context, uint64_t count, uint64_t *first)
+{
+    struct pos_gateway *gateway = context;
+    return pos_terminal_table_reserve(gateway->table, count, first);
+}
+
+/* With its first write, which a disk without room refuses even when it lets the table be opened. */
+static enum pos_status try_table(struct pos_gateway *gateway, struct pos_error *error)
 {
     const struct pos_terminal_table_options options = {
         .path = gateway->settings->database.path,
         .create_if_missing = true,
-        .cache_size = (size_t)gateway->settings->database.cache_mb << 20,
+        .cache_size = (size_t)gateway->settings->database.cache_mb << MIB_SHIFT,
         .audit = pos_audit_chain_init(&gateway->chain)};
-    enum pos_status status = pos_file_make_folder(options.path, error);
-    if (status == POS_OK)
-        status = pos_terminal_table_open(&options, &gateway->table, error);
+    enum pos_status status = pos_terminal_table_open(&options, &gateway->table, error);
     if (status != POS_OK)
-        return pos_error_prefix(error, "terminal table %s", options.path);
+        return status;
+    gateway->rrns = (struct pos_rrn_blocks){.save = reserve_rrns, .context = gateway};
+    status = pos_rrn_blocks_start(&gateway->rrns);
+    if (status == POS_OK)
+        return POS_OK;
+    pos_terminal_table_close(gateway->table);
+    gateway->table = NULL;
+    return pos_error_set(error, status, "it opens, but cannot be written");
+}
+
+static enum pos_status open_table(struct pos_gateway *gateway, struct pos_error *error)
+{
+    const struct pos_gateway_settings *settings = gateway->settings;
+    const struct pos_disk_options disk = {
+        .folder = settings->database.path,
+        .ballast_size = (uint64_t)settings->database.ballast_mb << MIB_SHIFT,
+        .low_water = (uint64_t)settings->database.low_water_mb << MIB_SHIFT};
+    enum pos_status status = pos_file_make_folder(disk.folder, error);
+    pos_disk_init(&gateway->disk, &disk);
+    if (status == POS_OK)
+        status = try_table(gateway, error);
+    if (status == POS_ERR_DATABASE && pos_disk_drop_ballast(&gateway->disk))
+        status = try_table(gateway, error);
+    if (status != POS_OK)
+        return pos_error_prefix(error, "terminal table %s", disk.folder);
     return POS_OK;
 }
 
@@ -136,6 +166,8 @@ static enum pos_status create_workers(struct pos_gateway *gateway, struct pos_er
                                                    .hsm = gateway->hsm,
                                                    .table = gateway->table,
                                                    .clerk = gateway->clerk,
+                                                   .disk = &gateway->disk,
+                                                   .rrns = &gateway->rrns,
                                                    .admission = gateway->admission,
                                                    .ports = gateway->ports};
         status = pos_worker_create(&options, &gateway->workers[i], error);
@@ -170,8 +202,11 @@ static enum pos_status prepare(struct pos_gateway *gateway, struct pos_error *er
         gateway->ports[i] = settings->listeners[i].port;
     const struct pos_clerk_options clerk = {.library = gateway->library,
                                             .table = gateway->table,
+                                            .disk = &gateway->disk,
+                                            .rrns = &gateway->rrns,
                                             .follow_interval_ms =
                                                 settings->key_library.follow_interval_ms};
+    pos_disk_check(&gateway->disk);
     enum pos_status status = pos_clerk_start(&clerk, &gateway->clerk);
     if (status == POS_OK)
         status =

@@ -13,7 +13,9 @@ struct pos_gateway {
     const struct pos_gateway_settings *settings;
     uint64_t started_utc_ms;
     struct pos_audit_chain chain;
+    struct pos_disk disk;
     struct pos_terminal_table *table;
+    struct pos_rrn_blocks rrns;
     struct pos_key_library *library;
     struct pos_hsm *hsm;
     struct pos_clerk *clerk;

@@ -195,6 +195,12 @@ static void write_store(const struct pos_gateway *gateway, struct pos_buffer *ou
     single(out, "commit_failures_total", "counter", "Writes that failed.", stats.failures);
     single(out, "commit_queue_length", "gauge", "Writes waiting.", stats.queue_length);
     single(out, "database_writable", "gauge", "0 after a failed sync: restart.", !stats.failed);
+    single(out, "disk_free_bytes", "gauge", "Room on the terminal table's disk.",
+           pos_counter_read(&gateway->disk.free_size));
+    single(out, "disk_low", "gauge", "1 below the low-water mark: make room.",
+           pos_disk_low(&gateway->disk));
+    single(out, "ballast_bytes", "gauge", "What a start without room can give up.",
+           pos_counter_read(&gateway->disk.ballast_held));
     struct pos_clerk_stats clerk;
     pos_clerk_stats(gateway->clerk, &clerk);
     single(out, "key_library_lookups_total", "counter", "Look-ups in the key library.", clerk.jobs);

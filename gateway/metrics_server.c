@@ -82,6 +82,7 @@ static bool write_readiness(struct server *server, struct pos_buffer *out)
     bool host = gateway->settings->upstream_count == 0 ||
                 pos_counter_read(&server->sum.host_up) >= gateway->worker_count;
     bool ready = check(out, "database-writable", !stats.failed);
+    ready = check(out, "disk-room", !pos_disk_low(&gateway->disk)) && ready;
     ready =
         check(out, "commit-queue", stats.queue_length < POS_COMMIT_QUEUE_COUNT_MAX / 2) && ready;
     ready = check(out, "host-connected", host) && ready;

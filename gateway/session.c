@@ -327,12 +327,29 @@ void pos_session_record(struct pos_request *request, enum pos_terminal_outcome o
     request->write.events[outcome] = event;
 }
 
+/* As far as the turn's look-up knows: what repeats goes through the committer and writes nothing.
+ * Every other operation is asked for only when there is something to change or to record. */
+static bool would_write(const struct pos_request *request)
+{
+    const struct pos_terminal_hot *hot = &request->hot;
+    if (request->found != POS_OK)
+        return true;
+    if (request->write.operation == POS_TERMINAL_REGISTER)
+        return request->write.proved && !hot->proved;
+    return request->write.operation != POS_TERMINAL_SIGN_ON || hot->tak[1].size == 0;
+}
+
 void pos_session_submit(struct pos_request *request)
 {
     struct pos_session *session = request->session;
+    const struct pos_world *world = &session->options.world;
+    if (!world->may_write(world->context) && would_write(request)) {
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_LOW_DISK);
+        return;
+    }
     request->waiting_ns = session->now_ns;
     pos_request_move(request, POS_REQUEST_COMMIT);
-    enum pos_status status = session->options.world.commit(session->options.world.context, request);
+    enum pos_status status = world->commit(world->context, request);
     if (status != POS_OK)
         pos_reply_code(request, POS_RESPONSE_MALFUNCTION,
                        status == POS_ERR_BUSY ? POS_REFUSAL_OVERLOAD : POS_REFUSAL_DATABASE);

@@ -25,6 +25,8 @@ struct pos_world {
                  struct pos_terminal_hot *rows, enum pos_status *found);
     /* Starts to fill request->dossier; pos_session_fetched follows, never from inside this call. */
     enum pos_status (*fetch)(void *context, struct pos_request *request);
+    /* False: the disk has too little room to write for terminals. */
+    bool (*may_write)(void *context);
     /* Submits request->write; pos_session_committed follows likewise. */
     enum pos_status (*commit)(void *context, struct pos_request *request);
     /* Promotes the pending pair whose TAK verified: nobody waits for it, a failure is harmless (the

@@ -81,7 +81,9 @@ struct pos_gateway_settings {
 
     struct {
         char path[POS_PATH_SIZE_MAX];
-        uint32_t cache_mb; /* MiB */
+        uint32_t cache_mb;     /* MiB */
+        uint32_t ballast_mb;   /* MiB; 0: none */
+        uint32_t low_water_mb; /* MiB; 0: no mark */
     } database;
 
     struct {

@@ -183,7 +183,7 @@ static void promote(void *context, const struct pos_smn *smn, const struct pos_k
 {
     struct pos_worker *worker = context;
     struct promotion *promotion = worker->promotion_free;
-    if (promotion == NULL)
+    if (promotion == NULL || pos_disk_low(worker->options.disk))
         return;
     worker->promotion_free = promotion->next_free;
     promotion->worker = worker;
@@ -215,6 +215,12 @@ static enum pos_status forward(void *context, struct pos_request *request,
     return status;
 }
 
+static bool may_write(void *context)
+{
+    const struct pos_worker *worker = context;
+    return !pos_disk_low(worker->options.disk);
+}
+
 static void host_answered(void *context, void *request, enum pos_status status,
                           const struct pos_message *reply)
 {
@@ -229,11 +235,6 @@ static void rrn_block_is_here(struct pos_post *post)
     struct pos_worker *worker =
         (struct pos_worker *)(void *)((char *)post - offsetof(struct pos_worker, rrn_post));
     worker->rrn_asked = false;
-    if (worker->rrn_job.status != POS_OK) {
-        pos_log(POS_LOG_ERROR, "rrn-block", "worker=%u reason=\"%s\"", worker->options.number,
-                pos_status_text(worker->rrn_job.status));
-        return;
-    }
     worker->rrn_spare = (uint32_t)(worker->rrn_job.first % RRN_COUNT);
     worker->rrn_spare_left = worker->rrn_job.count;
 }
@@ -437,6 +438,7 @@ static enum pos_status create_session(struct pos_worker *worker)
         .world = {.context = worker,
                   .find = find,
                   .fetch = fetch,
+                  .may_write = may_write,
                   .commit = commit,
                   .promote = promote,
                   .forward = forward,
@@ -464,14 +466,12 @@ static enum pos_status create_memory(struct pos_worker *worker)
     return POS_OK;
 }
 
-static enum pos_status first_rrns(struct pos_worker *worker)
+static void first_rrns(struct pos_worker *worker)
 {
-    uint64_t first = 0;
-    enum pos_status status =
-        pos_terminal_table_reserve(worker->options.table, RRN_BLOCK_SIZE, &first);
+    uint64_t first = pos_rrn_blocks_take(worker->options.rrns, RRN_BLOCK_SIZE,
+                                         !pos_disk_low(worker->options.disk));
     worker->rrn_next = (uint32_t)(first % RRN_COUNT);
     worker->rrn_left = RRN_BLOCK_SIZE;
-    return status;
 }
 
 static enum pos_status open_all(struct pos_worker *worker, struct pos_error *error)
@@ -484,12 +484,11 @@ static enum pos_status open_all(struct pos_worker *worker, struct pos_error *err
     if (status == POS_OK)
         status = create_session(worker);
     if (status == POS_OK)
-        status = first_rrns(worker);
-    if (status == POS_OK)
         status = open_upstreams(worker);
     if (status != POS_OK)
         return pos_error_set(error, status, "worker %u: %s", worker->options.number,
                              pos_status_text(status));
+    first_rrns(worker);
     pos_loop_on_turn(worker->loop, turn, worker);
     for (uint32_t i = 0; i < worker->options.settings->listener_count && status == POS_OK; i++)
         status = open_listener(worker, i, error);

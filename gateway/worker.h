@@ -21,6 +21,8 @@ struct pos_worker_options {
     struct pos_hsm *hsm;
     struct pos_terminal_table *table;
     struct pos_clerk *clerk;
+    struct pos_disk *disk;
+    struct pos_rrn_blocks *rrns; /* for creation; then the clerk's */
     struct pos_admission *admission;
     /* Ports to listen on, one a listener; 0: any, and then written here for the workers after. */
     uint16_t *ports;

@@ -192,7 +192,7 @@ class Scheme:
 %s
 );
 loops = %d;
-database = { path = "%s"; cache_mb = 64; };
+database = { path = "%s"; cache_mb = 64; ballast_mb = 8; low_water_mb = 8; };
 key_library = { path = "%s"; follow_interval_ms = 200; };
 security_module = { kind = "software"; lmk_file = "%s"; credential_file = "%s"; };
 upstreams = ( { name = "host"; address = "127.0.0.1"; port = %d; dialect = "%s"; %s

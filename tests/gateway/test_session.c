@@ -343,6 +343,30 @@ Test(session, what_fails_around_it_is_96)
     expect(POS_KIND_AUTHENTICATE, "96", false, "look-up failed");
 }
 
+/* What repeats and what only reads goes on; who is refused is told what anybody would be, first. */
+Test(session, a_disk_without_room_refuses_what_would_write)
+{
+    world->low_on_disk = true;
+    expect(POS_KIND_REGISTER, "96", true, "a new row");
+    cr_expect_eq(world->row_count, 0);
+    cr_expect_eq(pos_counter_read(&world->counters.refusals[POS_REFUSAL_LOW_DISK]), 1);
+    world->low_on_disk = false;
+    expect(POS_KIND_REGISTER, "00", true, "with room again");
+    world->low_on_disk = true;
+    expect(POS_KIND_REGISTER, "00", true, "the row is there");
+    expect(POS_KIND_SIGN_ON, "96", true, "a new pair");
+    world->low_on_disk = false;
+    expect(POS_KIND_SIGN_ON, "00", true, "with room again");
+    world->low_on_disk = true;
+    expect(POS_KIND_SIGN_ON, "00", true, "the pair is pending");
+    expect(POS_KIND_AUTHENTICATE, "00", true, "nothing to write");
+    expect(POS_KIND_SALE, "96", true, "TID and MID are not bound yet");
+    unsigned commits = world->commits;
+    expect(POS_KIND_SIGN_OFF, "96", true, "the pairs would go");
+    cr_expect_eq(world->commits, commits, "none of them reached the committer");
+    cr_expect_eq(pos_counter_read(&world->counters.refusals[POS_REFUSAL_LOW_DISK]), 4);
+}
+
 Test(session, a_full_pool_answers_96)
 {
     struct pos_verdict verdict;

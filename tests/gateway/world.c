@@ -153,6 +153,12 @@ static enum pos_status fetch(void *context, struct pos_request *request)
                                         : wait_for(world, request, WORLD_FETCH);
 }
 
+static bool may_write(void *context)
+{
+    const struct world *world = context;
+    return !world->low_on_disk;
+}
+
 static enum pos_status commit(void *context, struct pos_request *request)
 {
     struct world *world = context;
@@ -285,6 +291,7 @@ static void start_session(struct world *world, uint32_t pending_count_max)
     const struct pos_session_options options = {.world = {.context = world,
                                                           .find = find,
                                                           .fetch = fetch,
+                                                          .may_write = may_write,
                                                           .commit = commit,
                                                           .promote = promote,
                                                           .forward = forward,

@@ -51,6 +51,7 @@ struct world {
     uint8_t host_message[POS_FRAME_SIZE_MAX];
     size_t host_message_size;
     /* faults */
+    bool low_on_disk;
     enum pos_status fetch_fails, commit_fails, commit_result, forward_fails, rrn_fails, find_fails;
     uint32_t rrn;
     /* what was seen */
