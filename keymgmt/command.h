@@ -25,6 +25,8 @@ enum pos_status pos_command_export(struct pos_options *options, int argc, char *
                                    struct pos_error *error);
 enum pos_status pos_command_load(struct pos_options *options, int argc, char **argv,
                                  struct pos_error *error);
+enum pos_status pos_command_import_return(struct pos_options *options, int argc, char **argv,
+                                          struct pos_error *error);
 enum pos_status pos_command_list(struct pos_options *options, int argc, char **argv,
                                  struct pos_error *error);
 enum pos_status pos_command_show(struct pos_options *options, int argc, char **argv,

@@ -37,7 +37,7 @@ static void put_commands(const struct pos_command *commands, const char *doc,
     pos_buffer_format(help, "%s\v", doc);
     pos_buffer_put_text(help, "Commands:\n");
     for (size_t i = 0; commands[i].name != NULL; i++)
-        pos_buffer_format(help, "  %-12s %s\n", commands[i].name, commands[i].summary);
+        pos_buffer_format(help, "  %-13s %s\n", commands[i].name, commands[i].summary);
     pos_buffer_put_text(help, "\nEach command takes --help.");
     pos_buffer_put_u8(help, '\0');
 }

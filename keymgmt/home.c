@@ -12,7 +12,7 @@
 #include "core/crypto/seal.h"
 #include "keymgmt/prompt.h"
 
-enum { CREDENTIAL_SIZE_MIN = 8 };
+enum { CREDENTIAL_SIZE_MIN = 8, SCRATCH_SIZE = 64 };
 
 enum pos_status pos_home_init(struct pos_home *home, struct pos_options *options,
                               struct pos_error *error)
@@ -71,16 +71,40 @@ enum pos_status pos_home_open_writer(struct pos_home *home, bool create, struct 
     return explain_library(home, pos_key_library_open(&options, &home->library, error), error);
 }
 
-enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error)
+/* Needed for opening only: it is removed at once, so that whatever ends this process later, nothing
+ * stays behind. */
+static enum pos_status make_scratch(char scratch[SCRATCH_SIZE], struct pos_error *error)
 {
-    char scratch[] = "/tmp/posgate-keymgmt.XXXXXX";
+    (void)snprintf(scratch, SCRATCH_SIZE, "/tmp/posgate-keymgmt.XXXXXX");
     if (mkdtemp(scratch) == NULL)
         return pos_error_set(error, POS_ERR_IO, "cannot make a folder in /tmp for reading");
-    enum pos_status status =
-        pos_key_library_follow(home->library_path, scratch, &home->library, error);
-    /* Needed for opening only: whatever ends this process later, nothing stays behind. */
+    return POS_OK;
+}
+
+enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error)
+{
+    char scratch[SCRATCH_SIZE];
+    enum pos_status status = make_scratch(scratch, error);
+    if (status != POS_OK)
+        return status;
+    status = pos_key_library_follow(home->library_path, scratch, &home->library, error);
     remove_scratch(scratch);
     return explain_library(home, status, error);
+}
+
+enum pos_status pos_home_follow_table(const char *path, struct pos_terminal_table **table,
+                                      struct pos_error *error)
+{
+    char scratch[SCRATCH_SIZE];
+    enum pos_status status = make_scratch(scratch, error);
+    if (status != POS_OK)
+        return status;
+    status = pos_terminal_table_follow(path, scratch, table, error);
+    remove_scratch(scratch);
+    if (status == POS_ERR_NOT_FOUND)
+        return pos_error_set(error, POS_ERR_DATABASE, "there is no gateway's terminal table in %s",
+                             path);
+    return status;
 }
 
 static void drop_line_end(struct pos_credential *credential)

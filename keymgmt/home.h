@@ -14,6 +14,7 @@
 #include "core/audit/chain.h"
 #include "core/hsm/hsm.h"
 #include "core/store/key_library.h"
+#include "core/store/terminal_table.h"
 #include "keymgmt/options.h"
 
 /* A secret in locked memory. */
@@ -42,6 +43,10 @@ void pos_home_fini(struct pos_home *home); /* closes whatever is open */
 POS_MUST_USE enum pos_status pos_home_open_writer(struct pos_home *home, bool create,
                                                   struct pos_error *error);
 POS_MUST_USE enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error);
+/* A gateway's terminal table for reading, also while the gateway runs; the caller closes it.
+ * POS_ERR_DATABASE: there is none, or it cannot be opened. */
+POS_MUST_USE enum pos_status
+pos_home_follow_table(const char *path, struct pos_terminal_table **table, struct pos_error *error);
 
 /* The credential file's content without its line end, or, when the file is missing and stdin is a
  * terminal, a passphrase typed there (twice when it is `new`). POS_ERR_HSM: neither;

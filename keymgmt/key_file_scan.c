@@ -16,7 +16,7 @@ enum pos_status pos_key_file_reader_open(struct pos_key_file_reader *reader, con
     enum pos_status status = errno == ENOENT   ? POS_ERR_NOT_FOUND
                              : errno == EACCES ? POS_ERR_NOT_ALLOWED
                                                : POS_ERR_IO;
-    return pos_error_set(error, status, "cannot open key file %s: %s", path, strerror(errno));
+    return pos_error_set(error, status, "cannot open %s: %s", path, strerror(errno));
 }
 
 void pos_key_file_reader_close(struct pos_key_file_reader *reader)

@@ -20,6 +20,7 @@ static const struct pos_command commands[] = {
     {"generate", "add new terminal keys to the library", pos_command_generate},
     {"export", "write a batch as a key file for one mother POS", pos_command_export},
     {"load", "load a key file into its mother POS", pos_command_load},
+    {"import-return", "take in what became of the keys at a mother POS", pos_command_import_return},
     {"list", "list keys, batches or mother POSes", pos_command_list},
     {"show", "show one key's history and check values", pos_command_show},
     {"stock", "count keys by state, algorithm and mother POS", pos_command_stock},
