@@ -9,18 +9,22 @@
 #include "core/base/clock.h"
 #include "core/base/version.h"
 #include "gateway/metrics.h"
+#include "gateway/reload.h"
 
 enum {
     LINE_SIZE_MAX = 4000,
     FIND_COUNT_MAX = 1000,
     IDLE_TIMEOUT_MS = 60000,
     OPERATOR_SIZE_MAX = 32,
+    REPORT_SIZE_MAX = 32768,
 };
 
 struct admin {
     struct pos_gateway *gateway;
     struct pos_listener *listener;
     struct pos_gateway_counters sum;
+    struct pos_reload reload;
+    char text[REPORT_SIZE_MAX];
 };
 
 /* ---- answers ---- */
@@ -259,6 +263,47 @@ static json_t *revoke_command(struct admin *admin, json_t *request, const char *
     return change_state(admin, request, who, POS_TERMINAL_REVOKED, "revoke");
 }
 
+/* ---- the running gateway ---- */
+
+static json_t *name_list(const char *const *names, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(names[i]));
+    return list;
+}
+
+static json_t *reload_command(struct admin *admin, json_t *request, const char *who)
+{
+    struct pos_gateway *gateway = admin->gateway;
+    struct pos_reload *reload = &admin->reload;
+    (void)request;
+    pos_log(POS_LOG_INFO, "reload", "operator=\"%s\"", who);
+    enum pos_status status = pos_gateway_reload(gateway->settings_path, gateway->settings, reload);
+    pos_reload_log(reload, gateway->settings_path);
+    if (status == POS_OK)
+        return json_pack("{s:b, s:o, s:o}", "ok", 1, "applied",
+                         name_list(reload->applied, reload->applied_count), "needs_restart",
+                         name_list(reload->needs_restart, reload->needs_restart_count));
+    struct pos_buffer text = pos_buffer(admin->text, sizeof admin->text - 1);
+    pos_buffer_put_text(&text, "the old settings stay:\n");
+    pos_config_report_format(&reload->report, &text);
+    admin->text[text.size] = '\0';
+    return refused(status, admin->text);
+}
+
+static json_t *log_level_command(struct admin *admin, json_t *request, const char *who)
+{
+    const char *name = json_string_value(json_object_get(request, "level"));
+    int level = name == NULL ? -1 : pos_log_level_parse(name);
+    (void)admin;
+    if (level < 0)
+        return refused(POS_ERR_USAGE, "level: debug, info, warning or error");
+    pos_log(POS_LOG_WARNING, "log-level", "level=%s operator=\"%s\"", name, who);
+    pos_log_set_level((enum pos_log_level)level);
+    return json_pack("{s:b, s:s}", "ok", 1, "level", name);
+}
+
 static bool characters_only(const char *text, size_t size)
 {
     if (text == NULL || strlen(text) != size)
@@ -297,6 +342,8 @@ static const struct {
     {"terminal suspend", suspend_command},
     {"terminal resume", resume_command},
     {"terminal revoke", revoke_command},
+    {"reload", reload_command},
+    {"log-level", log_level_command},
 };
 
 static json_t *run_command(struct admin *admin, json_t *request)

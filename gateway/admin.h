@@ -5,8 +5,9 @@
  *   {"command": "terminal suspend", "smn": "123L013K00000278", "operator": "alice"}
  *   {"ok": true, ...}   or   {"ok": false, "status": "ERR_NOT_FOUND", "error": "..."}
  *
- * Commands: status; terminal find (prefix, limit); terminal show, suspend, resume, revoke (smn);
- * terminal bind (smn, tid, mid). Changes are on disk and in the audit chain before the answer.
+ * Commands: status; reload; log-level (level); terminal find (prefix, limit); terminal show,
+ * suspend, resume, revoke (smn); terminal bind (smn, tid, mid). Changes are on disk and in the
+ * audit chain before the answer.
  */
 #ifndef POS_GATEWAY_ADMIN_H
 #define POS_GATEWAY_ADMIN_H

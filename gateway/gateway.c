@@ -11,6 +11,7 @@
 #include "core/base/secret.h"
 #include "gateway/admin.h"
 #include "gateway/metrics_server.h"
+#include "gateway/reload.h"
 
 enum {
     DRAIN_LIMIT_MS = 5000,
@@ -113,11 +114,11 @@ static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error
     return status == POS_OK ? POS_OK : pos_error_prefix(error, "security module");
 }
 
-enum pos_status pos_gateway_open(struct pos_gateway *gateway,
-                                 const struct pos_gateway_settings *settings,
-                                 struct pos_error *error)
+enum pos_status pos_gateway_open(struct pos_gateway *gateway, struct pos_gateway_settings *settings,
+                                 const char *settings_path, struct pos_error *error)
 {
-    *gateway = (struct pos_gateway){.settings = settings, .started_utc_ms = pos_clock_utc_ms()};
+    *gateway = (struct pos_gateway){
+        .settings = settings, .settings_path = settings_path, .started_utc_ms = pos_clock_utc_ms()};
     enum pos_status status = open_module(gateway, error);
     if (status == POS_OK)
         status = open_library(gateway, error);
@@ -186,13 +187,16 @@ static void drain(void *context, int signal)
     pos_loop_stop(gateway->admin_loop);
 }
 
-/* What is changed by a new configuration file needs a restart; a hang-up must not end the gateway.
- */
 static void hang_up(void *context, int signal)
 {
-    (void)context;
+    static struct pos_reload reload;
+    struct pos_gateway *gateway = context;
     (void)signal;
-    pos_log(POS_LOG_WARNING, "reload-unsupported", "action=\"restart to read the configuration\"");
+    enum pos_status status = pos_gateway_reload(gateway->settings_path, gateway->settings, &reload);
+    pos_reload_log(&reload, gateway->settings_path);
+    if (status != POS_OK)
+        pos_log(POS_LOG_ERROR, "reload-failed", "reason=\"%s\" action=\"the old settings stay\"",
+                pos_status_text(status));
 }
 
 static enum pos_status prepare(struct pos_gateway *gateway, struct pos_error *error)

@@ -10,7 +10,8 @@
 #include "gateway/worker.h"
 
 struct pos_gateway {
-    const struct pos_gateway_settings *settings;
+    struct pos_gateway_settings *settings;
+    const char *settings_path; /* of the file they came from */
     uint64_t started_utc_ms;
     struct pos_audit_chain chain;
     struct pos_disk disk;
@@ -29,10 +30,11 @@ struct pos_gateway {
     uint16_t metrics_port;
 };
 
-/* Opens what the settings name: table, key library, security module. For --check too. */
+/* Opens what the settings name: table, key library, security module. For --check too. The settings
+ * are borrowed until close; a reload changes what may be changed in them. */
 POS_MUST_USE enum pos_status pos_gateway_open(struct pos_gateway *gateway,
-                                              const struct pos_gateway_settings *settings,
-                                              struct pos_error *error);
+                                              struct pos_gateway_settings *settings,
+                                              const char *settings_path, struct pos_error *error);
 /* Serves until SIGTERM or SIGINT; what is under way then has a moment to finish. */
 POS_MUST_USE enum pos_status pos_gateway_serve(struct pos_gateway *gateway,
                                                struct pos_error *error);

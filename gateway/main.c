@@ -129,12 +129,12 @@ static enum pos_status read_settings(const char *path, struct pos_gateway_settin
     return status;
 }
 
-static int check(const struct pos_gateway_settings *settings, const char *path)
+static int check(struct pos_gateway_settings *settings, const struct arguments *arguments)
 {
     static struct pos_gateway gateway;
     struct pos_error error;
     pos_log_set_level(POS_LOG_ERROR);
-    enum pos_status status = pos_gateway_open(&gateway, settings, &error);
+    enum pos_status status = pos_gateway_open(&gateway, settings, arguments->config, &error);
     if (status == POS_ERR_BUSY) /* the table comes last: all else could be opened */
         (void)fprintf(stderr, "posgate-gateway: not opened, a gateway is running on it: %s\n",
                       settings->database.path);
@@ -142,11 +142,11 @@ static int check(const struct pos_gateway_settings *settings, const char *path)
         return fail(&error);
     else
         pos_gateway_close(&gateway);
-    (void)printf("%s: good; what it names can be opened\n", path);
+    (void)printf("%s: good; what it names can be opened\n", arguments->config);
     return EXIT_DONE;
 }
 
-static int serve(const struct pos_gateway_settings *settings, const struct arguments *arguments)
+static int serve(struct pos_gateway_settings *settings, const struct arguments *arguments)
 {
     static struct pos_gateway gateway;
     struct pos_error error = {.status = POS_OK};
@@ -154,7 +154,7 @@ static int serve(const struct pos_gateway_settings *settings, const struct argum
     pos_log_set_json(settings->log.format == POS_LOG_FORMAT_JSON);
     if (pos_secret_protect_process() != POS_OK)
         pos_log(POS_LOG_WARNING, "core-dumps", "reason=\"cannot be switched off\"");
-    enum pos_status status = pos_gateway_open(&gateway, settings, &error);
+    enum pos_status status = pos_gateway_open(&gateway, settings, arguments->config, &error);
     if (status != POS_OK)
         return fail(&error);
     status = pos_gateway_serve(&gateway, &error);
@@ -175,5 +175,5 @@ int main(int count, char **values)
         return dump_defaults();
     if (read_settings(arguments.config, &settings) != POS_OK)
         return EXIT_CONFIG;
-    return arguments.check ? check(&settings, arguments.config) : serve(&settings, &arguments);
+    return arguments.check ? check(&settings, &arguments) : serve(&settings, &arguments);
 }

@@ -55,6 +55,8 @@ static const struct command {
     {{"terminal", "suspend"}, {"smn"}},
     {{"terminal", "resume"}, {"smn"}},
     {{"terminal", "revoke"}, {"smn"}},
+    {{"reload"}, {0}},
+    {{"log-level"}, {"level"}},
 };
 
 static error_t take_option(int key, char *value, struct argp_state *state)
@@ -95,7 +97,9 @@ static const struct argp parser = {
            "  status\n"
            "  terminal find PREFIX\n"
            "  terminal show|suspend|resume|revoke SMN\n"
-           "  terminal bind SMN TID MID\v"
+           "  terminal bind SMN TID MID\n"
+           "  reload                       read the configuration again\n"
+           "  log-level LEVEL              debug, info, warning or error, until the next reload\v"
            "Exit codes: 0 done, 1 failed, 2 usage, 69 no gateway there, 75 try again, 77 not "
            "allowed."};
 
@@ -245,8 +249,10 @@ static void print_value(const char *name, json_t *value, int depth)
         (void)printf("%*s%s: %zu\n", depth, "", name, json_array_size(value));
         json_array_foreach(value, i, element)
         {
-            print_object(element, depth + 2);
-            (void)printf("\n");
+            if (json_is_string(element))
+                (void)printf("%*s%s\n", depth + 2, "", json_string_value(element));
+            else
+                print_object(element, depth + 2), (void)printf("\n");
         }
     } else if (json_is_string(value)) {
         (void)printf("%*s%-20s %s\n", depth, "", name, json_string_value(value));
