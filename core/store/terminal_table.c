@@ -15,6 +15,7 @@ static const char *const families[POS_TERMINAL_FAMILY_COUNT] = {
     [POS_TERMINAL_META] = "meta",
 };
 static const char reserved_key[] = "reserved";
+enum { FOLLOWER_CACHE_SIZE = 8 << 20 };
 
 const char *pos_terminal_state_name(enum pos_terminal_state state)
 {
@@ -68,19 +69,24 @@ static void apply_counts(void *context)
     pos_tally_apply(&table->tally);
 }
 
-static enum pos_status open_parts(struct pos_terminal_table *table,
-                                  const struct pos_terminal_table_options *options,
-                                  struct pos_error *error)
+static struct pos_rocks_options rocks_options(const char *path, size_t cache_size)
 {
-    struct pos_rocks_options rocks = {
-        .path = options->path,
+    return (struct pos_rocks_options){
+        .path = path,
         .families = families,
         .family_count = POS_TERMINAL_FAMILY_COUNT,
         .format = "terminal-table",
         .writer = "posgate-gateway",
-        .create = options->create_if_missing,
-        .cache_size = options->cache_size,
+        .cache_size = cache_size,
     };
+}
+
+static enum pos_status open_parts(struct pos_terminal_table *table,
+                                  const struct pos_terminal_table_options *options,
+                                  struct pos_error *error)
+{
+    struct pos_rocks_options rocks = rocks_options(options->path, options->cache_size);
+    rocks.create = options->create_if_missing;
     enum pos_status status = pos_rocks_open(&rocks, &table->rocks, error);
     if (status == POS_OK)
         status = count_rows(table, error);
@@ -104,6 +110,25 @@ enum pos_status pos_terminal_table_open(const struct pos_terminal_table_options 
     if (made == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for the terminal table");
     enum pos_status status = open_parts(made, options, error);
+    if (status != POS_OK) {
+        pos_terminal_table_close(made);
+        return status;
+    }
+    *table = made;
+    return POS_OK;
+}
+
+enum pos_status pos_terminal_table_follow(const char *path, const char *scratch,
+                                          struct pos_terminal_table **table,
+                                          struct pos_error *error)
+{
+    *table = NULL;
+    struct pos_terminal_table *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return pos_error_set(error, POS_ERR_MEMORY, "no memory for the terminal table");
+    struct pos_rocks_options rocks = rocks_options(path, FOLLOWER_CACHE_SIZE);
+    rocks.scratch = scratch;
+    enum pos_status status = pos_rocks_open(&rocks, &made->rocks, error);
     if (status != POS_OK) {
         pos_terminal_table_close(made);
         return status;
@@ -233,6 +258,8 @@ static void prepare(struct pos_terminal_write *write)
 enum pos_status pos_terminal_table_submit(struct pos_terminal_table *table,
                                           struct pos_terminal_write *write)
 {
+    if (table->committer == NULL)
+        return POS_ERR_NOT_ALLOWED;
     prepare(write);
     return pos_committer_submit(table->committer, &write->commit);
 }
@@ -240,6 +267,8 @@ enum pos_status pos_terminal_table_submit(struct pos_terminal_table *table,
 enum pos_status pos_terminal_table_run(struct pos_terminal_table *table,
                                        struct pos_terminal_write *write)
 {
+    if (table->committer == NULL)
+        return POS_ERR_NOT_ALLOWED;
     prepare(write);
     return pos_committer_run(table->committer, &write->commit);
 }
@@ -276,6 +305,8 @@ enum pos_status pos_terminal_table_reserve(struct pos_terminal_table *table, uin
                                            uint64_t *first)
 {
     _Static_assert(offsetof(struct reservation, commit) == 0, "the commit is the reservation");
+    if (table->committer == NULL)
+        return POS_ERR_NOT_ALLOWED;
     struct reservation reservation = {.commit.decide = decide_reservation, .count = count};
     enum pos_status status = pos_committer_run(table->committer, &reservation.commit);
     *first = reservation.first;

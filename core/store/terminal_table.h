@@ -58,6 +58,12 @@ struct pos_terminal_table_options {
 POS_MUST_USE enum pos_status
 pos_terminal_table_open(const struct pos_terminal_table_options *options,
                         struct pos_terminal_table **table, struct pos_error *error);
+/* For readers, also while the gateway runs: a secondary instance as of now, with its own small
+ * folder `scratch` for RocksDB's log. It has no tallies, and refuses writes with
+ * POS_ERR_NOT_ALLOWED. */
+POS_MUST_USE enum pos_status pos_terminal_table_follow(const char *path, const char *scratch,
+                                                       struct pos_terminal_table **table,
+                                                       struct pos_error *error);
 void pos_terminal_table_close(struct pos_terminal_table *table); /* drains the committer */
 
 /*
