@@ -31,6 +31,15 @@ def documented_fields():
             yield ("field", str(field)), (kind, size)
 
 
+def documented_dialects():
+    for what, *cells in rows("### What differs"):
+        if what and len(cells) == 4 and not what.startswith("---"):
+            yield ("dialect", what), tuple(cells)
+    for cells in rows("### Field 60 and network messages of `cup`"):
+        if len(cells) == 3 and re.fullmatch(r"[0-9]{3}", cells[0]):
+            yield ("network", cells[0]), tuple(cells[1:])
+
+
 def documented_messages():
     for cells in rows("## Messages to the gateway"):
         if len(cells) != 8 or cells[0] == "message" or not cells[1].isdigit():
@@ -74,7 +83,8 @@ def dumped(program):
 
 
 def main():
-    document = {**dict(documented_fields()), **dict(documented_messages()),
+    document = {**dict(documented_fields()), **dict(documented_dialects()),
+                **dict(documented_messages()),
                 **dict(documented_responses()), **dict(documented_refusals())}
     code = dict(dumped(sys.argv[1]))
     wrong = set()
@@ -82,7 +92,7 @@ def main():
         if document.get(key) != code.get(key):
             wrong.add(key[0])
             print(f"{' '.join(key)}: the document says {document.get(key)}, the code {code.get(key)}")
-    tables = {"field", "message", "response", "refusal"}
+    tables = {"field", "dialect", "network", "message", "response", "refusal"}
     for table in sorted(tables - {what for what, _ in code}):
         wrong.add(table)
         print(f"{table}: the code has no such table")
