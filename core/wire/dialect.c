@@ -118,3 +118,8 @@ void pos_dialect_names(struct pos_buffer *names)
         pos_buffer_put_text(names, dialects[i]->name);
     }
 }
+
+const struct pos_dialect *pos_dialect_nth(size_t n)
+{
+    return n < DIALECT_COUNT ? dialects[n] : NULL;
+}

@@ -48,5 +48,7 @@ extern const struct pos_dialect pos_dialect_cup;    /* the UnionPay POS form: BC
 /* By name; NULL when there is none. `pos_dialect_names` fills "a, b, c" for error texts. */
 const struct pos_dialect *pos_dialect_find(struct pos_bytes name);
 void pos_dialect_names(struct pos_buffer *names);
+/* All of them, the default first: 0, 1, ... until NULL. */
+const struct pos_dialect *pos_dialect_nth(size_t n);
 
 #endif

@@ -178,3 +178,14 @@ Test(dialect, names_are_listed_for_people)
     pos_dialect_names(&names);
     cr_expect(pos_bytes_equal_text(pos_buffer_view(&names), "iso87b, iso87a, iso87x, cup"));
 }
+
+Test(dialect, all_can_be_gone_through_by_number)
+{
+    size_t n = 0;
+    cr_expect_eq(pos_dialect_nth(0), &pos_dialect_iso87b, "the default is the first");
+    for (; pos_dialect_nth(n) != NULL; n++)
+        cr_expect_eq(pos_dialect_find(pos_bytes_text(pos_dialect_nth(n)->name)), pos_dialect_nth(n),
+                     "%zu", n);
+    cr_expect_eq(n, 4);
+    cr_expect_null(pos_dialect_nth(n + 1));
+}
