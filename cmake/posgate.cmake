@@ -5,6 +5,7 @@ option(POSGATE_TESTS "Build the tests" ON)
 option(POSGATE_WERROR "Warnings are errors" OFF)
 option(POSGATE_FAILPOINTS "Places at which tests can kill a program (core/base/failpoint.h)" OFF)
 set(POSGATE_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
+option(POSGATE_FUZZ "Build the fuzz targets as programs of libFuzzer; needs clang" OFF)
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -54,6 +55,12 @@ if(POSGATE_SANITIZE)
     target_link_options(posgate_options INTERFACE -fsanitize=${POSGATE_SANITIZE})
 endif()
 
+if(POSGATE_FUZZ)
+    # Everything is watched by the fuzzer, whose main() only the targets get.
+    target_compile_options(posgate_options INTERFACE -fsanitize=fuzzer-no-link)
+    target_link_options(posgate_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # What is built together: the programs; the tests that run under the address sanitizer; those that
 # run under the thread sanitizer.
 add_custom_target(programs)
@@ -82,13 +89,13 @@ function(posgate_program name)
     endforeach()
 endfunction()
 
-# posgate_test(NAME SOURCES test_a.c ... USES base ... [LABELS label ...] [PLAIN]): one Criterion
-# binary, or a plain main() that prints "N passed, N failed". Labels decide where `./run test` runs
-# it besides dev: `unit` (a Criterion binary has it by itself) and `bad-input` under the address and
-# undefined-behaviour sanitizers, `thread` (a plain one without labels has it by itself) under the
-# thread sanitizer, with which Criterion does not start.
+# posgate_test(NAME SOURCES test_a.c ... USES base ... [LABELS label ...] [PLAIN] [ARGUMENTS a ...]):
+# one Criterion binary, or a plain main() that prints "N passed, N failed". Labels decide where
+# `./run test` runs it besides dev: `unit` (a Criterion binary has it by itself) and `bad-input` under
+# the address and undefined-behaviour sanitizers, `thread` (a plain one without labels has it by
+# itself) under the thread sanitizer, with which Criterion does not start.
 function(posgate_test name)
-    cmake_parse_arguments(ARG "PLAIN" "TIMEOUT" "SOURCES;USES;LIBRARIES;LABELS" ${ARGN})
+    cmake_parse_arguments(ARG "PLAIN" "TIMEOUT" "SOURCES;USES;LIBRARIES;LABELS;ARGUMENTS" ${ARGN})
     add_executable(${name} ${ARG_SOURCES})
     target_link_libraries(${name} PRIVATE posgate_options ${ARG_LIBRARIES})
     target_compile_definitions(${name} PRIVATE POSGATE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
@@ -112,7 +119,7 @@ function(posgate_test name)
     if("thread" IN_LIST ARG_LABELS)
         add_dependencies(thread_tests ${name})
     endif()
-    add_test(NAME ${name} COMMAND ${name})
+    add_test(NAME ${name} COMMAND ${name} ${ARG_ARGUMENTS})
     posgate_test_rules(${name} "${ARG_TIMEOUT}" "${ARG_LABELS}")
 endfunction()
 
