@@ -91,3 +91,13 @@ Test(request_pool, gives_each_out_once_and_none_beyond)
     cr_expect_eq(pos_request_pool_taken(pool), 0);
     pos_request_pool_destroy(pool);
 }
+
+Test(request_pool, is_as_large_as_limits_h_says)
+{
+    struct pos_request_pool *pool;
+    cr_assert_eq(pos_request_pool_create(POS_PENDING_COUNT_MAX, &pool), POS_OK);
+    for (size_t i = 0; i < POS_PENDING_COUNT_MAX; i++)
+        cr_assert_not_null(pos_request_acquire(pool));
+    cr_expect_null(pos_request_acquire(pool));
+    pos_request_pool_destroy(pool);
+}

@@ -51,6 +51,22 @@ Test(connection, echoes_the_longest_frame_a_byte_at_a_time)
     server_stop(&server);
 }
 
+Test(connection, echoes_more_at_once_than_the_read_buffer_holds)
+{
+    enum { FRAME = 102, COUNT = 2 * POS_READ_BUFFER_SIZE / FRAME };
+    struct server server = {0};
+    static uint8_t stream[COUNT * FRAME], back[sizeof stream];
+    for (size_t i = 0; i < COUNT; i++)
+        (void)frame_make(stream + i * FRAME, 'E', FRAME - 2);
+    server_start(&server);
+    int fd = client_connect(&server);
+    client_send(fd, stream, sizeof stream);
+    cr_expect(client_receive(fd, back, sizeof back));
+    cr_expect(memcmp(stream, back, sizeof back) == 0);
+    close(fd);
+    server_stop(&server);
+}
+
 Test(connection, answers_a_hundred_pipelined_frames_with_one_write)
 {
     struct server server = {0};
