@@ -416,6 +416,30 @@ Test(session, a_hundred_requests_in_one_segment_are_one_look_up)
     }
 }
 
+Test(session, no_bit_of_a_good_message_can_be_flipped)
+{
+    world_admit(world, &terminal);
+    uint8_t memory[512];
+    struct pos_exchange_state state;
+    size_t size = make_authenticate(memory, sizeof memory, &state);
+    for (size_t bit = 16; bit < 8 * size; bit++) {
+        struct pos_verdict verdict = {.code = "-"};
+        world->reply_count = world->reply_size = world->peer.unanswered = 0;
+        memory[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+        (void)world_send(world, pos_bytes(memory, size));
+        world_settle(world);
+        if (world->reply_count > 0)
+            pos_terminal_reply(&terminal, &state, world->replies[0], &verdict);
+        cr_expect_str_neq(verdict.code, "00", "bit %zu", bit);
+        memory[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+    }
+    world->reply_count = world->reply_size = 0;
+    (void)world_send(world, pos_bytes(memory, size));
+    struct pos_verdict verdict;
+    pos_terminal_reply(&terminal, &state, world->replies[0], &verdict);
+    cr_expect_str_eq(verdict.code, "00", "and with none flipped it is good");
+}
+
 Test(session, a_turn_that_is_full_is_looked_up_at_once)
 {
     enum { COUNT = POS_TURN_REQUEST_COUNT_MAX + 44, AT_ONCE = 50 };
