@@ -55,6 +55,11 @@ if(POSGATE_SANITIZE)
     target_link_options(posgate_options INTERFACE -fsanitize=${POSGATE_SANITIZE})
 endif()
 
+option(POSGATE_COVERAGE "Count which branches run; needs clang" OFF)
+if(POSGATE_COVERAGE)
+    target_compile_options(posgate_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+    target_link_options(posgate_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+endif()
 if(POSGATE_FUZZ)
     # Everything is watched by the fuzzer, whose main() only the targets get.
     target_compile_options(posgate_options INTERFACE -fsanitize=fuzzer-no-link)

@@ -30,8 +30,8 @@ def main():
         expect(code == 0 and output.startswith("usage: ./run"), verb + " --help", output)
     expect(run("frobnicate")[0] == 2, "an unknown verb is wrong usage")
     for words in (("deps", "--everything"), ("test", "now"), ("crash", "0"), ("crash", "many"),
-                  ("clean", "all"), ("lint", "x"), ("build", "dev", "asan"), ("fuzz", "nothing"),
-                  ("fuzz", "--minutes", "few")):
+                  ("clean", "all"), ("lint", "x"), ("build", "dev", "asan"),
+                  ("fuzz", "nothing"), ("fuzz", "--minutes", "few"), ("coverage", "x")):
         expect(run(*words)[0] == 2, "wrong usage: " + " ".join(words))
     with open(ROOT + "/.ci/run", encoding="utf-8") as file:
         expect("exec ./run test" in file.read(), ".ci/run runs all tests")
