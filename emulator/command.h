@@ -17,5 +17,6 @@ int pos_command_smn(int argc, char **argv);
 int pos_command_mother(int argc, char **argv);
 int pos_command_terminals(int argc, char **argv);
 int pos_command_host(int argc, char **argv);
+int pos_command_trace(int argc, char **argv);
 
 #endif

@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"mother", pos_command_mother, "run a mother POS: take key files, hand keys to terminals"},
     {"terminals", pos_command_terminals, "run terminals: key, register, sign on, transact"},
     {"host", pos_command_host, "run an acquirer's host: approve, decline, delay, stay silent"},
+    {"trace", pos_command_trace, "decode messages: from hexadecimal, a capture or a port"},
 };
 
 static void print_help(FILE *to)

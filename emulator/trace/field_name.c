@@ -1,0 +1,58 @@
+#include "core/base/limits.h"
+#include "emulator/trace/show.h"
+
+static const char *const names[POS_FIELD_COUNT + 1] = {
+    [2] = "PAN",
+    [3] = "processing code",
+    [4] = "amount",
+    [5] = "amount, settlement",
+    [6] = "amount, cardholder billing",
+    [7] = "transmission time",
+    [11] = "STAN",
+    [12] = "local time",
+    [13] = "local date",
+    [14] = "expiry",
+    [15] = "settlement date",
+    [18] = "merchant type",
+    [22] = "entry mode",
+    [23] = "card sequence number",
+    [24] = "network identifier",
+    [25] = "condition code",
+    [26] = "PIN capture code",
+    [28] = "transaction fee",
+    [32] = "acquirer",
+    [33] = "forwarder",
+    [34] = "extended PAN",
+    [35] = "track 2",
+    [36] = "track 3",
+    [37] = "RRN",
+    [38] = "approval code",
+    [39] = "response code",
+    [41] = "TID",
+    [42] = "MID",
+    [43] = "acceptor",
+    [44] = "additional response",
+    [45] = "track 1",
+    [48] = "private data",
+    [49] = "currency",
+    [52] = "PIN block",
+    [53] = "security control",
+    [54] = "additional amounts",
+    [55] = "chip data",
+    [59] = "PIN data",
+    [62] = "SMN or keys",
+    [64] = "MAC",
+    [70] = "network code",
+    [90] = "original message",
+    [95] = "replacement amounts",
+    [96] = "security code",
+    [100] = "receiver",
+    [102] = "account 1",
+    [103] = "account 2",
+    [128] = "MAC",
+};
+
+const char *pos_field_name(unsigned field)
+{
+    return field <= POS_FIELD_COUNT && names[field] != NULL ? names[field] : "";
+}
