@@ -92,6 +92,16 @@ void room_reopen_mother(struct room *room)
     open_mother(room);
 }
 
+void room_empty_mother(struct room *room)
+{
+    char command[200];
+    pos_mother_home_close(&room->home);
+    (void)snprintf(command, sizeof command, "rm -rf %s",
+                   folder_file(&room->folder, "mother/journal"));
+    must(system(command) == 0 ? POS_OK : POS_ERR_IO, command);
+    open_mother(room);
+}
+
 void room_close(struct room *room)
 {
     pos_mother_home_close(&room->home);

@@ -40,6 +40,7 @@ struct answer {
 void room_open(struct room *room); /* both sides; the mother POS is MPOS0001 */
 void room_close(struct room *room);
 void room_reopen_mother(struct room *room); /* as after a restart */
+void room_empty_mother(struct room *room);  /* the same, with a journal that holds nothing */
 
 /* Writes two component files "component-1" and "component-2" of the KTK that all rooms share. */
 void room_components(const struct folder *folder);
