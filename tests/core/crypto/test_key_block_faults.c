@@ -1,0 +1,216 @@
+/*
+ * Key blocks when the cryptographic library or the memory fails, at each call in turn: the failure
+ * is told, nothing half made is given out, and no key.
+ *
+ * The linker puts the functions below in front of the real ones (--wrap).
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/crypto/cipher.h"
+#include "core/crypto/derive.h"
+#include "core/crypto/kcv.h"
+#include "core/crypto/key_block.h"
+#include "core/crypto/mac.h"
+#include "core/crypto/random.h"
+
+/* The call that fails, counted from 1; 0: none. */
+static int fail_at, calls;
+
+static bool fails(void)
+{
+    return fail_at > 0 && ++calls == fail_at;
+}
+
+#define IN_FRONT_OF(function, parameters, arguments)                                               \
+    enum pos_status __real_##function parameters;                                                  \
+    enum pos_status __wrap_##function parameters;                                                  \
+    enum pos_status __wrap_##function parameters                                                   \
+    {                                                                                              \
+        return fails() ? POS_ERR_CRYPTO : __real_##function arguments;                             \
+    }
+
+IN_FRONT_OF(pos_derive,
+            (enum pos_algorithm algorithm, const uint8_t *key, enum pos_derivation usage,
+             uint8_t *derived),
+            (algorithm, key, usage, derived))
+IN_FRONT_OF(pos_cipher_init,
+            (struct pos_cipher * cipher, enum pos_algorithm algorithm,
+             enum pos_cipher_direction direction, const uint8_t *key),
+            (cipher, algorithm, direction, key))
+IN_FRONT_OF(pos_cipher_cbc,
+            (struct pos_cipher * cipher, const uint8_t *iv, uint8_t *data, size_t size),
+            (cipher, iv, data, size))
+IN_FRONT_OF(pos_mac_create,
+            (enum pos_mac_algorithm mac, enum pos_algorithm algorithm, const uint8_t *key,
+             struct pos_mac **context),
+            (mac, algorithm, key, context))
+IN_FRONT_OF(pos_mac_start, (struct pos_mac * context), (context))
+IN_FRONT_OF(pos_mac_add, (struct pos_mac * context, struct pos_bytes piece), (context, piece))
+IN_FRONT_OF(pos_mac_finish, (struct pos_mac * context, uint8_t *out), (context, out))
+IN_FRONT_OF(pos_random, (void *memory, size_t size), (memory, size))
+IN_FRONT_OF(pos_kcv_compute_by,
+            (enum pos_kcv_method method, enum pos_algorithm algorithm, const uint8_t *key,
+             struct pos_kcv *kcv),
+            (method, algorithm, key, kcv))
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+static const uint8_t protection_key[32] = "a protection key of 32 letters.";
+static const uint8_t key[32] = "the key that must not get out..";
+static const struct pos_key_block_attributes attributes = {{'K', '1'}, 'A', 'B', {'0', '0'}, 'E'};
+
+static struct pos_key_block_protector *protector;
+static char block_memory[POS_KEY_BLOCK_SIZE_MAX];
+static struct pos_buffer block;
+static uint8_t sealed[POS_KEY_VALUE_SIZE_MAX], sealed_size;
+
+static void start(void)
+{
+    struct pos_kcv kcv;
+    block = pos_buffer(block_memory, sizeof block_memory);
+    cr_assert_eq(pos_key_block_protector_create(POS_ALGORITHM_A256, protection_key, &protector),
+                 POS_OK);
+    cr_assert_eq(pos_kcv_compute_by(POS_KCV_CMAC, POS_ALGORITHM_A256, key, &kcv), POS_OK);
+    const struct pos_key_block_optional optional = {.kc = &kcv};
+    cr_assert_eq(
+        pos_key_block_wrap(protector, &attributes, &optional, POS_ALGORITHM_A256, key, &block),
+        POS_OK);
+    cr_assert_eq(
+        pos_key_block_seal(protector, &attributes, POS_ALGORITHM_A256, key, sealed, &sealed_size),
+        POS_OK);
+}
+
+static void stop(void)
+{
+    pos_key_block_protector_destroy(protector);
+}
+
+TestSuite(key_block_faults, .init = start, .fini = stop);
+
+/* Calls `attempt` with each of its calls failing once, then with none; returns how many there are.
+ */
+static int fail_each(enum pos_status (*attempt)(void))
+{
+    int at = 0;
+    enum pos_status status;
+    do {
+        fail_at = ++at;
+        calls = 0;
+        status = attempt();
+        if (calls >= fail_at)
+            cr_expect(status == POS_ERR_CRYPTO || status == POS_ERR_MEMORY,
+                      "call %d failed and it said %s", at, pos_status_name(status));
+    } while (calls >= fail_at);
+    fail_at = 0;
+    cr_expect_eq(status, POS_OK, "with nothing failing it said %s", pos_status_name(status));
+    return at - 1;
+}
+
+static enum pos_status create(void)
+{
+    struct pos_key_block_protector *made;
+    enum pos_status status =
+        pos_key_block_protector_create(POS_ALGORITHM_A256, protection_key, &made);
+    cr_expect_eq(made != NULL, status == POS_OK, "a protector or an error");
+    pos_key_block_protector_destroy(made);
+    return status;
+}
+
+Test(key_block_faults, a_protector_is_made_whole_or_not_at_all)
+{
+    cr_expect_geq(fail_each(create), 6);
+}
+
+static enum pos_status wrap(void)
+{
+    char memory[POS_KEY_BLOCK_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(memory, sizeof memory);
+    enum pos_status status =
+        pos_key_block_wrap(protector, &attributes, NULL, POS_ALGORITHM_A256, key, &out);
+    cr_expect_eq(out.size > 0, status == POS_OK, "a block or an error");
+    return status;
+}
+
+Test(key_block_faults, a_block_is_written_whole_or_not_at_all)
+{
+    cr_expect_geq(fail_each(wrap), 5);
+}
+
+static enum pos_status unwrap(void)
+{
+    const struct pos_key_block_expectation expected = {.attributes = attributes,
+                                                       .key_algorithm = POS_ALGORITHM_A256};
+    uint8_t found[POS_KEY_SIZE_MAX] = {0};
+    struct pos_error error = {.text = ""};
+    enum pos_status status =
+        pos_key_block_unwrap(protector, pos_buffer_view(&block), &expected, found, &error);
+    cr_expect_eq(memcmp(found, key, sizeof key) == 0, status == POS_OK, "the key or an error");
+    cr_expect_eq(error.text[0] == '\0', status == POS_OK, "and the error is explained");
+    return status;
+}
+
+Test(key_block_faults, a_block_opens_or_gives_no_key)
+{
+    cr_expect_geq(fail_each(unwrap), 6);
+}
+
+static enum pos_status seal(void)
+{
+    uint8_t out[POS_KEY_VALUE_SIZE_MAX], size = 1;
+    enum pos_status status =
+        pos_key_block_seal(protector, &attributes, POS_ALGORITHM_A256, key, out, &size);
+    cr_expect_eq(size > 0, status == POS_OK, "a sealed key or an error");
+    for (size_t i = 0; i + sizeof key <= sizeof out; i++)
+        cr_expect_neq(memcmp(out + i, key, sizeof key), 0, "a key stayed behind in the clear");
+    return status;
+}
+
+Test(key_block_faults, a_key_is_sealed_or_leaves_nothing_behind)
+{
+    cr_expect_geq(fail_each(seal), 5);
+}
+
+static enum pos_status unseal(void)
+{
+    uint8_t found[POS_KEY_SIZE_MAX] = {0};
+    enum pos_status status = pos_key_block_unseal(protector, &attributes, POS_ALGORITHM_A256,
+                                                  pos_bytes(sealed, sealed_size), found);
+    cr_expect_eq(memcmp(found, key, sizeof key) == 0, status == POS_OK, "the key or an error");
+    return status;
+}
+
+Test(key_block_faults, a_sealed_key_opens_or_gives_no_key)
+{
+    cr_expect_geq(fail_each(unseal), 5);
+}
+
+Test(key_block_faults, a_key_that_its_protector_is_too_weak_for_is_not_wrapped)
+{
+    struct pos_key_block_protector *weak;
+    char memory[POS_KEY_BLOCK_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(memory, sizeof memory);
+    uint8_t size = 1;
+    cr_assert_eq(pos_key_block_protector_create(POS_ALGORITHM_A128, protection_key, &weak), POS_OK);
+    cr_expect_eq(pos_key_block_wrap(weak, &attributes, NULL, POS_ALGORITHM_A256, key, &out),
+                 POS_ERR_NOT_ALLOWED);
+    cr_expect_eq(out.size, 0);
+    cr_expect_eq(pos_key_block_seal(weak, &attributes, POS_ALGORITHM_A256, key, sealed, &size),
+                 POS_ERR_NOT_ALLOWED);
+    pos_key_block_protector_destroy(weak);
+}
+
+Test(key_block_faults, a_block_without_room_is_not_cut)
+{
+    char memory[POS_KEY_BLOCK_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(memory, 100);
+    cr_expect_eq(pos_key_block_wrap(protector, &attributes, NULL, POS_ALGORITHM_A256, key, &out),
+                 POS_ERR_LENGTH);
+    cr_expect_eq(out.size, 0);
+}
