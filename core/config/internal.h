@@ -7,10 +7,10 @@
 enum { POS_CONFIG_PATH_SIZE_MAX = 160 }; /* "listeners[3].address", with NUL */
 
 /*
- * Looks for what libconfig would take without a word: numbers that it would wrap, and @include,
- * which is not supported. Reports each; the lines with such numbers go to `lines` (at most
- * `capacity`), so that no second, misleading mistake is reported for them. Returns how many lines,
- * and sets *readable to false when libconfig must not see the text.
+ * Looks for what libconfig would take without a word (numbers that it would wrap, @include, which
+ * is not supported) and for text without a closing quote. Reports each; the lines with such numbers
+ * go to `lines` (at most `capacity`), so that no second, misleading mistake is reported for them.
+ * Returns how many lines, and sets *readable to false when libconfig must not see the text.
  */
 size_t pos_config_scan(const char *text, struct pos_config_report *report, uint32_t *lines,
                        size_t capacity, bool *readable);

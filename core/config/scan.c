@@ -2,8 +2,9 @@
  * A look at the text of a configuration file before libconfig reads it.
  *
  * libconfig 1.5 keeps the low 32 bits of a longer number and says nothing, so that a timeout of
- * 4294967297 becomes 1. It also follows @include, whose files would escape this look. Comments
- * (#, //, and the C form) and strings are stepped over.
+ * 4294967297 becomes 1. It also follows @include, whose files would escape this look. Of text
+ * without a closing quote it names the file's last line and leaks what it has read. Comments (#,
+ * //, and the C form) and strings are stepped over.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -49,14 +50,19 @@ static void skip_block_comment(struct scan *scan)
 
 static void skip_string(struct scan *scan)
 {
+    uint32_t line = scan->line;
     scan->at++;
     while (*scan->at != '\0' && *scan->at != '"') {
         if (*scan->at == '\\' && scan->at[1] != '\0')
             step(scan);
         step(scan);
     }
-    if (*scan->at == '"')
+    if (*scan->at == '"') {
         scan->at++;
+        return;
+    }
+    pos_config_mistake(scan->report, line, "the text that begins here has no closing quote");
+    scan->readable = false;
 }
 
 static bool starts_number(const char *at)

@@ -65,3 +65,29 @@ Test(config_scan, refuses_include_but_not_its_name)
     cr_expect(!readable);
     cr_expect_eq(report.count, 1);
 }
+
+Test(config_scan, names_the_line_where_text_without_an_end_begins)
+{
+    static const struct {
+        const char *text;
+        uint32_t line; /* 0: no mistake */
+    } rows[] = {
+        {"a = \"x\";\nb = \"y;\nc = 1;\n", 2},
+        {"a = \"x\";\nb = \"y\";\nc = 1;\n", 0},
+        {"a = \"", 1},
+        {"a = \"\\\"", 1},
+        {"a = \"\\", 1},
+        {"# \"\n// \"\n/* \" */", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        static struct pos_config_report report;
+        uint32_t lines[4];
+        bool readable;
+        report.count = 0;
+        (void)pos_config_scan(rows[i].text, &report, lines, 4, &readable);
+        cr_expect_eq(readable, rows[i].line == 0, "%s", rows[i].text);
+        cr_expect_eq(report.count, rows[i].line != 0, "%s", rows[i].text);
+        if (report.count == 1)
+            cr_expect_eq(report.mistakes[0].line, rows[i].line, "%s", rows[i].text);
+    }
+}
