@@ -342,6 +342,23 @@ def example_key_file():
             + shown_unwrap("KTK", KTK, block))[:-1]
 
 
+def example_return_file():
+    """What became of three keys, with the trailer that covers it."""
+    lines = [f"#POSGATE-RETURN|1|mother=MPOS0001|created=2026-11-23T17:00:00Z|ktk=MPOS0001|"
+             f"ktkkcv=CMAC:{kcv(KTK)}|count=3",
+             f"R|00000278|issued|123L013K|2026-11-23T10:12:13Z|CMAC:{kcv(TMK)}",
+             f"R|00000279|burned|456M024L|2026-11-23T16:59:58Z|CMAC:{kcv(bytes(range(0xC0, 0xE0)))}",
+             f"R|00000280|free|-|-|CMAC:{kcv(bytes(range(0x40, 0x60)))}"]
+    covered = "".join(line + "\n" for line in lines).encode()
+    mac_key = derive(KTK, 0x8003)
+    lines.append(f"#END|3|CMAC:{hexed(cmac(mac_key, covered))}")
+    rows = [("KTK", hexed(KTK))]
+    rows += [(f"file MAC key input {i}", hexed(data))
+             for i, data in enumerate(derivation_inputs(KTK, 0x8003), 1)]
+    rows += [("file MAC key", hexed(mac_key)), ("bytes covered", len(covered))]
+    return (["```", *lines, "```", ""] + listing(rows))[:-1]
+
+
 EXAMPLES = {
     "protocol.md": {"key-request": example_key_request,
                     "registration-key": example_registration_key,
@@ -349,7 +366,7 @@ EXAMPLES = {
                     "sign-on": example_sign_on, "authenticate": example_authenticate,
                     "sale": example_sale, "refusal": example_refusal,
                     "key-block-128": example_key_block_128},
-    "keys.md": {"key-file": example_key_file},
+    "keys.md": {"key-file": example_key_file, "return-file": example_return_file},
 }
 
 # ---- known answers, so that the script itself is worth believing --------------------------------

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/file.h"
 #include "keymgmt/return_reader.h"
 #include "keymgmt/serial_list.h"
 
@@ -206,6 +207,35 @@ Test(return_reader, the_mac_of_a_key_file_is_no_mac_of_a_return_file)
     struct pos_return_file file;
     write_file(text, join(whole, text));
     cr_expect_eq(load(&file), POS_ERR_MAC);
+}
+
+/* The example of docs/keys.md, which was worked out without this code; its KTK stands there. */
+Test(return_reader, the_example_of_the_documentation_is_read)
+{
+    struct pos_component parts[2] = {{.size = 32}, {.size = 32}};
+    struct pos_return_file file;
+    for (size_t i = 0; i < 32; i++) {
+        parts[0].data[i] = 0x11;
+        parts[1].data[i] = (uint8_t)(0x11 ^ (0x90 + i));
+    }
+    cr_assert_eq(pos_hsm_import_components(session, POS_USAGE_KTK, POS_ALGORITHM_A256, parts, 2,
+                                           &ktk, &ktk_kcv, &error),
+                 POS_OK);
+    uint8_t *document;
+    size_t size;
+    cr_assert_eq(pos_file_read(POSGATE_SOURCE_DIR "/docs/keys.md", 1 << 20, &document, &size, NULL),
+                 POS_OK);
+    const char *begin = strstr((const char *)document, "\n#POSGATE-RETURN|1|mother=");
+    cr_assert_not_null(begin);
+    const char *end = strstr(begin, "\n```");
+    cr_assert_not_null(end);
+    write_file(begin + 1, (size_t)(end - begin));
+    free(document);
+    cr_assert_eq(load(&file), POS_OK, "%s", error.text);
+    cr_assert_eq(file.count, 3);
+    cr_expect_str_eq(file.keys[1].serial, "456M024L");
+    cr_expect_eq(file.keys[1].state, POS_RETURN_BURNED);
+    pos_return_file_free(&file);
 }
 
 /* ---- lists of serials ---- */
