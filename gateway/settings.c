@@ -271,6 +271,20 @@ void pos_gateway_settings_defaults(struct pos_gateway_settings *settings)
     resolve(settings);
 }
 
+/* A row that proved its key is refused where MACs are not asked for: so such a listener would
+ * register terminals that it never serves. */
+static void check_strength(const struct pos_listener_settings *listener, uint32_t i,
+                           struct pos_config_report *report)
+{
+    if (listener->registration == POS_REGISTRATION_PROOF &&
+        listener->authentication == POS_AUTHENTICATION_SMN)
+        pos_config_mistake(report, listener->line,
+                           "listeners[%u]: registration = \"proof\" with authentication = \"smn\" "
+                           "registers terminals and then refuses them; use \"mac\", or "
+                           "registration = \"open\"",
+                           i);
+}
+
 /* A sign-on's MAC is made under the key that proves a registration: who can do the one can do the
  * other. And a terminal that has proved its key is refused where less is asked, so it could not
  * sign on here. */
@@ -299,6 +313,7 @@ static void check_listeners(const struct pos_gateway_settings *settings,
     for (uint32_t i = 0; i < settings->listener_count; i++) {
         const struct pos_listener_settings *listener = &settings->listeners[i];
         check_sign_on(listener, i, report);
+        check_strength(listener, i, report);
         for (uint32_t j = 0; j < i; j++)
             if (listener->port != 0 && listener->port == settings->listeners[j].port &&
                 strcmp(listener->address, settings->listeners[j].address) == 0)
