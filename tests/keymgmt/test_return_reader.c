@@ -191,6 +191,46 @@ Test(return_reader, lines_swapped_doubled_or_left_out_are_refused)
     expect_good();
 }
 
+/* Lines 0 to 3 as they stand now, under a MAC that is right all the same. */
+static void seal_again(void)
+{
+    struct pos_return_file_trailer trailer = {.count = 3};
+    cr_assert_eq(pos_hsm_return_mac_start(session, &ktk), POS_OK);
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(pos_hsm_file_mac_add(session, pos_bytes_text(lines[i])), POS_OK);
+    cr_assert_eq(pos_hsm_file_mac_finish(session, trailer.mac), POS_OK);
+    struct pos_buffer line = line_at(4);
+    pos_return_file_write_trailer(&trailer, &line);
+    pos_buffer_put_text(&line, "\n");
+    pos_buffer_put_u8(&line, '\0');
+}
+
+Test(return_reader, keys_out_of_order_are_refused_under_a_right_mac_too)
+{
+    static const struct {
+        size_t to, from;
+    } rows[] = {{2, 1}, {1, 3}, {3, 2}};
+    char text[TEXT_SIZE_MAX];
+    seal_again();
+    expect_good();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        make_lines();
+        memcpy(lines[rows[i].to], lines[rows[i].from], sizeof lines[0]);
+        seal_again();
+        struct pos_return_file file;
+        write_file(text, join(whole, text));
+        cr_expect_eq(load(&file), POS_ERR_ORDER, "row %zu", i);
+    }
+    make_lines();
+    char *count = strstr(lines[0], "count=3");
+    count[6] = '4'; /* more than there are */
+    seal_again();
+    expect_refused(text, join(whole, text), "count", 4);
+    count[6] = '2';
+    seal_again();
+    expect_refused(text, join(whole, text), "count", 2);
+}
+
 /* A key file's MAC is under another key: it does not vouch for a return file. */
 Test(return_reader, the_mac_of_a_key_file_is_no_mac_of_a_return_file)
 {
