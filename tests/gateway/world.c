@@ -114,7 +114,9 @@ static enum pos_terminal_outcome apply_sign_off(struct world_row *row)
 static void apply(struct world *world, struct pos_terminal_write *write)
 {
     struct world_row *row = world_row(world, &write->smn);
-    if (write->operation == POS_TERMINAL_REGISTER)
+    if (world->outcome_is != POS_OUTCOME_NONE)
+        write->outcome = world->outcome_is;
+    else if (write->operation == POS_TERMINAL_REGISTER)
         write->outcome = apply_register(world, write);
     else if (write->operation == POS_TERMINAL_AUDIT)
         write->outcome = POS_OUTCOME_NONE;
@@ -286,7 +288,8 @@ static void make_keys(struct world *world)
     }
 }
 
-static void start_session(struct world *world, uint32_t pending_count_max)
+static void start_session(struct world *world, uint32_t pending_count_max,
+                          uint32_t registrations_per_second, uint32_t requests_per_second)
 {
     const struct pos_session_options options = {.world = {.context = world,
                                                           .find = find,
@@ -300,7 +303,10 @@ static void start_session(struct world *world, uint32_t pending_count_max)
                                                 .hsm = world->hsm_session,
                                                 .counters = &world->counters,
                                                 .pending_count_max = pending_count_max,
-                                                .pipeline_count_max = 64};
+                                                .pipeline_count_max = 64,
+                                                .registrations_per_second =
+                                                    registrations_per_second,
+                                                .requests_per_second = requests_per_second};
     must(pos_session_create(&options, &world->session) == POS_OK, "a session");
 }
 
@@ -319,7 +325,7 @@ struct world *world_create(const struct pos_policy *policy, uint32_t pending_cou
     begin(world, policy);
     open_module(world);
     make_keys(world);
-    start_session(world, pending_count_max);
+    start_session(world, pending_count_max, 0, 0);
     return world;
 }
 
@@ -331,7 +337,15 @@ void world_renew(struct world *world, const struct pos_policy *policy, uint32_t 
     memcpy(fresh.tmks, world->tmks, sizeof fresh.tmks);
     *world = fresh;
     begin(world, policy);
-    start_session(world, pending_count_max);
+    start_session(world, pending_count_max, 0, 0);
+}
+
+void world_limit(struct world *world, uint32_t registrations_per_second,
+                 uint32_t requests_per_second)
+{
+    pos_session_destroy(world->session);
+    world->wait_count = 0;
+    start_session(world, 16, registrations_per_second, requests_per_second);
 }
 
 void world_destroy(struct world *world)
@@ -365,11 +379,41 @@ enum pos_session_close world_send(struct world *world, struct pos_bytes bytes)
     return close;
 }
 
+enum pos_session_close world_send_message(struct world *world, struct pos_bytes message,
+                                          const struct pos_key *key, enum pos_mac_purpose purpose)
+{
+    static const uint8_t route[POS_TPDU_SIZE + POS_HEADER_SIZE] = {0x60};
+    static uint8_t memory[POS_FRAME_SIZE_MAX];
+    const struct pos_frame model = {.tpdu = pos_bytes(route, POS_TPDU_SIZE),
+                                    .header = pos_bytes(route + POS_TPDU_SIZE, POS_HEADER_SIZE)};
+    struct pos_buffer out = pos_buffer(memory, sizeof memory);
+    size_t start = pos_frame_begin(world->policy.dialect, &model, false, &out);
+    size_t at = out.size;
+    pos_buffer_put(&out, message);
+    must(pos_frame_end(&out, start) == POS_OK, "the message fits a frame");
+    struct pos_message view;
+    struct pos_decode_error error;
+    struct pos_bytes covered;
+    uint8_t mac[POS_MAC_SIZE];
+    if (key != NULL &&
+        pos_iso8583_decode(world->policy.dialect, pos_bytes(memory + at, message.size), &view,
+                           &error) == POS_OK &&
+        pos_message_mac(&view, &covered, mac) == POS_OK) {
+        must(pos_hsm_make_mac(world->hsm_session, key, purpose, covered, mac) == POS_OK, "a MAC");
+        struct pos_encoded encoded = {.mac = memory + at + covered.size,
+                                      .mac_form = world->policy.dialect->binary};
+        pos_encoded_set_mac(&encoded, mac);
+    }
+    return world_send(world, pos_buffer_view(&out));
+}
+
 static void fetched(struct world *world, struct pos_request *request)
 {
     uint32_t index = pos_smn_key_index(&request->smn);
     request->dossier = (struct pos_dossier){.status = POS_ERR_NOT_FOUND};
-    if (index >= WORLD_KEY_FIRST && index < WORLD_KEY_FIRST + WORLD_KEY_COUNT) {
+    if (world->dossier_fails != POS_OK) {
+        request->dossier.status = world->dossier_fails;
+    } else if (index >= WORLD_KEY_FIRST && index < WORLD_KEY_FIRST + WORLD_KEY_COUNT) {
         request->dossier.status = POS_OK;
         request->dossier.row = world->keys[index - WORLD_KEY_FIRST];
     }

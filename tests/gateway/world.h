@@ -53,6 +53,8 @@ struct world {
     /* faults */
     bool low_on_disk;
     enum pos_status fetch_fails, commit_fails, commit_result, forward_fails, rrn_fails, find_fails;
+    enum pos_status dossier_fails;        /* what the key library says of any index */
+    enum pos_terminal_outcome outcome_is; /* not NONE: what the committer says, doing nothing */
     uint32_t rrn;
     /* what was seen */
     unsigned finds, commits, promotions, records; /* records: writes that carried an audit event */
@@ -67,12 +69,20 @@ void world_destroy(struct world *world);
 /* As after world_create, but with the same module and keys, which take their time to make. */
 void world_renew(struct world *world, const struct pos_policy *policy, uint32_t pending_count_max);
 
+/* The same world with limits on requests from one address; what was under way is gone. */
+void world_limit(struct world *world, uint32_t registrations_per_second,
+                 uint32_t requests_per_second);
+
 /* The terminal that holds key `number` (0 or 1), its TMK loaded, confirmed to the mother POS. */
 void world_terminal(struct world *world, size_t number, const char *serial,
                     struct pos_terminal *terminal);
 
 /* Bytes in; then a turn. Nothing that waits is completed. */
 enum pos_session_close world_send(struct world *world, struct pos_bytes bytes);
+/* The same for a message, which gets its frame, and the MAC under `key` where it has room for one;
+ * NULL: as it is. */
+enum pos_session_close world_send_message(struct world *world, struct pos_bytes message,
+                                          const struct pos_key *key, enum pos_mac_purpose purpose);
 /* Completes whatever waits for the key library or the committer, until nothing does. */
 void world_settle(struct world *world);
 /* The first of them alone; false when none waits. */
