@@ -169,11 +169,14 @@ static void host_answers(struct pos_cursor *input, unsigned how)
 
 static void fail(struct pos_cursor *input, unsigned what)
 {
-    enum pos_status *const faults[] = {&world->fetch_fails,   &world->commit_fails,
-                                       &world->commit_result, &world->forward_fails,
-                                       &world->rrn_fails,     &world->find_fails};
+    enum pos_status *const faults[] = {
+        &world->fetch_fails, &world->commit_fails, &world->commit_result, &world->forward_fails,
+        &world->rrn_fails,   &world->find_fails,   &world->dossier_fails};
     enum pos_status status = (enum pos_status)(pos_cursor_u8(input) % POS_STATUS_COUNT);
-    *faults[what % (sizeof faults / sizeof faults[0])] = status;
+    if (what == sizeof faults / sizeof faults[0])
+        world->low_on_disk = status != POS_OK;
+    else
+        *faults[what] = status;
 }
 
 /* Somebody else changes rows, or time passes. */
@@ -252,6 +255,8 @@ static void end(void)
 {
     world->fetch_fails = world->commit_fails = world->commit_result = POS_OK;
     world->forward_fails = world->rrn_fails = world->find_fails = POS_OK;
+    world->dossier_fails = POS_OK;
+    world->low_on_disk = false;
     world_settle(world);
     take_replies();
     while (world_waits_for(world, WORLD_HOST)) {
