@@ -281,7 +281,8 @@ class Demo:
         capture = Capture(self.scheme, self.options.keep)
         self.make_keys()
         self.scheme.start_host()
-        self.scheme.listeners = [Listener(), Listener("open", "smn")]
+        dialect = self.options.dialect
+        self.scheme.listeners = [Listener(dialect=dialect), Listener("open", "smn", dialect)]
         self.scheme.start_gateway()
         self.scheme.wait_for_host()
         capture.start()
@@ -325,6 +326,7 @@ class Capture:
 
     def stop(self):
         if self.process is not None:
+            time.sleep(1.2)  # tcpdump takes up to a second to see the last packets
             self.process.send_signal(signal.SIGINT)
             self.process.communicate(timeout=10)
             self.process = None
@@ -364,6 +366,8 @@ def read_options():
                         help="so many terminals (default 1000)")
     parser.add_argument("--seconds", type=int, default=5, metavar="N",
                         help="of load (default 5)")
+    parser.add_argument("--dialect", default="iso87b", metavar="NAME",
+                        help="what terminals and gateway speak (default iso87b)")
     options = parser.parse_args()
     if not 2 <= options.terminals <= 100000:
         parser.error("--terminals takes 2 to 100000")
