@@ -3,6 +3,7 @@
 
 usage: test_run.py ROOT
 """
+import json
 import re
 import subprocess
 import sys
@@ -34,7 +35,16 @@ def main():
                   ("fuzz", "nothing"), ("fuzz", "--minutes", "few"), ("coverage", "x")):
         expect(run(*words)[0] == 2, "wrong usage: " + " ".join(words))
     with open(ROOT + "/.ci/run", encoding="utf-8") as file:
-        expect("exec ./run test" in file.read(), ".ci/run runs all tests")
+        script = file.read()
+    expect("exec ./run test" in script, ".ci/run runs all tests")
+    expect("./run deps --all" in script, ".ci/run gets the tools that tests can do without")
+    with open(ROOT + "/tests/programs/npm/package-lock.json", encoding="utf-8") as file:
+        lock = file.read()
+    packages = json.loads(lock)["packages"]
+    packages.pop("")
+    expect(all("integrity" in package for package in packages.values()),
+           "npm's packages are pinned by their hashes")
+    expect("resolved" not in lock and "://" not in lock, "and come from no named place")
     done()
 
 
