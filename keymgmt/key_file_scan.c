@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/base/secret.h"
-
 enum pos_status pos_key_file_reader_open(struct pos_key_file_reader *reader, const char *path,
                                          struct pos_error *error)
 {
@@ -63,7 +61,6 @@ enum pos_status pos_key_file_reader_seek(struct pos_key_file_reader *reader, uin
 
 struct scan {
     struct pos_key_file_reader reader;
-    struct pos_hsm_session *session; /* NULL: no MAC */
     struct pos_key_file_header *header;
     struct pos_error *error;
 };
@@ -76,17 +73,6 @@ static enum pos_status next(struct scan *scan, struct pos_bytes *line)
         return pos_error_set(scan->error, POS_ERR_FORMAT, "%s ends after line %u: it is cut",
                              scan->reader.path, scan->reader.number);
     return status;
-}
-
-static enum pos_status cover(const struct scan *scan, struct pos_bytes line)
-{
-    if (scan->session == NULL)
-        return POS_OK;
-    enum pos_status status = pos_hsm_file_mac_add(scan->session, line);
-    if (status == POS_OK)
-        status = pos_hsm_file_mac_add(scan->session, pos_bytes("\n", 1));
-    return status == POS_OK ? POS_OK
-                            : pos_error_set(scan->error, status, "the security module failed");
 }
 
 static enum pos_status in_line(struct scan *scan)
@@ -103,11 +89,11 @@ static enum pos_status scan_header(struct scan *scan)
     if (pos_key_file_read_header(line, scan->header, scan->error) != POS_OK)
         return in_line(scan);
     const struct pos_key_file_header *header = scan->header;
-    if (header->count == 0 || header->last - header->first + 1 != header->count)
+    if (header->last - header->first + 1 != header->count)
         return pos_error_set(scan->error, POS_ERR_FORMAT,
                              "%s line 1: %u keys cannot have the indexes %08u to %08u",
                              scan->reader.path, header->count, header->first, header->last);
-    return cover(scan, line);
+    return POS_OK;
 }
 
 static enum pos_status scan_key(struct scan *scan, uint32_t index)
@@ -124,7 +110,7 @@ static enum pos_status scan_key(struct scan *scan, uint32_t index)
                              "%s line %u: key %08u stands where %08u "
                              "is due",
                              scan->reader.path, scan->reader.number, key.index, index);
-    return cover(scan, line);
+    return POS_OK;
 }
 
 static enum pos_status scan_trailer(struct scan *scan)
@@ -139,33 +125,20 @@ static enum pos_status scan_trailer(struct scan *scan)
     if (trailer.count != scan->header->count)
         return pos_error_set(scan->error, POS_ERR_FORMAT, "%s: trailer says %u keys, header %u",
                              scan->reader.path, trailer.count, scan->header->count);
-    uint8_t mac[POS_KEY_FILE_MAC_SIZE];
-    if (scan->session != NULL) {
-        status = pos_hsm_file_mac_finish(scan->session, mac);
-        if (status != POS_OK)
-            return pos_error_set(scan->error, status, "the security module failed");
-        if (!pos_secret_equal(mac, trailer.mac, sizeof mac))
-            return pos_error_set(scan->error, POS_ERR_MAC, "%s: its MAC does not verify",
-                                 scan->reader.path);
-    }
     if (pos_key_file_reader_next(&scan->reader, &line, NULL) != POS_ERR_CLOSED)
         return pos_error_set(scan->error, POS_ERR_FORMAT, "%s: something stands behind the trailer",
                              scan->reader.path);
     return POS_OK;
 }
 
-enum pos_status pos_key_file_scan(const char *path, struct pos_hsm_session *session,
-                                  const struct pos_key *ktk, struct pos_key_file_header *header,
+enum pos_status pos_key_file_scan(const char *path, struct pos_key_file_header *header,
                                   struct pos_error *error)
 {
-    struct scan scan = {.session = session, .header = header, .error = error};
+    struct scan scan = {.header = header, .error = error};
     enum pos_status status = pos_key_file_reader_open(&scan.reader, path, error);
     if (status != POS_OK)
         return status;
-    if (session != NULL && (status = pos_hsm_file_mac_start(session, ktk)) != POS_OK)
-        (void)pos_error_set(error, status, "the security module cannot open the KTK");
-    if (status == POS_OK)
-        status = scan_header(&scan);
+    status = scan_header(&scan);
     for (uint32_t i = 0; status == POS_OK && i < header->count; i++)
         status = scan_key(&scan, header->first + i);
     if (status == POS_OK)

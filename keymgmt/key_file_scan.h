@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "core/hsm/hsm.h"
 #include "core/wire/key_file.h"
 
 struct pos_key_file_reader {
@@ -31,12 +30,10 @@ POS_MUST_USE enum pos_status pos_key_file_reader_seek(struct pos_key_file_reader
 
 /*
  * Reads the whole file: header, as many keys as it says with indexes first to last, trailer,
- * nothing behind. With a session also the trailer's MAC, under `ktk`; a session of NULL leaves that
- * to the mother POS. POS_ERR_FORMAT, POS_ERR_ORDER, POS_ERR_MAC; the text names file and line.
+ * nothing behind. The trailer's MAC is left to the mother POS. POS_ERR_FORMAT, POS_ERR_ORDER; the
+ * text names file and line.
  */
-POS_MUST_USE enum pos_status pos_key_file_scan(const char *path, struct pos_hsm_session *session,
-                                               const struct pos_key *ktk,
-                                               struct pos_key_file_header *header,
+POS_MUST_USE enum pos_status pos_key_file_scan(const char *path, struct pos_key_file_header *header,
                                                struct pos_error *error);
 
 #endif

@@ -276,7 +276,7 @@ static void report(const struct load *load)
 
 static enum pos_status load_file(struct load *load)
 {
-    enum pos_status status = pos_key_file_scan(load->path, NULL, NULL, &load->header, load->error);
+    enum pos_status status = pos_key_file_scan(load->path, &load->header, load->error);
     if (status == POS_OK)
         status = pos_home_open_writer(load->home, false, load->error);
     if (status == POS_OK)

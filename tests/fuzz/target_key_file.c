@@ -47,8 +47,7 @@ void fuzz_key_file(const uint8_t *data, size_t size)
 {
     struct pos_key_file_header header;
     struct pos_error error = {.text = ""};
-    enum pos_status status =
-        pos_key_file_scan(fuzz_file(pos_bytes(data, size)), NULL, NULL, &header, &error);
+    enum pos_status status = pos_key_file_scan(fuzz_file(pos_bytes(data, size)), &header, &error);
     fuzz_must((status == POS_OK) == (error.text[0] == '\0'), "what is refused is explained");
     fuzz_must(status != POS_OK || header.last - header.first + 1 == header.count,
               "a good file has all its indexes");

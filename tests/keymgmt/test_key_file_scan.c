@@ -6,7 +6,7 @@
 
 #include "keymgmt/key_file_scan.h"
 
-/* A key file without a session is checked for all but its MAC, so any well-formed one does. */
+/* The MAC is not looked at, so any well-formed file does. */
 #define HEADER                                                                                     \
     "#POSGATE-KEYS|1|batch=00000007|created=2026-11-23T09:00:00Z|alg=A256|ktk=MPOS0001|"           \
     "ktkkcv=CMAC:8CD24CD297|dest=MPOS0001|count=2|first=00000278|last=00000279\n"
@@ -44,6 +44,12 @@ struct row {
 
 static const struct row rows[] = {
     {"whole", HEADER, {278, 279, 0}, TRAILER("2"), POS_OK},
+    {"a range with gaps",
+     "#POSGATE-KEYS|1|batch=00000007|created=2026-11-23T09:00:00Z|alg=A256|ktk=MPOS0001|"
+     "ktkkcv=CMAC:8CD24CD297|dest=MPOS0001|count=2|first=00000278|last=00000280\n",
+     {278, 280, 0},
+     TRAILER("2"),
+     POS_ERR_FORMAT},
     {"a key less", HEADER, {278, 0}, TRAILER("1"), POS_ERR_FORMAT},
     {"a key more", HEADER, {278, 279, 280, 0}, TRAILER("3"), POS_ERR_FORMAT},
     {"swapped", HEADER, {279, 278, 0}, TRAILER("2"), POS_ERR_ORDER},
@@ -81,7 +87,7 @@ Test(key_file_scan, takes_whole_files_only)
         write_file(path, text);
         struct pos_key_file_header header;
         struct pos_error error = {.text = ""};
-        cr_expect_eq(pos_key_file_scan(path, NULL, NULL, &header, &error), rows[i].status, "%s: %s",
+        cr_expect_eq(pos_key_file_scan(path, &header, &error), rows[i].status, "%s: %s",
                      rows[i].name, error.text);
         if (rows[i].status == POS_OK)
             cr_expect_eq(header.batch, 7);
@@ -90,7 +96,9 @@ Test(key_file_scan, takes_whole_files_only)
     }
     (void)unlink(path);
     struct pos_key_file_header header;
-    cr_expect_eq(pos_key_file_scan(path, NULL, NULL, &header, NULL), POS_ERR_NOT_FOUND);
+    cr_expect_eq(pos_key_file_scan(path, &header, NULL), POS_ERR_NOT_FOUND);
+    cr_expect_eq(pos_key_file_scan("/tmp", &header, NULL), POS_ERR_IO, "a folder");
+    cr_expect_eq(pos_key_file_scan("/dev/null/x", &header, NULL), POS_ERR_IO, "below a file");
 }
 
 Test(key_file_scan, finds_any_line_again)
