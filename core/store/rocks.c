@@ -4,15 +4,19 @@
  *
  * The info log is kept at its fatal level: it lives on the database's own disk, and Debian's build
  * has assertions on, so with a chattier log a full disk would abort the process inside a put
- * instead of failing that put.
+ * instead of failing that put. Its head is written at any level, when a database is opened; so a
+ * disk without room is refused before.
  */
 #include "core/store/rocks.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -29,6 +33,7 @@ enum {
     WRITE_BUFFER_SIZE = 32 << 20,     /* of a family */
     WRITE_BUFFERS_SIZE = 128 << 20,   /* of all families */
     WRITE_AHEAD_SIZE_MAX = 256 << 20, /* bounds what a reopen replays */
+    OPEN_ROOM_SIZE = 1 << 20,         /* free bytes that opening needs besides what it replays */
     FORMAT_VERSION = 1,               /* of the database as a whole */
     FORMAT_SIZE_MAX = 64,
 };
@@ -266,6 +271,43 @@ static enum pos_status check_folder(const struct pos_rocks_options *options,
     return there ? POS_OK : pos_file_make_folder(options->path, error);
 }
 
+/* Bytes of write-ahead logs, which opening writes out as tables. */
+static uint64_t logs_size(const char *path)
+{
+    uint64_t sum = 0;
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return 0;
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        struct stat facts;
+        const char *end = strrchr(entry->d_name, '.');
+        if (end != NULL && strcmp(end, ".log") == 0 &&
+            fstatat(dirfd(folder), entry->d_name, &facts, 0) == 0)
+            sum += (uint64_t)facts.st_size;
+    }
+    (void)closedir(folder);
+    return sum;
+}
+
+static enum pos_status check_room(const struct pos_rocks_options *options, struct pos_error *error)
+{
+    const char *path = options->scratch != NULL ? options->scratch : options->path;
+    uint64_t logs = options->scratch != NULL ? 0 : logs_size(path);
+    uint64_t needed = OPEN_ROOM_SIZE + logs + logs / 4;
+    struct statvfs facts;
+    if (statvfs(path, &facts) != 0)
+        return pos_error_set(error, POS_ERR_DATABASE, "cannot look how much room there is in %s",
+                             path);
+    uint64_t free_size = (uint64_t)facts.f_bavail * facts.f_frsize;
+    if (free_size < needed)
+        return pos_error_set(error, POS_ERR_DATABASE,
+                             "the disk of %s is full: %llu KiB free, opening needs %llu; make room",
+                             path, (unsigned long long)free_size >> 10,
+                             (unsigned long long)needed >> 10);
+    return POS_OK;
+}
+
 enum pos_status pos_rocks_open(const struct pos_rocks_options *options, struct pos_rocks **rocks,
                                struct pos_error *error)
 {
@@ -273,6 +315,8 @@ enum pos_status pos_rocks_open(const struct pos_rocks_options *options, struct p
     assert(strcmp(options->families[options->family_count - 1], "meta") == 0);
     *rocks = NULL;
     enum pos_status status = check_folder(options, error);
+    if (status == POS_OK)
+        status = check_room(options, error);
     if (status != POS_OK)
         return status;
     struct pos_rocks *made = calloc(1, sizeof *made);

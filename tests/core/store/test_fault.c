@@ -5,11 +5,13 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -168,14 +170,19 @@ Test(fault, every_queued_write_hears_of_the_failure)
     free(writes);
 }
 
+/* In a mount namespace of its own, so that nothing stays mounted however the test ends. */
+static void mount_disk(const char *size)
+{
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", folder, "tmpfs", 0, size) != 0)
+        cr_skip_test("needs root, to mount a small file system");
+}
+
 /* Not a crash, not a hang: an error, and every row that was acknowledged before and after. */
 Test(fault, a_full_disk_fails_the_write_and_not_the_process)
 {
     test_folder(folder);
-    /* in a mount namespace of its own, so that nothing stays mounted however the test ends */
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("none", folder, "tmpfs", 0, "size=2m") != 0)
-        cr_skip_test("needs root, to mount a small file system");
+    mount_disk("size=2m");
     struct pos_terminal_table *table = open_at(test_path(folder, "db"));
     enum pos_status status = POS_OK;
     uint32_t count = 0;
@@ -194,5 +201,145 @@ Test(fault, a_full_disk_fails_the_write_and_not_the_process)
     for (uint32_t i = 1; i <= count; i++)
         cr_expect_eq(find(table, i), POS_OK, "%u after the restart", i);
     pos_terminal_table_close(table);
+    cr_expect_eq(umount(folder), 0);
+}
+
+static void fill_disk(const char *name, off_t leave)
+{
+    struct statvfs facts;
+    cr_assert_eq(statvfs(folder, &facts), 0);
+    off_t size = (off_t)(facts.f_bavail * facts.f_frsize) - leave;
+    int file = open(test_path(folder, name), O_WRONLY | O_CREAT, 0600);
+    cr_assert_geq(file, 0);
+    cr_assert(size <= 0 || posix_fallocate(file, 0, size) == 0);
+    (void)close(file);
+}
+
+static void note_result(struct pos_commit *commit, enum pos_status status)
+{
+    struct ordered *ordered = (struct ordered *)(void *)pos_terminal_write_of(commit);
+    atomic_store(&ordered->syncs_at_done, status == POS_OK ? 1 : 0);
+}
+
+/* A chunk of registrations together; how many were acknowledged. */
+static uint32_t register_chunk(struct pos_terminal_table *table, uint32_t first,
+                               struct ordered *chunk, uint32_t count)
+{
+    uint32_t good = 0, submitted = 0;
+    for (; submitted < count; submitted++) {
+        chunk[submitted] = (struct ordered){registration(first + submitted), -1};
+        chunk[submitted].write.commit.done = note_result;
+        if (pos_terminal_table_submit(table, &chunk[submitted].write) != POS_OK)
+            break;
+    }
+    for (uint32_t i = 0; i < submitted; i++) {
+        while (atomic_load(&chunk[i].syncs_at_done) == -1)
+            (void)usleep(50);
+        good += atomic_load(&chunk[i].syncs_at_done) == 1;
+    }
+    return good;
+}
+
+/* The log was given its room when the table was opened, so writes go on for a while. */
+Test(fault, a_disk_that_fills_under_an_open_table_fails_a_write_later)
+{
+    enum { CHUNK = 1000, COUNT_MAX = 400000 };
+    test_folder(folder);
+    mount_disk("size=64m");
+    struct pos_terminal_table *table = open_at(test_path(folder, "db"));
+    struct ordered *chunk = calloc(CHUNK, sizeof *chunk);
+    uint32_t count = register_chunk(table, 1, chunk, 1), good = 1;
+    fill_disk("filler", 0);
+    while (good > 0 && count < COUNT_MAX)
+        count += good = register_chunk(table, count + 1, chunk, CHUNK);
+    free(chunk);
+    cr_expect_gt(count, 1000);
+    cr_expect_lt(count, COUNT_MAX, "the disk is full");
+    for (uint32_t i = 1; i <= count; i += 97)
+        cr_expect_eq(find(table, i), POS_OK, "%u", i);
+    pos_terminal_table_close(table);
+    cr_expect_eq(mount("none", folder, "tmpfs", MS_REMOUNT, "size=256m"), 0);
+    table = open_at(test_path(folder, "db"));
+    for (uint32_t i = 1; i <= count; i++)
+        cr_assert_eq(find(table, i), POS_OK, "%u after the restart", i);
+    pos_terminal_table_close(table);
+    cr_expect_eq(umount(folder), 0);
+}
+
+/* Rows that must go from memory to the disk, and cannot. */
+Test(fault, a_full_disk_fails_a_flush_and_not_the_process)
+{
+    test_folder(folder);
+    mount_disk("size=64m");
+    struct pos_terminal_table *table = open_at(test_path(folder, "db"));
+    for (uint32_t i = 1; i <= 100; i++) {
+        struct pos_terminal_write write = registration(i);
+        cr_assert_eq(pos_terminal_table_run(table, &write), POS_OK);
+    }
+    fill_disk("filler", 0);
+    cr_expect_eq(pos_terminal_table_flush(table), POS_ERR_DATABASE);
+    struct pos_terminal_write after = registration(101);
+    enum pos_status status = pos_terminal_table_run(table, &after);
+    for (uint32_t i = 1; i <= 100; i++)
+        cr_expect_eq(find(table, i), POS_OK, "%u", i);
+    pos_terminal_table_close(table);
+    cr_expect_eq(mount("none", folder, "tmpfs", MS_REMOUNT, "size=256m"), 0);
+    table = open_at(test_path(folder, "db"));
+    for (uint32_t i = 1; i <= 100; i++)
+        cr_expect_eq(find(table, i), POS_OK, "%u after the restart", i);
+    cr_expect(status != POS_OK || find(table, 101) == POS_OK);
+    pos_terminal_table_close(table);
+    cr_expect_eq(umount(folder), 0);
+}
+
+static enum pos_status open_status(const char *path, struct pos_terminal_table **table,
+                                   struct pos_error *error)
+{
+    struct pos_terminal_table_options options = {.path = path,
+                                                 .create_if_missing = true,
+                                                 .cache_size = 1 << 20,
+                                                 .audit = test_chain_writer(&chain)};
+    return pos_terminal_table_open(&options, table, error);
+}
+
+/* RocksDB would abort. */
+Test(fault, a_disk_without_room_is_not_opened)
+{
+    struct pos_terminal_table *table;
+    struct pos_error error = {0};
+    test_folder(folder);
+    mount_disk("size=64m");
+    table = open_at(test_path(folder, "db"));
+    for (uint32_t i = 1; i <= 100; i++) {
+        struct pos_terminal_write write = registration(i);
+        cr_assert_eq(pos_terminal_table_run(table, &write), POS_OK);
+    }
+    pos_terminal_table_close(table);
+    for (off_t leave = 0; leave < 2 << 20; leave += 128 << 10) {
+        fill_disk("filler", leave);
+        if (open_status(test_path(folder, "db"), &table, &error) == POS_OK) {
+            cr_expect_geq(leave, 1 << 20, "%lld", (long long)leave);
+            cr_expect_eq(find(table, 100), POS_OK);
+            pos_terminal_table_close(table);
+        } else {
+            cr_expect_leq(leave, (1 << 20) + (256 << 10), "%lld", (long long)leave);
+            cr_expect_eq(error.status, POS_ERR_DATABASE);
+            cr_expect_not_null(strstr(error.text, "make room"), "%s", error.text);
+        }
+        cr_assert_eq(unlink(test_path(folder, "filler")), 0);
+    }
+    struct pos_terminal_table *follower;
+    fill_disk("filler", 0);
+    cr_expect_eq(pos_terminal_table_follow(test_path(folder, "db"), test_path(folder, "scratch"),
+                                           &follower, &error),
+                 POS_ERR_DATABASE);
+    cr_assert_eq(unlink(test_path(folder, "filler")), 0);
+    cr_assert_eq(pos_terminal_table_follow(test_path(folder, "db"), test_path(folder, "scratch"),
+                                           &follower, &error),
+                 POS_OK, "%s", error.text);
+    cr_expect_eq(find(follower, 100), POS_OK);
+    struct pos_terminal_write write = registration(101);
+    cr_expect_eq(pos_terminal_table_run(follower, &write), POS_ERR_NOT_ALLOWED);
+    pos_terminal_table_close(follower);
     cr_expect_eq(umount(folder), 0);
 }
