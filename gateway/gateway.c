@@ -50,20 +50,9 @@ static enum pos_status try_table(struct pos_gateway *gateway, struct pos_error *
 
 static enum pos_status open_table(struct pos_gateway *gateway, struct pos_error *error)
 {
-    const struct pos_gateway_settings *settings = gateway->settings;
-    const struct pos_disk_options disk = {
-        .folder = settings->database.path,
-        .ballast_size = (uint64_t)settings->database.ballast_mb << MIB_SHIFT,
-        .low_water = (uint64_t)settings->database.low_water_mb << MIB_SHIFT};
-    enum pos_status status = pos_file_make_folder(disk.folder, error);
-    pos_disk_init(&gateway->disk, &disk);
-    if (status == POS_OK)
-        status = try_table(gateway, error);
-    if (status == POS_ERR_DATABASE && pos_disk_drop_ballast(&gateway->disk))
-        status = try_table(gateway, error);
-    if (status != POS_OK)
-        return pos_error_prefix(error, "terminal table %s", disk.folder);
-    return POS_OK;
+    const char *path = gateway->settings->database.path;
+    enum pos_status status = try_table(gateway, error);
+    return status == POS_OK ? POS_OK : pos_error_prefix(error, "terminal table %s", path);
 }
 
 static enum pos_status open_library(struct pos_gateway *gateway, struct pos_error *error)
@@ -71,12 +60,38 @@ static enum pos_status open_library(struct pos_gateway *gateway, struct pos_erro
     const char *path = gateway->settings->key_library.path;
     char scratch[POS_PATH_SIZE_MAX + 16];
     (void)snprintf(scratch, sizeof scratch, "%s.follow", gateway->settings->database.path);
+    if (gateway->library != NULL)
+        return POS_OK;
     enum pos_status status = pos_file_make_folder(scratch, error);
     if (status == POS_OK)
         status = pos_key_library_follow(path, scratch, &gateway->library, error);
     if (status != POS_OK)
         return pos_error_prefix(error, "key library %s", path);
     return POS_OK;
+}
+
+static enum pos_status try_stores(struct pos_gateway *gateway, struct pos_error *error)
+{
+    enum pos_status status = open_library(gateway, error);
+    return status == POS_OK ? open_table(gateway, error) : status;
+}
+
+/* Both write a little on the table's disk. Without room for that the ballast is given up for it. */
+static enum pos_status open_stores(struct pos_gateway *gateway, struct pos_error *error)
+{
+    const struct pos_gateway_settings *settings = gateway->settings;
+    const struct pos_disk_options disk = {
+        .folder = settings->database.path,
+        .ballast_size = (uint64_t)settings->database.ballast_mb << MIB_SHIFT,
+        .low_water = (uint64_t)settings->database.low_water_mb << MIB_SHIFT};
+    enum pos_status status = pos_file_make_folder(disk.folder, error);
+    if (status != POS_OK)
+        return pos_error_prefix(error, "terminal table %s", disk.folder);
+    pos_disk_init(&gateway->disk, &disk);
+    status = try_stores(gateway, error);
+    if (status == POS_ERR_DATABASE && pos_disk_drop_ballast(&gateway->disk))
+        status = try_stores(gateway, error);
+    return status;
 }
 
 /* posgate-keymgmt sealed the LMK under the line without its end, as editors leave one. */
@@ -121,9 +136,7 @@ enum pos_status pos_gateway_open(struct pos_gateway *gateway, struct pos_gateway
         .settings = settings, .settings_path = settings_path, .started_utc_ms = pos_clock_utc_ms()};
     enum pos_status status = open_module(gateway, error);
     if (status == POS_OK)
-        status = open_library(gateway, error);
-    if (status == POS_OK)
-        status = open_table(gateway, error);
+        status = open_stores(gateway, error);
     if (status != POS_OK)
         pos_gateway_close(gateway);
     return status;

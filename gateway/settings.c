@@ -136,7 +136,7 @@ static const struct pos_config_key database_keys[] = {
          "Folder of the terminal table"),
     NUMBER(HOLDER, "cache_mb", database.cache_mb, 256, 8, 1048576, "MiB",
            "Block cache; about 90 bytes a terminal keep all look-ups in memory"),
-    NUMBER(HOLDER, "ballast_mb", database.ballast_mb, 256, 0, 1048576, "MiB",
+    NUMBER(HOLDER, "ballast_mb", database.ballast_mb, 384, 0, 1048576, "MiB",
            "A file in that folder that is given up when a start finds no room; 0: none"),
     NUMBER(HOLDER, "low_water_mb", database.low_water_mb, 512, 0, 1048576, "MiB",
            "With less room than this on its disk nothing is written for terminals; 0: no mark"),
