@@ -44,7 +44,7 @@ enum pos_status pos_endpoint_parse(const char *text, struct pos_endpoint *addres
     address->host[size] = '\0';
     if (!numeric(address->host))
         return pos_error_set(error, POS_ERR_USAGE, "'%s' is not an IP address", address->host);
-    uint64_t port;
+    uint64_t port = 0;
     enum pos_status status = pos_number_parse(colon + 1, 0, UINT16_MAX, &port, error);
     if (status != POS_OK)
         return pos_error_prefix(error, "port of '%.64s'", text);
