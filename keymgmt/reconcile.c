@@ -112,7 +112,7 @@ void pos_reconcile_two_keys(const struct pos_return_file_key **keys, size_t coun
 {
     if (count < 2)
         return;
-    qsort(keys, count, sizeof keys[0], by_serial_and_index);
+    qsort(keys, count, sizeof(const struct pos_return_file_key *), by_serial_and_index);
     for (size_t i = 1; i < count; i++)
         if (strcmp(keys[i]->serial, keys[i - 1]->serial) == 0)
             pos_findings_add(findings, POS_FINDING_TWO_KEYS, keys[i]->index, keys[i]->serial);
