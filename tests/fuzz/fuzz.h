@@ -31,7 +31,8 @@
     X(sealed_key)                                                                                  \
     X(sealed_secret)                                                                               \
     X(session)                                                                                     \
-    X(terminal)
+    X(terminal)                                                                                    \
+    X(trace)
 
 #define X(name) void fuzz_##name(const uint8_t *data, size_t size);
 FUZZ_TARGET_LIST(X)

@@ -265,6 +265,13 @@ def text_seeds():
         seed("key_file_line", "line-%d" % i, line.encode())
     tdes = lines[0].replace("A256", "T2").replace("CMAC:8CD24CD297", "ZERO:8CD24C")
     seed("key_file_line", "tdes", tdes.encode())
+    for i, line in enumerate((
+            "#POSGATE-RETURN|1|mother=MPOS0001|created=2026-11-23T17:00:00Z|ktk=MPOS0001|"
+            "ktkkcv=CMAC:8CD24CD297|count=3",
+            "R|00000278|issued|123L013K|2026-11-23T10:12:13Z|CMAC:71F80794C0",
+            "R|00000279|free|-|-|CMAC:5AAA42C6AD",
+            "R|00000280|burned|123L013K|-|CMAC:5AAA42C6AD")):
+        seed("key_file_line", "return-%d" % i, line.encode())
     seed("key_file", "two", "".join(line + "\n" for line in lines).encode())
     seed("key_file", "cut", "\n".join(lines)[:-3].encode())
     seed("key_file", "swapped", "".join(lines[i] + "\n" for i in (0, 2, 1, 3)).encode())
@@ -294,6 +301,55 @@ def row_seeds():
     seed("rows", "load", bytes([9, 1]) + (7).to_bytes(4, "big") + (3).to_bytes(4, "big"))
 
 
+def segment(flags, sequence, payload, back=False):
+    """An Ethernet packet with TCP in IPv4."""
+    ports = (8583, 50312) if back else (50312, 8583)
+    tcp = ports[0].to_bytes(2, "big") + ports[1].to_bytes(2, "big") + \
+        sequence.to_bytes(4, "big") + bytes(4) + bytes([0x50, flags]) + bytes(6)
+    ip = bytes([0x45, 0]) + (20 + len(tcp) + len(payload)).to_bytes(2, "big") + bytes(4) + \
+        bytes([64, 6, 0, 0]) + b"\x7f\0\0\1" * 2
+    return bytes(12) + b"\x08\0" + ip + tcp + payload
+
+
+def pcap(packets):
+    out = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
+    for i, packet in enumerate(packets):
+        size = len(packet).to_bytes(4, "little")
+        out += (1795424400 + i).to_bytes(4, "little") + bytes(4) + size + size + packet
+    return out
+
+
+def pcapng(packets):
+    def block(kind, body):
+        body += bytes(-len(body) % 4)
+        size = (12 + len(body)).to_bytes(4, "little")
+        return kind.to_bytes(4, "little") + size + body + size
+    out = block(0x0A0D0D0A, bytes.fromhex("4d3c2b1a01000000") + b"\xff" * 8)
+    out += block(1, bytes.fromhex("0100000000000400"))
+    for packet in packets:
+        size = len(packet).to_bytes(4, "little")
+        out += block(6, bytes(12) + size + size + packet)
+    return out
+
+
+def trace_seeds():
+    for i, name in enumerate(DIALECTS):
+        dialect = Dialect(name)
+        asked, answered = dict(requests(dialect)), dict(replies(dialect))
+        first, second = dialect.frame(asked["sale"]), dialect.frame(answered["sale"])
+        packets = [segment(2, 99, b""), segment(0x18, 100, first[:40]),
+                   segment(0x18, 140, first[40:] + b"\0\0"), segment(0x18, 100, first[:40]),
+                   segment(0x18, 500, second, back=True), segment(0x11, 9000, second)]
+        for form in range(3):
+            seed("trace", "%s-pcap-%d" % (name, form), bytes([form | i << 3 | 64]) + pcap(packets))
+        seed("trace", name + "-pcapng", bytes([2 | 4]) + pcapng(packets))
+        text = "# a comment\n" + first.hex() + "\n\n" + second.hex(" ") + "\n"
+        seed("trace", name + "-hex", bytes([2 | i << 3]) + text.encode())
+        seed("trace", name + "-guess", bytes([4]) + text.encode())
+        seed("trace", name + "-bare", bytes([2 | i << 3 | 32]) + asked["register"].hex().encode())
+    seed("trace", "not-hex", b"\0" + b"00 1 g\n")
+
+
 # ---- programs of steps --------------------------------------------------------------------------
 
 
@@ -307,7 +363,7 @@ def sized(data):
     return len(data).to_bytes(2, "big") + data
 
 
-HOST_00 = bytes([5 | 2 << 3]) + bytes([ord("0") - 32, ord("0") - 32])
+HOST_00 = bytes([5 | 2 << 3, 0, 0])
 HOST_LATE, HOST_LOST = bytes([5]), bytes([5 | 1 << 3])
 
 
@@ -388,6 +444,7 @@ def main():
     block_seeds(vectors)
     text_seeds()
     row_seeds()
+    trace_seeds()
     session_seeds()
     mother_seeds()
 

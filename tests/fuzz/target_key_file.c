@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/wire/key_file.h"
+#include "core/wire/return_file.h"
 #include "keymgmt/key_file_scan.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -11,7 +12,25 @@ static void same_again(const struct pos_buffer *again, struct pos_bytes line)
               "a line that is read has one form");
 }
 
-/* One line, given to every reader. */
+/* How many readers of return files take the line; each that does writes it again. */
+static unsigned read_return_line(struct pos_bytes line, struct pos_buffer *again)
+{
+    struct pos_return_file_header header;
+    struct pos_return_file_key key;
+    struct pos_error error;
+    unsigned readers = 0;
+    if (pos_return_file_read_header(line, &header, &error) == POS_OK) {
+        readers++;
+        pos_return_file_write_header(&header, again);
+    }
+    if (pos_return_file_read_key(line, &key, &error) == POS_OK) {
+        readers++;
+        pos_return_file_write_key(&key, again);
+    }
+    return readers;
+}
+
+/* One line, given to every reader; trailers of key files and of return files are alike. */
 void fuzz_key_file_line(const uint8_t *data, size_t size)
 {
     static char memory[POS_KEY_FILE_LINE_SIZE_MAX + 1];
@@ -35,11 +54,12 @@ void fuzz_key_file_line(const uint8_t *data, size_t size)
         readers++;
         pos_key_file_write_trailer(&trailer, &again);
     }
+    if (readers == 1)
+        fuzz_must(pos_key_file_line_kind(line, &kind) == POS_OK, "its kind is known");
+    readers += read_return_line(line, &again);
     fuzz_must(readers <= 1, "a line is of one kind");
-    if (readers == 1) {
+    if (readers == 1)
         same_again(&again, line);
-        fuzz_must(pos_key_file_line_kind(line, &kind) == POS_OK, "and its kind is known");
-    }
 }
 
 /* A whole file, without its MAC, for which the KTK would be needed. */

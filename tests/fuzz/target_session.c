@@ -157,8 +157,9 @@ static void host_answers(struct pos_cursor *input, unsigned how)
     if (how < 2) {
         world_host_sends(world, absent[how], NULL);
     } else if (how == 2) {
-        code[0] = (char)(' ' + pos_cursor_u8(input) % 95);
-        code[1] = (char)(' ' + pos_cursor_u8(input) % 95);
+        static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh ";
+        code[0] = letters[pos_cursor_u8(input) % (sizeof letters - 1)];
+        code[1] = letters[pos_cursor_u8(input) % (sizeof letters - 1)];
         world_host_answers(world, code);
     } else if (pos_iso8583_decode(&pos_dialect_iso87b, take_bytes(input), &message, &error) ==
                POS_OK) {
