@@ -371,3 +371,77 @@ Test(trace_capture, more_connections_than_it_follows_end_the_oldest)
     pos_flows_destroy(flows);
     told_close(&told);
 }
+
+Test(trace_capture, damage_is_named_with_its_place)
+{
+    static const struct {
+        enum capture_form form;
+        size_t at;
+        const char *bytes; /* four of them, instead of those there */
+        const char *says;
+    } rows[] = {
+        {PCAP, 24 + 8, "\1\0\4\0", "at byte 40: a packet longer than any is"},
+        {PCAP, 24 + 8, "\0\0\4\0", "ends inside a packet"},
+        {PCAPNG, 4, "\x0C\0\0\0", "a section header of an impossible length"},
+        {PCAPNG, 8, "\0\0\0\0", "a section without its byte order"},
+        {PCAPNG, 28 + 4, "\x0C\0\0\0", "an interface that is too short"},
+        {PCAPNG, 28 + 16, "\x09\0\xFF\0", "an option longer than its block"},
+        {PCAPNG, 76 + 4, "\x1E\0\0\0", "a block of an impossible length"},
+        {PCAPNG, 76 + 4, "\x08\0\0\0", "a block of an impossible length"},
+        {PCAPNG, 76 + 4, "\0\0\xFF\0", "a block of an impossible length"},
+        {PCAPNG, 76 + 8, "\1\0\0\0", "a packet of an interface that is not there"},
+        {PCAPNG, 76 + 20, "\0\1\0\0", "a packet longer than its block"},
+    };
+    make_messages(&pos_dialect_iso87a);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pos_error error = {.text = ""};
+        tape_open(&tape, rows[i].form, 1, false);
+        record_echo();
+        memcpy(tape.memory + rows[i].at, rows[i].bytes, 4);
+        told_open(&told, &pos_dialect_iso87a, POS_SHOW_BRIEF);
+        cr_expect_eq(tape_read(&tape, tape.out.size, &told.trace, 0, &error), POS_ERR_CORRUPT,
+                     "row %zu", i);
+        cr_expect(strstr(error.text, rows[i].says) != NULL, "row %zu: %s", i, error.text);
+        told_close(&told);
+    }
+}
+
+Test(trace_segment, what_is_no_whole_tcp_is_left_alone)
+{
+    enum { IP = 14 + 4, TCP = IP + 20 }; /* behind an Ethernet header with a VLAN tag */
+    static const struct {
+        size_t at;
+        uint8_t value;
+        const char *name;
+        bool segment;
+    } rows[] = {
+        {0, 0, "as it is", true},
+        {IP + 6, 0x40, "not to be fragmented", true},
+        {IP + 6, 0x20, "more fragments", false},
+        {IP + 7, 0x08, "a later fragment", false},
+        {IP + 9, 17, "UDP", false},
+        {IP, 0x44, "an IP header that is too short", false},
+        {IP, 0x4F, "one that is longer than the packet", false},
+        {IP, 0x55, "IP of version 5", false},
+        {IP + 3, 0x10, "less than its header", false},
+        {TCP + 12, 0x40, "a TCP header that is too short", false},
+        {16, 0x08, "another protocol", false}, /* 0806 below */
+    };
+    uint8_t packet[IP + 40] = {[12] = 0x81, [16] = 0x08, [IP] = 0x45, [IP + 3] = 40};
+    packet[IP + 9] = 6;
+    packet[TCP + 12] = 0x50;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t changed[sizeof packet];
+        struct pos_segment segment;
+        memcpy(changed, packet, sizeof changed);
+        changed[rows[i].at] = rows[i].value;
+        if (rows[i].at == 16)
+            changed[17] = 6;
+        const struct pos_packet given = {.link = 1, .bytes = pos_bytes(changed, sizeof changed)};
+        cr_expect_eq(pos_segment_parse(&given, &segment), rows[i].segment, "%s", rows[i].name);
+        for (size_t size = 0; rows[i].segment && size < sizeof changed; size++) {
+            const struct pos_packet cut = {.link = 1, .bytes = pos_bytes(changed, size)};
+            cr_expect_not(pos_segment_parse(&cut, &segment), "%s, cut to %zu", rows[i].name, size);
+        }
+    }
+}
