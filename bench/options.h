@@ -6,15 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/exit_code.h"
 #include "core/wire/dialect.h"
-
-enum pos_bench_exit {
-    POS_EXIT_DONE = 0,
-    POS_EXIT_FAILED = 1,
-    POS_EXIT_USAGE = 2,
-    POS_EXIT_MISSED = 3, /* a stated limit was missed */
-    POS_EXIT_ABSENT = 69,
-};
 
 struct pos_bench_options {
     uint32_t connections, outstanding;

@@ -2,29 +2,15 @@
 
 #include <stdio.h>
 
-#include "emulator/command.h"
+#include "core/base/exit_code.h"
 
-static int exit_code(enum pos_status status)
+/* A file that is in the way must not be overwritten; a name on the command line that is not there
+ * is something needed. */
+static enum pos_exit_code exit_code(enum pos_status status)
 {
-    switch (status) {
-    case POS_OK:
-        return POS_EXIT_DONE;
-    case POS_ERR_USAGE:
-        return POS_EXIT_USAGE;
-    case POS_ERR_BUSY:
-        return POS_EXIT_AGAIN;
-    case POS_ERR_NOT_ALLOWED:
-    case POS_ERR_EXISTS:
-        return POS_EXIT_NOT_ALLOWED;
-    case POS_ERR_NOT_FOUND:
-    case POS_ERR_UNREACHABLE:
-    case POS_ERR_NETWORK:
-    case POS_ERR_HSM:
-    case POS_ERR_DATABASE:
-        return POS_EXIT_MISSING;
-    default:
-        return POS_EXIT_FAILED;
-    }
+    if (status == POS_ERR_EXISTS)
+        return POS_EXIT_DENIED;
+    return status == POS_ERR_NOT_FOUND ? POS_EXIT_ABSENT : pos_exit_code(status);
 }
 
 int pos_exit_report(const char *command, enum pos_status status, const struct pos_error *error)

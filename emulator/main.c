@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/exit_code.h"
 #include "core/base/version.h"
 #include "emulator/command.h"
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/exit_code.h"
 #include "core/base/smn.h"
 #include "emulator/command.h"
 

@@ -4,18 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/exit_code.h"
 #include "core/base/secret.h"
 #include "core/base/version.h"
 #include "gateway/gateway.h"
 
-enum {
-    EXIT_DONE = 0,
-    EXIT_FAILED = 1,
-    EXIT_ABSENT = 69,
-    EXIT_AGAIN = 75,
-    EXIT_DENIED = 77,
-    EXIT_CONFIG = 78
-};
 enum { OPTION_CHECK = 256, OPTION_DUMP };
 enum { REPORT_SIZE_MAX = 65536 };
 
@@ -70,26 +63,12 @@ static const struct argp parser = {
            "acquirer host.\vExit codes: 0 done, 1 failed, 2 usage, 69 something needed is not "
            "there, 75 try again, 77 not allowed, 78 configuration."};
 
-static int exit_code(enum pos_status status)
+/* What the configuration names and is not there is something needed. */
+static enum pos_exit_code exit_code(enum pos_status status)
 {
-    switch (status) {
-    case POS_OK:
-        return EXIT_DONE;
-    case POS_ERR_CONFIG:
-        return EXIT_CONFIG;
-    case POS_ERR_NOT_ALLOWED:
-    case POS_ERR_MAC:
-        return EXIT_DENIED;
-    case POS_ERR_BUSY:
-        return EXIT_AGAIN;
-    case POS_ERR_NOT_FOUND:
-    case POS_ERR_UNREACHABLE:
-    case POS_ERR_HSM:
-    case POS_ERR_DATABASE:
-        return EXIT_ABSENT;
-    default:
-        return EXIT_FAILED;
-    }
+    if (status == POS_ERR_MAC)
+        return POS_EXIT_DENIED;
+    return status == POS_ERR_NOT_FOUND ? POS_EXIT_ABSENT : pos_exit_code(status);
 }
 
 static int fail(const struct pos_error *error)
@@ -105,7 +84,7 @@ static int dump_defaults(void)
     struct pos_buffer out = pos_buffer(text, sizeof text);
     pos_gateway_settings_defaults(&settings);
     pos_gateway_settings_dump(&settings, &out);
-    return fwrite(text, 1, out.size, stdout) == out.size ? EXIT_DONE : EXIT_FAILED;
+    return fwrite(text, 1, out.size, stdout) == out.size ? POS_EXIT_DONE : POS_EXIT_FAILED;
 }
 
 static int print_version(const struct arguments *arguments)
@@ -113,7 +92,7 @@ static int print_version(const struct arguments *arguments)
     (void)printf("%s\n", pos_version_line());
     if (arguments->verbose >= 2)
         (void)fputs(pos_version_details(), stdout);
-    return EXIT_DONE;
+    return POS_EXIT_DONE;
 }
 
 static enum pos_status read_settings(const char *path, struct pos_gateway_settings *settings)
@@ -143,7 +122,7 @@ static int check(struct pos_gateway_settings *settings, const struct arguments *
     else
         pos_gateway_close(&gateway);
     (void)printf("%s: good; what it names can be opened\n", arguments->config);
-    return EXIT_DONE;
+    return POS_EXIT_DONE;
 }
 
 static int serve(struct pos_gateway_settings *settings, const struct arguments *arguments)
@@ -160,7 +139,7 @@ static int serve(struct pos_gateway_settings *settings, const struct arguments *
     status = pos_gateway_serve(&gateway, &error);
     pos_gateway_close(&gateway);
     pos_log(POS_LOG_INFO, "stopped", "status=%s", pos_status_name(status));
-    return status == POS_OK ? EXIT_DONE : fail(&error);
+    return status == POS_OK ? POS_EXIT_DONE : fail(&error);
 }
 
 int main(int count, char **values)
@@ -174,6 +153,6 @@ int main(int count, char **values)
     if (arguments.dump)
         return dump_defaults();
     if (read_settings(arguments.config, &settings) != POS_OK)
-        return EXIT_CONFIG;
+        return POS_EXIT_CONFIG;
     return arguments.check ? check(&settings, &arguments) : serve(&settings, &arguments);
 }

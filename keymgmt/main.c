@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/exit_code.h"
 #include "core/base/secret.h"
 #include "core/base/version.h"
 #include "keymgmt/command.h"
-#include "keymgmt/exit_code.h"
 #include "keymgmt/settings.h"
 
 static const struct pos_command commands[] = {

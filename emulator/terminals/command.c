@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/exit_code.h"
 #include "core/base/secret.h"
 #include "emulator/command.h"
 #include "emulator/exit.h"

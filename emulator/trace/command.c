@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/exit_code.h"
 #include "emulator/command.h"
 #include "emulator/exit.h"
 #include "emulator/trace/flows.h"

@@ -15,16 +15,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/base/exit_code.h"
 #include "core/base/version.h"
 
-enum {
-    EXIT_DONE = 0,
-    EXIT_FAILED = 1,
-    EXIT_USAGE = 2,
-    EXIT_ABSENT = 69,
-    EXIT_AGAIN = 75,
-    EXIT_DENIED = 77
-};
 enum { WORD_COUNT_MAX = 8, ANSWER_SIZE_MAX = 4 << 20, TIMEOUT_SECONDS = 15 };
 
 struct arguments {
@@ -266,12 +259,12 @@ static void print_value(const char *name, json_t *value, int depth)
 static int exit_code_of(const char *status)
 {
     if (strcmp(status, "ERR_USAGE") == 0)
-        return EXIT_USAGE;
+        return POS_EXIT_USAGE;
     if (strcmp(status, "ERR_BUSY") == 0)
-        return EXIT_AGAIN;
+        return POS_EXIT_AGAIN;
     if (strcmp(status, "ERR_NOT_ALLOWED") == 0)
-        return EXIT_DENIED;
-    return EXIT_FAILED;
+        return POS_EXIT_DENIED;
+    return POS_EXIT_FAILED;
 }
 
 static int print_answer(const struct arguments *arguments, json_t *answer)
@@ -287,14 +280,14 @@ static int print_answer(const struct arguments *arguments, json_t *answer)
     }
     if (!good)
         (void)fprintf(stderr, "posgatectl: refused: %s\n", text == NULL ? "no reason" : text);
-    return good ? EXIT_DONE : exit_code_of(status == NULL ? "" : status);
+    return good ? POS_EXIT_DONE : exit_code_of(status == NULL ? "" : status);
 }
 
 static int run(const struct arguments *arguments)
 {
     json_t *request = make_request(arguments);
     if (request == NULL)
-        return EXIT_USAGE;
+        return POS_EXIT_USAGE;
     int file = open_socket(arguments->socket);
     if (file < 0) {
         int number = errno;
@@ -304,7 +297,7 @@ static int run(const struct arguments *arguments)
             "one in its configuration (admin.socket)?\n",
             arguments->socket, strerror(number));
         json_decref(request);
-        return number == EACCES ? EXIT_DENIED : EXIT_ABSENT;
+        return number == EACCES ? POS_EXIT_DENIED : POS_EXIT_ABSENT;
     }
     json_t *answer = ask(file, request);
     (void)close(file);
@@ -312,7 +305,7 @@ static int run(const struct arguments *arguments)
     if (answer == NULL) {
         (void)fprintf(stderr, "posgatectl: the gateway gave no answer within %d s\n",
                       TIMEOUT_SECONDS);
-        return EXIT_AGAIN;
+        return POS_EXIT_AGAIN;
     }
     int code = print_answer(arguments, answer);
     json_decref(answer);
@@ -322,13 +315,13 @@ static int run(const struct arguments *arguments)
 int main(int count, char **values)
 {
     struct arguments arguments = {.socket = "/run/posgate/gateway.sock"};
-    argp_err_exit_status = EXIT_USAGE;
+    argp_err_exit_status = POS_EXIT_USAGE;
     (void)argp_parse(&parser, count, values, 0, NULL, &arguments);
     if (arguments.version) {
         (void)printf("%s\n", pos_version_line());
         if (arguments.verbose >= 2)
             (void)fputs(pos_version_details(), stdout);
-        return EXIT_DONE;
+        return POS_EXIT_DONE;
     }
     return run(&arguments);
 }

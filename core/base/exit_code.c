@@ -1,4 +1,4 @@
-#include "keymgmt/exit_code.h"
+#include "core/base/exit_code.h"
 
 enum pos_exit_code pos_exit_code(enum pos_status status)
 {
@@ -10,16 +10,16 @@ enum pos_exit_code pos_exit_code(enum pos_status status)
     case POS_ERR_CONFIG:
         return POS_EXIT_CONFIG;
     case POS_ERR_NOT_ALLOWED:
-        return POS_EXIT_NOT_ALLOWED;
+        return POS_EXIT_DENIED;
     case POS_ERR_BUSY:
     case POS_ERR_TIMEOUT:
     case POS_ERR_CLOSED:
-        return POS_EXIT_TRY_AGAIN;
+        return POS_EXIT_AGAIN;
     case POS_ERR_HSM:
     case POS_ERR_DATABASE:
     case POS_ERR_UNREACHABLE:
     case POS_ERR_NETWORK:
-        return POS_EXIT_NOT_THERE;
+        return POS_EXIT_ABSENT;
     default:
         return POS_EXIT_FAILED;
     }

@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "keymgmt/exit_code.h"
+#include "core/base/exit_code.h"
 
 Test(exit_code, is_what_scripts_rely_on)
 {
