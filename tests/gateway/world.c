@@ -210,7 +210,8 @@ static void reply(void *context, uint64_t connection, struct pos_bytes frame)
              world->reply_size + frame.size <= sizeof world->reply_bytes,
          "there is room for a reply");
     uint8_t *at = world->reply_bytes + world->reply_size;
-    memcpy(at, frame.data, frame.size);
+    if (frame.size > 0)
+        memcpy(at, frame.data, frame.size);
     world->replies[world->reply_count++] = pos_bytes(at, frame.size);
     world->reply_size += frame.size;
     world->peer.unanswered--;
