@@ -46,8 +46,8 @@ Test(program_refusals, words_that_are_no_commands)
 
 Test(program_refusals, help_is_for_everybody)
 {
-    static const char *const commands[] = {"init", "generate", "export", "load",
-                                           "list", "show",     "stock"};
+    static const char *const commands[] = {"init",          "generate", "export", "load",
+                                           "import-return", "list",     "show",   "stock"};
     EXPECT(&outcome, 0, "--help");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
         cr_expect_not_null(strstr(outcome.out, commands[i]), "%s", commands[i]);

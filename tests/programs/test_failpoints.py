@@ -85,7 +85,8 @@ def export_points(whole):
     shutil.copy(whole.path("keys", "keymgmt.conf"), whole.path("generated", "keys"))
     for point in ("export-begun", "export-key:1", "export-key:%d" % KEYS, "export-synced",
                   "export-marked", "export-named"):
-        for more in ((), ("--format", "bare")):
+        formats = ((), ("--format", "bare")) if point == "export-marked" else ((),)
+        for more in formats:
             restore(whole, "generated")
             keymgmt_dies(whole, point, *words, *more)
             marked = point in ("export-marked", "export-named")
