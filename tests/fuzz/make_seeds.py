@@ -184,6 +184,12 @@ def codec_seeds(dialect):
         seed(target, "reply-" + name, message)
     for size in (1, 2, 7):
         seed(target, "every-field-%d" % size, every_field(dialect, size))
+    if dialect.bcd: # an odd number of digits, with a filler that is none
+        for filler in (0x50, 0xF0):
+            message = dialect.message("0200", {22: "021"})
+            last = (filler >> 4 | 0x10) if dialect.cup else 0x21
+            first = 0x02 if dialect.cup else filler
+            seed(target, "filler-%02x" % filler, message[:-2] + bytes([first, last]))
     seed(target, "short", dialect.message("0800", {11: "000001"})[:-1])
     seed(target, "left-over", dialect.message("0800", {11: "000001"}) + b"\0")
 
