@@ -71,17 +71,22 @@ static char block_memory[POS_KEY_BLOCK_SIZE_MAX];
 static struct pos_buffer block;
 static uint8_t sealed[POS_KEY_VALUE_SIZE_MAX], sealed_size;
 
-static void start(void)
+static void make_block(void)
 {
     struct pos_kcv kcv;
-    block = pos_buffer(block_memory, sizeof block_memory);
-    cr_assert_eq(pos_key_block_protector_create(POS_ALGORITHM_A256, protection_key, &protector),
-                 POS_OK);
-    cr_assert_eq(pos_kcv_compute_by(POS_KCV_CMAC, POS_ALGORITHM_A256, key, &kcv), POS_OK);
     const struct pos_key_block_optional optional = {.kc = &kcv};
+    block = pos_buffer(block_memory, sizeof block_memory);
+    cr_assert_eq(pos_kcv_compute_by(POS_KCV_CMAC, POS_ALGORITHM_A256, key, &kcv), POS_OK);
     cr_assert_eq(
         pos_key_block_wrap(protector, &attributes, &optional, POS_ALGORITHM_A256, key, &block),
         POS_OK);
+}
+
+static void start(void)
+{
+    cr_assert_eq(pos_key_block_protector_create(POS_ALGORITHM_A256, protection_key, &protector),
+                 POS_OK);
+    make_block();
     cr_assert_eq(
         pos_key_block_seal(protector, &attributes, POS_ALGORITHM_A256, key, sealed, &sealed_size),
         POS_OK);
