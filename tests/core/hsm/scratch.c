@@ -40,7 +40,7 @@ struct pos_hsm *scratch_open(const struct scratch *scratch, uint8_t fill)
 {
     struct pos_component components[2];
     struct pos_kcv kcv;
-    struct pos_hsm *hsm;
+    struct pos_hsm *hsm = NULL;
     struct pos_error error = {0};
     scratch_components(components, 32, fill);
     bool made =
