@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import invariants
 from common import BIN, done, expect, scheme
 
 ROUNDS = int(os.environ.get("POSGATE_CRASH_ROUNDS", "20"))
@@ -104,6 +105,8 @@ def gateway_rounds(rounds, ignore_sync):
                                    codes=(0, 1))
             expect(rest["completed"] == rounds * PER_ROUND and rest["mismatches"] == 0,
                    "after all kills every terminal goes on", rest["explanations"])
+            whole.stop("MPOS0001")
+            invariants.check(whole, "gateway killed")
     return len(lost), acknowledged
 
 
@@ -133,6 +136,8 @@ def mother_rounds(rounds, ignore_sync):
         if not ignore_sync:
             expect(rest["completed"] == rounds * PER_ROUND, "after all kills every terminal gets a "
                    "key and confirms it", rest["explanations"][:3])
+            whole.stop("MPOS0001")
+            invariants.check(whole, "mother POS killed")
     return twice, indexes, given
 
 
