@@ -1,12 +1,20 @@
 /*
- * LD_PRELOAD for crash tests: a disk that loses what was not synced when the process is killed.
+ * LD_PRELOAD for crash and fault tests: a disk that loses what was not synced when the process is
+ * killed, and that fails when it is told to.
  *
  * A SIGKILL alone loses nothing that was written, because the kernel still has it; so a test that
  * kills cannot tell whether a sync is missing. This holds back what is appended to a RocksDB log
  * in memory until fdatasync or fsync, and so a kill loses it. With LOSSY_DISK_IGNORE_SYNC=1
  * the syncs are ignored as well: a test that is any good then goes red.
+ *
+ * LOSSY_DISK_FAIL_SYNC_AFTER=N: the first N syncs are good, the next one is EIO, and what it should
+ * have written is lost; those behind it return 0, as a kernel does that has dropped the pages. So a
+ * program that tries again loses data. LOSSY_DISK_FAIL_WRITE_AFTER=N: after N good writes each one
+ * is EIO. Both count those of RocksDB logs, or, with LOSSY_DISK_NAME=X, of files whose name ends
+ * with X.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +26,7 @@ enum { DESCRIPTOR_COUNT = 4096, PATH_SIZE = 512 };
 
 struct held {
     enum { UNKNOWN, OTHER, LOG } kind;
+    bool may_fail;
     char *data;
     size_t size, capacity;
 };
@@ -42,23 +51,53 @@ static ssize_t real_write(int file, const void *data, size_t size)
 }
 
 /* RocksDB's write-ahead logs are called 000012.log and the like. */
-static bool is_database_log(int file)
+static bool is_database_log(const char *path, size_t size)
+{
+    return size > 10 && memcmp(path + size - 4, ".log", 4) == 0 && path[size - 11] == '/' &&
+           path[size - 5] >= '0' && path[size - 5] <= '9';
+}
+
+static void find_out(int file)
 {
     char link[64], path[PATH_SIZE];
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-    ssize_t size = readlink(link, path, sizeof path);
-    return size > 10 && memcmp(path + size - 4, ".log", 4) == 0 && path[size - 11] == '/' &&
-           path[size - 5] >= '0' && path[size - 5] <= '9';
+    ssize_t got = readlink(link, path, sizeof path);
+    size_t size = got < 0 ? 0 : (size_t)got;
+    const char *name = getenv("LOSSY_DISK_NAME");
+    size_t end = name == NULL ? 0 : strlen(name);
+    held[file].kind = is_database_log(path, size) ? LOG : OTHER;
+    held[file].may_fail = name == NULL ? held[file].kind == LOG
+                                       : size >= end && memcmp(path + size - end, name, end) == 0;
+}
+
+static struct held *entry_of(int file)
+{
+    if (file < 0 || file >= DESCRIPTOR_COUNT)
+        return NULL;
+    if (held[file].kind == UNKNOWN)
+        find_out(file);
+    return &held[file];
 }
 
 /* The descriptor's entry when it is a database log, else NULL. With the lock held. */
 static struct held *log_of(int file)
 {
-    if (file < 0 || file >= DESCRIPTOR_COUNT)
-        return NULL;
-    if (held[file].kind == UNKNOWN)
-        held[file].kind = is_database_log(file) ? LOG : OTHER;
-    return held[file].kind == LOG ? &held[file] : NULL;
+    struct held *entry = entry_of(file);
+    return entry != NULL && entry->kind == LOG ? entry : NULL;
+}
+
+/* Which of its kind this is on a file that may fail, from 1; 0: on another. With the lock held. */
+static long count(int file, long *counter)
+{
+    const struct held *entry = entry_of(file);
+    return entry != NULL && entry->may_fail ? ++*counter : 0;
+}
+
+/* The number in a variable of the environment; -1: not set. */
+static long limit(const char *name)
+{
+    const char *value = getenv(name);
+    return value == NULL ? -1 : strtol(value, NULL, 10);
 }
 
 static void let_go(int file, struct held *entry)
@@ -88,9 +127,35 @@ static bool ignored(void)
     return value != NULL && value[0] == '1';
 }
 
+static bool write_fails(int file)
+{
+    static long writes;
+    long good = limit("LOSSY_DISK_FAIL_WRITE_AFTER");
+    return good >= 0 && count(file, &writes) > good;
+}
+
+/* The one that fails loses what is held. */
+static bool sync_fails(int file)
+{
+    static long syncs;
+    long good = limit("LOSSY_DISK_FAIL_SYNC_AFTER");
+    (void)pthread_mutex_lock(&lock);
+    bool fails = good >= 0 && count(file, &syncs) == good + 1;
+    struct held *entry = log_of(file);
+    if (fails && entry != NULL)
+        entry->size = 0;
+    (void)pthread_mutex_unlock(&lock);
+    return fails;
+}
+
 ssize_t write(int file, const void *data, size_t size)
 {
     (void)pthread_mutex_lock(&lock);
+    if (write_fails(file)) {
+        (void)pthread_mutex_unlock(&lock);
+        errno = EIO;
+        return -1;
+    }
     struct held *entry = log_of(file);
     if (entry != NULL && entry->size + size > entry->capacity) {
         entry->capacity = 2 * (entry->size + size);
@@ -112,6 +177,10 @@ static int sync_with(const char *name, int file)
     *(void **)&function = next(name);
     if (ignored())
         return 0;
+    if (sync_fails(file)) {
+        errno = EIO;
+        return -1;
+    }
     flush(file);
     return function(file);
 }
