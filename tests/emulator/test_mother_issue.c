@@ -102,7 +102,7 @@ Test(mother_issue, another_device_of_the_same_serial_burns_the_key_three_times_a
         if (i < 4) {
             cr_expect_gt(pos_smn_key_index(&terminal.smn), last, "device %d", i);
             last = pos_smn_key_index(&terminal.smn);
-            cr_expect_eq(room_counts(&room).burned, i);
+            cr_expect_eq(room_counts(&room).burned, (uint32_t)i);
         }
         pos_terminal_fini(&terminal);
     }

@@ -29,7 +29,7 @@ void peer_init_in(struct peer *peer, enum pos_terminal_stage stage,
     if (stage != POS_STAGE_BLANK &&
         pos_terminal_restore(&peer->terminal, stage, 278, POS_ALGORITHM_A256, peer_tmk, peer_tpk,
                              peer_tak) != POS_OK)
-        assert(!"restore");
+        assert(false && "restore");
     peer->code = "00";
     peer->field_37 = "632709000001";
 }

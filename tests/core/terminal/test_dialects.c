@@ -37,7 +37,7 @@ Test(terminal_dialects, every_kind_is_classified_and_its_reply_believed)
             struct peer peer;
             peer_init_in(&peer, POS_STAGE_SIGNED_ON, dialects[d]);
             ask_after_its_sale(&peer, (enum pos_kind)kind);
-            cr_expect_eq(peer.rule->kind, kind, "%s: %s is taken for %s", dialects[d]->name,
+            cr_expect_eq((int)peer.rule->kind, kind, "%s: %s is taken for %s", dialects[d]->name,
                          rule->name, peer.rule->name);
             cr_expect_eq(peer_mac_is_good(&peer), rule->mac, "%s: %s", dialects[d]->name,
                          rule->name);

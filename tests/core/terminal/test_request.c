@@ -20,7 +20,7 @@ Test(terminal_request, every_kind_is_classified_as_itself_and_its_mac_verifies)
         if (kind == POS_KIND_REVERSAL || kind == POS_KIND_REVERSAL_ADVICE)
             peer_ask(&peer, POS_KIND_SALE);
         peer_ask(&peer, (enum pos_kind)kind);
-        cr_expect_eq(peer.state.kind, kind, "%s", rule->name);
+        cr_expect_eq((int)peer.state.kind, kind, "%s", rule->name);
         /* A pre-authorisation has no processing code of its own, so the first of its MTI is it. */
         cr_expect_eq(peer.rule->kind, kind, "%s is taken for %s", rule->name, peer.rule->name);
         cr_expect_eq(peer_mac_is_good(&peer), rule->mac, "%s: MAC", rule->name);
