@@ -279,6 +279,7 @@ Test(session_faults, what_the_committer_finds_different_is_refused)
         {POS_KIND_SALE, POS_OUTCOME_UNKNOWN, POS_TERMINAL_ACTIVE, "97"},
         {POS_KIND_SALE, POS_OUTCOME_TAKEN, POS_TERMINAL_ACTIVE, "03"},
         {POS_KIND_SALE, POS_OUTCOME_CHANGED, POS_TERMINAL_ACTIVE, "00"},
+        {POS_KIND_SALE, POS_OUTCOME_STATE, POS_TERMINAL_ACTIVE, "00"},
         {POS_KIND_SIGN_OFF, POS_OUTCOME_UNKNOWN, POS_TERMINAL_ACTIVE, "97"},
     };
     world_admit(world, &terminal);

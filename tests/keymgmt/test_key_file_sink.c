@@ -1,7 +1,7 @@
 /*
- * Writing a key file when the security module fails, at each call in turn: the failure is told, and
- * no file is left. The linker puts the functions below in the place of the real ones (--wrap), so
- * the MAC here is nothing but zeros.
+ * Writing a key file when the security module or the disk fails, at each call in turn: the failure
+ * is told, and no file is left. The linker puts the functions below in the place of the real ones
+ * (--wrap), so the MAC here is nothing but zeros.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -43,6 +43,18 @@ enum pos_status __wrap_pos_hsm_file_mac_finish(struct pos_hsm_session *session, 
     (void)session;
     memset(mac, 0, 16);
     return result();
+}
+
+enum pos_status __real_pos_part_file_put(struct pos_part_file *part, struct pos_bytes bytes,
+                                         struct pos_error *error);
+enum pos_status __wrap_pos_part_file_put(struct pos_part_file *part, struct pos_bytes bytes,
+                                         struct pos_error *error);
+enum pos_status __wrap_pos_part_file_put(struct pos_part_file *part, struct pos_bytes bytes,
+                                         struct pos_error *error)
+{
+    if (result() != POS_OK)
+        return pos_error_set(error, POS_ERR_HSM, "no room");
+    return __real_pos_part_file_put(part, bytes, error);
 }
 
 static char folder[] = "/tmp/posgate-sink-XXXXXX";
@@ -103,7 +115,7 @@ Test(key_file_sink, a_file_is_written_whole_or_leaves_nothing)
         cr_expect_eq(status, calls >= at ? POS_ERR_HSM : POS_OK, "call %d", at);
         cr_expect_eq(access(path, F_OK) == 0, status == POS_OK, "call %d", at);
     } while (calls >= at && at < 10);
-    cr_expect_eq(at - 1, 4, "start, header, key, end");
+    cr_expect_eq(at - 1, 7, "start; header and key, each into MAC and file; end, trailer");
 }
 
 Test(key_file_sink, a_line_that_is_too_long_is_refused)
