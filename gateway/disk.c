@@ -61,13 +61,15 @@ static void judge(struct pos_disk *disk)
 
 /* ---- the ballast ---- */
 
-/* Whole: what a crash left half made takes up less than it says. */
+/* Whole: what a crash left half made takes up less than it says. (What this process made may do so
+ * too, on a file system that compresses; it is not made again and again.) */
 static bool ballast_is_there(const struct pos_disk *disk)
 {
     struct stat facts;
-    return stat(disk->ballast_path, &facts) == 0 && S_ISREG(facts.st_mode) &&
-           (uint64_t)facts.st_size == disk->ballast_size &&
-           (uint64_t)facts.st_blocks * BLOCK_UNIT >= disk->ballast_size;
+    if (stat(disk->ballast_path, &facts) != 0 || !S_ISREG(facts.st_mode) ||
+        (uint64_t)facts.st_size != disk->ballast_size)
+        return false;
+    return disk->ballast_made || (uint64_t)facts.st_blocks * BLOCK_UNIT >= disk->ballast_size;
 }
 
 static int make_ballast(const struct pos_disk *disk)
@@ -92,36 +94,37 @@ static void say_ballast_missing(struct pos_disk *disk, const char *reason)
     disk->ballast_missed = true;
 }
 
-/* Only where more than the mark is left behind it: the ballast must not make the disk low. */
-static void keep_ballast(struct pos_disk *disk)
+/* True: there is one. Made only where more than the mark is left behind it: the ballast must not
+ * make the disk low. */
+static bool keep_ballast(struct pos_disk *disk)
 {
-    pos_counter_set(&disk->ballast_held, 0);
     if (disk->ballast_size == 0) {
         (void)unlink(disk->ballast_path);
-        return;
+        return false;
     }
-    if (!ballast_is_there(disk)) {
-        if (pos_counter_read(&disk->free_size) < disk->ballast_size + clear_size(disk)) {
-            say_ballast_missing(disk, "not enough room");
-            return;
-        }
-        int error = make_ballast(disk);
-        if (error != 0) {
-            say_ballast_missing(disk, strerror(error));
-            return;
-        }
-        pos_log(POS_LOG_INFO, "ballast-made", "size=%llu", (unsigned long long)disk->ballast_size);
-        (void)look(disk);
+    if (ballast_is_there(disk))
+        return true;
+    if (pos_counter_read(&disk->free_size) < disk->ballast_size + clear_size(disk)) {
+        say_ballast_missing(disk, "not enough room");
+        return false;
     }
+    int error = make_ballast(disk);
+    if (error != 0) {
+        say_ballast_missing(disk, strerror(error));
+        return false;
+    }
+    pos_log(POS_LOG_INFO, "ballast-made", "size=%llu", (unsigned long long)disk->ballast_size);
+    disk->ballast_made = true;
     disk->ballast_missed = false;
-    pos_counter_set(&disk->ballast_held, disk->ballast_size);
+    (void)look(disk);
+    return true;
 }
 
 void pos_disk_check(struct pos_disk *disk)
 {
     if (!look(disk))
         return;
-    keep_ballast(disk);
+    pos_counter_set(&disk->ballast_held, keep_ballast(disk) ? disk->ballast_size : 0);
     judge(disk);
 }
 

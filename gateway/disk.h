@@ -31,8 +31,8 @@ struct pos_disk {
     atomic_bool low;
     struct pos_counter free_size;    /* bytes, as of the last check */
     struct pos_counter ballast_held; /* bytes; 0 while there is no ballast */
-    /* of whoever checks: what was said already */
-    bool blind, ballast_missed;
+    /* of whoever checks: what was made and said already */
+    bool ballast_made, blind, ballast_missed;
 };
 
 void pos_disk_init(struct pos_disk *disk, const struct pos_disk_options *options);
