@@ -286,6 +286,7 @@ def keymgmt_on_full_disk():
         expect_refusal(whole, "export on a full disk", "export", "--batch", "1", "--dest", MOTHER,
                        "--out", whole.path("keys", "batch-1.keys"))
         expect(not os.path.exists(whole.path("keys", "batch-1.keys")), "no file came of it")
+        whole.keymgmt("audit", "verify")  # reading needs no room
         disk.grow(64 * MIB)
         library_is_whole(whole, acknowledged, "keymgmt after a full disk")
         whole.keymgmt("export", "--batch", "1", "--dest", MOTHER, "--out",
@@ -365,8 +366,12 @@ def mother_on_full_disk():
 def mother_on_failing_disk():
     with scheme() as whole:
         key_file = make_mother(whole)
+        for fault in ("FAIL_SYNC_AFTER", "FAIL_WRITE_AFTER"):
+            whole.start_mother(MOTHER, prefix=failing(**{fault: 1}))
+            loads(whole, key_file, False, "%s: the load fails" % fault)
+            whole.stop(MOTHER)
         whole.start_mother(MOTHER)
-        whole.load(MOTHER, key_file)
+        loads(whole, key_file, True, "with a good disk the load goes on")
         whole.stop(MOTHER)
         for fault, first in (("FAIL_SYNC_AFTER", 1), ("FAIL_WRITE_AFTER", 31)):
             whole.start_mother(MOTHER, prefix=failing(**{fault: 6}))
@@ -377,6 +382,14 @@ def mother_on_failing_disk():
             expect(whole.stop(MOTHER) == 0, "%s: it ends well" % fault)
             invariants.check(whole, "mother POS, " + fault)
         mother_goes_on(whole, "after failing disks")
+
+
+def loads(whole, key_file, well, what):
+    try:
+        whole.load(MOTHER, key_file)
+        expect(well, what)
+    except SchemeError as error:
+        expect(not well and "ended with" in str(error), what, error)
 
 
 def mother_goes_on(whole, what):
