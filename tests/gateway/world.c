@@ -333,10 +333,18 @@ struct world *world_create(const struct pos_policy *policy, uint32_t pending_cou
 void world_renew(struct world *world, const struct pos_policy *policy, uint32_t pending_count_max)
 {
     pos_session_destroy(world->session);
-    struct world fresh = {.hsm = world->hsm, .hsm_session = world->hsm_session};
-    memcpy(fresh.keys, world->keys, sizeof fresh.keys);
-    memcpy(fresh.tmks, world->tmks, sizeof fresh.tmks);
-    *world = fresh;
+    struct pos_hsm *hsm = world->hsm;
+    struct pos_hsm_session *hsm_session = world->hsm_session;
+    struct pos_key_row keys[WORLD_KEY_COUNT];
+    uint8_t tmks[WORLD_KEY_COUNT][POS_KEY_SIZE_MAX];
+    memcpy(keys, world->keys, sizeof keys);
+    memcpy(tmks, world->tmks, sizeof tmks);
+    memset(world, 0, offsetof(struct world, reply_bytes)); /* which are many, and not looked at */
+    world->reply_size = 0;
+    world->hsm = hsm;
+    world->hsm_session = hsm_session;
+    memcpy(world->keys, keys, sizeof keys);
+    memcpy(world->tmks, tmks, sizeof tmks);
     begin(world, policy);
     start_session(world, pending_count_max, 0, 0);
 }
