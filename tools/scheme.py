@@ -5,6 +5,7 @@ process ids. Nothing here knows how the programs work inside: only their command
 """
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -21,10 +22,18 @@ class SchemeError(Exception):
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port of 127.0.0.1 that nothing listens on now. Drawn below the range from which the
+    kernel takes ports for clients, and at random, so that tests that run side by side do not get the
+    same one: the gateway shares its ports between loops, and so would two gateways."""
+    draw = random.SystemRandom()
+    while True:
+        port = draw.randrange(15000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def can_connect(port):
