@@ -120,6 +120,24 @@ static enum pos_status network_error(struct pos_error *error, const char *what, 
     return pos_error_set(error, POS_ERR_NETWORK, "cannot %s %s: %s", what, where, strerror(errno));
 }
 
+/* Whether somebody listens there. Two programs of one user could share the port, each thinking it
+ * has it, and terminals would reach now one and now the other; a socket that does not share finds
+ * out. */
+static bool is_taken(const struct sockaddr_storage *address)
+{
+    int one = 1;
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    bool taken = bind(fd, (const struct sockaddr *)address, pos_address_size(address)) != 0 &&
+                 errno == EADDRINUSE;
+    int number = errno;
+    close(fd);
+    errno = number;
+    return taken;
+}
+
 static enum pos_status listen_tcp(const struct pos_listener_options *options, int *out,
                                   struct pos_error *error)
 {
@@ -136,6 +154,8 @@ static enum pos_status listen_tcp(const struct pos_listener_options *options, in
         return network_error(error, "make a socket for", where);
     *out = fd;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (options->first && is_taken(&address))
+        return network_error(error, "listen on", where);
     if (options->shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0)
         return network_error(error, "share", where);
     if (bind(fd, (struct sockaddr *)&address, pos_address_size(&address)) != 0 ||

@@ -102,6 +102,7 @@ struct pos_listener_options {
     const char *address; /* "127.0.0.1", "::1" */
     uint16_t port;
     bool shared;                   /* SO_REUSEPORT */
+    bool first;                    /* of those that share: nobody may listen there yet */
     uint32_t connection_count_max; /* on this listener; further ones are closed at once, LIMIT */
     struct pos_connection_options connection;
 };

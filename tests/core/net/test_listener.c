@@ -211,3 +211,26 @@ Test(listener, listens_on_ipv6)
     if (status != POS_OK)
         cr_skip("%s", error.text);
 }
+
+Test(listener, the_first_that_shares_a_port_finds_out_who_has_it)
+{
+    struct server server = {.options = {.shared = true}};
+    struct pos_listener_options options = {
+        .address = "127.0.0.1", .shared = true, .connection_count_max = 1};
+    const struct pos_connection_events events = {0};
+    struct pos_listener *listener;
+    struct pos_loop *loop;
+    struct pos_error error = {.text = ""};
+    server_start(&server);
+    options.port = server.port;
+    cr_assert_eq(pos_loop_create(&loop), POS_OK);
+    options.first = true;
+    cr_expect_eq(pos_listener_open(loop, &options, &events, NULL, &listener, &error),
+                 POS_ERR_NETWORK);
+    cr_expect(strstr(error.text, "in use") != NULL, "%s", error.text);
+    options.first = false;
+    cr_expect_eq(pos_listener_open(loop, &options, &events, NULL, &listener, &error), POS_OK, "%s",
+                 error.text);
+    pos_loop_destroy(loop);
+    server_stop(&server);
+}
