@@ -211,6 +211,9 @@ def wire_seeds(vectors):
             for mac in (0, 128):
                 seed("terminal", "%s-%s-%d" % (name, kind, mac // 128),
                      bytes([number, i | stage << 2 | mac]) + message)
+    for size in (4096, 4097):
+        seed("frame", "whole-%d" % size, b"\0" + size.to_bytes(2, "big") + bytes(size))
+        seed("codec_iso87b", "whole-%d" % size, bytes.fromhex("0800") + bytes(size - 2))
     frame = bytes.fromhex(vectors["unionpay"]["sign_on_request_frame"]["frame"])
     seed("frame", "unionpay", b"\3" + frame)
     seed("codec_cup", "unionpay", frame[13:])
