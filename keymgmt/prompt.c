@@ -1,12 +1,15 @@
 /*
  * Reading a secret leaves the terminal without echo for as long as a person types. Whatever ends
  * that must put the echo back: so the signals that could end or stop the process only set a number
- * here and interrupt read(); the echo is restored, the old handlers too, and then the signal is
- * raised again. After a stop and a continue the question is asked anew.
+ * here; the echo is restored, the old handlers too, and then the signal is raised again. After a
+ * stop and a continue the question is asked anew. The signals are blocked but for the moment in
+ * which ppoll() waits: one that came just before a read() would else be seen only with the next
+ * key.
  */
 #include "keymgmt/prompt.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <termios.h>
@@ -30,16 +33,29 @@ static void say(const char *text)
     (void)ignored;
 }
 
+/* Waits until there is something to read, with the signals that `waiting` lets through (NULL: as
+ * they are). False: one of ours came. */
+static bool wait_for_key(const sigset_t *waiting)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (ppoll(&input, 1, NULL, waiting) < 0 && errno == EINTR)
+        if (arrived != 0)
+            return false;
+    return arrived == 0;
+}
+
 /* Byte by byte: nothing of a secret may stay behind in a buffer of stdio's. An interrupted read
  * with no signal of ours goes on. */
-static enum pos_status read_line(char *answer, size_t capacity)
+static enum pos_status read_line(char *answer, size_t capacity, const sigset_t *waiting)
 {
     size_t size = 0;
     bool too_long = false;
     for (;;) {
         char c = '\0';
+        if (!wait_for_key(waiting))
+            return POS_ERR_IO;
         ssize_t got = read(STDIN_FILENO, &c, 1);
-        if (got < 0 && errno == EINTR && arrived == 0)
+        if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return POS_ERR_IO;
@@ -77,7 +93,7 @@ enum pos_status pos_prompt_line(const char *question, char *answer, size_t capac
                                 struct pos_error *error)
 {
     say(question);
-    return explain(read_line(answer, capacity), capacity, error);
+    return explain(read_line(answer, capacity, NULL), capacity, error);
 }
 
 static void note_signal(int number)
@@ -85,19 +101,32 @@ static void note_signal(int number)
     arrived = number;
 }
 
-static void catch_signals(struct sigaction old[CAUGHT_COUNT])
+/* How the signals were before. */
+struct signals {
+    struct sigaction actions[CAUGHT_COUNT];
+    sigset_t mask;
+};
+
+static void catch_signals(struct signals *old)
 {
-    struct sigaction action = {.sa_handler = note_signal}; /* no SA_RESTART: read must return */
+    struct sigaction action = {.sa_handler = note_signal}; /* no SA_RESTART: ppoll must return */
+    sigset_t ours;
     (void)sigemptyset(&action.sa_mask);
+    (void)sigemptyset(&ours);
+    for (size_t i = 0; i < CAUGHT_COUNT; i++)
+        (void)sigaddset(&ours, caught_signals[i]);
+    (void)sigprocmask(SIG_BLOCK, &ours, &old->mask);
     arrived = 0;
     for (size_t i = 0; i < CAUGHT_COUNT; i++)
-        (void)sigaction(caught_signals[i], &action, &old[i]);
+        (void)sigaction(caught_signals[i], &action, &old->actions[i]);
 }
 
-static void release_signals(const struct sigaction old[CAUGHT_COUNT])
+/* What came while they were blocked is noted first, by our handler. */
+static void release_signals(const struct signals *old)
 {
+    (void)sigprocmask(SIG_SETMASK, &old->mask, NULL);
     for (size_t i = 0; i < CAUGHT_COUNT; i++)
-        (void)sigaction(caught_signals[i], &old[i], NULL);
+        (void)sigaction(caught_signals[i], &old->actions[i], NULL);
 }
 
 static enum pos_status read_without_echo(char *answer, size_t capacity)
@@ -105,15 +134,15 @@ static enum pos_status read_without_echo(char *answer, size_t capacity)
     struct termios before;
     if (tcgetattr(STDIN_FILENO, &before) != 0)
         return POS_ERR_IO;
-    struct sigaction old[CAUGHT_COUNT];
-    catch_signals(old);
+    struct signals old;
+    catch_signals(&old);
     struct termios silent = before;
     silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
     enum pos_status status = POS_ERR_IO;
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0)
-        status = read_line(answer, capacity);
+        status = read_line(answer, capacity, &old.mask);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    release_signals(old);
+    release_signals(&old);
     say("\n");
     return status;
 }
