@@ -1,4 +1,4 @@
-/* Field 39: every response code posgate sends, with its meaning, in one list. */
+/* Field 39: every response code posgate sends, or passes on from a host (25, 95), in one list. */
 #ifndef POS_WIRE_RESPONSE_H
 #define POS_WIRE_RESPONSE_H
 
