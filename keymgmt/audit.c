@@ -156,7 +156,7 @@ struct verifying {
 static bool verify_record(void *context, struct pos_bytes record)
 {
     struct verifying *verifying = context;
-    verifying->status = pos_audit_verify_next(&verifying->head, record, verifying->error);
+    verifying->status = pos_audit_verify_next(&verifying->head, &(struct pos_audit_sealer){0}, record, verifying->error);
     return verifying->status == POS_OK;
 }
 

@@ -68,6 +68,8 @@ static const char *batch_state_name(enum pos_batch_state state)
         return "exported";
     case POS_BATCH_LOADED:
         return "loaded";
+    case POS_BATCH_BURNED:
+        return "burned";
     case POS_BATCH_NONE:
         break;
     }

@@ -9,8 +9,9 @@
 #include "core/base/audit_writer.h"
 
 struct pos_audit_chain {
-    struct pos_audit_head kept; /* on disk */
-    struct pos_audit_head next; /* with what was appended since */
+    struct pos_audit_head kept;     /* on disk */
+    struct pos_audit_head next;     /* with what was appended since */
+    struct pos_audit_sealer sealer; /* set after init, before the first record that needs it */
 };
 
 /* Zeroes *chain and returns the functions that a table wants. The chain must outlive the table. */

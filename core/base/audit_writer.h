@@ -1,7 +1,7 @@
 /*
  * How a table's committer lets the audit chain grow without knowing any cryptography: core/audit
  * fills this in (core/audit/chain.h), core/store calls it, the programs pass it from one to the
- * other. All four functions are called on the committer's thread (resume: on the thread that opens
+ * other. All functions are called on the committer's thread (resume: on the thread that opens
  * the table).
  */
 #ifndef POS_BASE_AUDIT_WRITER_H
@@ -19,6 +19,9 @@ struct pos_audit_writer {
     /* It was refused: drop what was appended since the last keep. Also called when a batch failed,
      * after which nothing is ever appended again. */
     void (*forget)(void *context);
+    /* The head as it is with everything appended so far: sequence and SHA-256 of the last record,
+     * for the anchor. */
+    void (*head)(void *context, uint64_t *sequence, uint8_t hash[32]);
     void *context;
 };
 

@@ -15,11 +15,14 @@ static const struct {
     [POS_ALGORITHM_A256] = {"A256", 32}, [POS_ALGORITHM_SM4] = {"SM4", 16},
 };
 
-static const char *const usages[POS_USAGE_COUNT] = {"-",   "LMK", "KTK", "TMK",
-                                                    "TPK", "TAK", "ZPK", "ZAK"};
+static const char *const usages[POS_USAGE_COUNT] = {"-",   "LMK", "KTK", "TMK", "TPK",
+                                                    "TAK", "ZPK", "ZAK", "TDK"};
 
 static const char *const kcv_prefixes[] = {
     [POS_KCV_NONE] = "-", [POS_KCV_ZEROS] = "ZERO:", [POS_KCV_CMAC] = "CMAC:"};
+
+static const char *const forms[POS_FORM_COUNT] = {
+    [POS_FORM_60] = "60", [POS_FORM_40] = "40", [POS_FORM_24] = "24"};
 
 enum pos_algorithm pos_algorithm_parse(struct pos_bytes name)
 {
@@ -45,6 +48,51 @@ const char *pos_key_usage_name(enum pos_key_usage usage)
 {
     assert(usage < POS_USAGE_COUNT);
     return usages[usage];
+}
+
+enum pos_algorithm pos_algorithm_working(enum pos_algorithm tmk)
+{
+    return tmk == POS_ALGORITHM_T3 ? POS_ALGORITHM_T2 : tmk;
+}
+
+unsigned pos_algorithm_strength(enum pos_algorithm algorithm)
+{
+    static const unsigned bits[POS_ALGORITHM_COUNT] = {
+        [POS_ALGORITHM_T2] = 80,    [POS_ALGORITHM_T3] = 112,  [POS_ALGORITHM_A128] = 128,
+        [POS_ALGORITHM_A256] = 256, [POS_ALGORITHM_SM4] = 128,
+    };
+    assert(algorithm < POS_ALGORITHM_COUNT);
+    return bits[algorithm];
+}
+
+enum pos_key_form pos_key_form_parse(struct pos_bytes name)
+{
+    for (int i = 0; i < POS_FORM_COUNT; i++)
+        if (pos_bytes_equal_text(name, forms[i]))
+            return (enum pos_key_form)i;
+    return POS_FORM_COUNT;
+}
+
+const char *pos_key_form_name(enum pos_key_form form)
+{
+    return (unsigned)form < POS_FORM_COUNT ? forms[form] : NULL;
+}
+
+static bool is_tdes(enum pos_algorithm algorithm)
+{
+    return algorithm == POS_ALGORITHM_T2 || algorithm == POS_ALGORITHM_T3;
+}
+
+bool pos_key_form_possible(enum pos_key_form form, enum pos_algorithm tmk)
+{
+    if (form == POS_FORM_60)
+        return true;
+    return is_tdes(tmk) || (form == POS_FORM_40 && tmk == POS_ALGORITHM_SM4);
+}
+
+bool pos_key_form_has_tdk(enum pos_key_form form, enum pos_algorithm tmk)
+{
+    return form == POS_FORM_60 && (is_tdes(tmk) || tmk == POS_ALGORITHM_SM4);
 }
 
 void pos_kcv_text(const struct pos_kcv *kcv, char *text)

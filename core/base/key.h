@@ -28,8 +28,20 @@ enum pos_key_usage {
     POS_USAGE_TAK = 5, /* terminal MAC key */
     POS_USAGE_ZPK = 6, /* zone PIN key of a host link */
     POS_USAGE_ZAK = 7, /* zone MAC key of a host link */
+    POS_USAGE_TDK = 8, /* terminal track-data key (the 60-byte sign-on form of UnionPay) */
     POS_USAGE_COUNT
 };
+
+/* The shape of a terminal's working keys where its sign-on reply is not key blocks
+ * (docs/protocol.md: UnionPay's 24, 40 and 60 bytes). Chosen when its keys are generated. Stored;
+ * never renumber. */
+enum pos_key_form {
+    POS_FORM_60 = 0, /* TPK and TAK of full length, and a TDK */
+    POS_FORM_40 = 1, /* TDES: TPK double, TAK single length; SM4: TPK and TAK, no TDK */
+    POS_FORM_24 = 2, /* TDES: TPK and TAK of single length */
+    POS_FORM_COUNT
+};
+enum { POS_WORKING_KEYS_SIZE_MAX = 60 }; /* bytes of the longest form */
 
 /* How a check value is made; the prefix it is always shown with. Stored; never renumber. */
 enum pos_kcv_method {
@@ -70,6 +82,21 @@ enum pos_algorithm pos_algorithm_parse(struct pos_bytes name);
 const char *pos_algorithm_name(enum pos_algorithm algorithm);
 size_t pos_algorithm_key_size(enum pos_algorithm algorithm); /* bytes; 0 for NONE */
 const char *pos_key_usage_name(enum pos_key_usage usage);    /* "TMK" */
+
+/* What a terminal's working keys are made of: two-key TDES under any TDES TMK, else the TMK's own.
+ */
+enum pos_algorithm pos_algorithm_working(enum pos_algorithm tmk);
+/* Bits of security: T2 80, T3 112, A128 and SM4 128, A256 256 (NIST SP 800-57). A key never
+ * protects a stronger one. */
+unsigned pos_algorithm_strength(enum pos_algorithm algorithm);
+
+/* "60", "40", "24". COUNT / NULL when unknown. A form is possible for TDES and SM4 TMKs, 24 for
+ * TDES alone; others have POS_FORM_60 and send key blocks. */
+enum pos_key_form pos_key_form_parse(struct pos_bytes name);
+const char *pos_key_form_name(enum pos_key_form form);
+bool pos_key_form_possible(enum pos_key_form form, enum pos_algorithm tmk);
+/* A TDK is among the working keys of this form and algorithm: TDES and SM4 with POS_FORM_60. */
+bool pos_key_form_has_tdk(enum pos_key_form form, enum pos_algorithm tmk);
 
 /* "CMAC:8CD24CD297", NUL-terminated, into POS_KCV_TEXT_SIZE bytes; "-" when there is none. */
 void pos_kcv_text(const struct pos_kcv *kcv, char *text);

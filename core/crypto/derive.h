@@ -13,6 +13,7 @@ enum pos_derivation {
     POS_DERIVE_REGISTRATION = 0x8001, /* K_reg from a TMK; not a usage of the standard */
     POS_DERIVE_KEY_FILE = 0x8002,     /* the key file's MAC key from a KTK */
     POS_DERIVE_RETURN_FILE = 0x8003,  /* the return file's MAC key from a KTK */
+    POS_DERIVE_AUDIT = 0x8004,        /* the audit chain's MAC key from the LMK */
 };
 
 /* Derives a key of the same algorithm and length. `derived` has pos_algorithm_key_size bytes. */

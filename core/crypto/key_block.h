@@ -1,7 +1,8 @@
 /*
- * Key blocks of TR-31 / ANSI X9.143. Version D (AES protection key) now. A protector holds the keys
- * derived from one block-protection key, because deriving them is where the time goes.
- * One thread at a time per protector.
+ * Key blocks of TR-31 / ANSI X9.143: written in version D under AES and in version B under TDES,
+ * read in D under AES and in A, B and C under TDES. A protector holds the keys derived from one
+ * block-protection key, because deriving them is where the time goes. One thread at a time per
+ * protector.
  */
 #ifndef POS_CRYPTO_KEY_BLOCK_H
 #define POS_CRYPTO_KEY_BLOCK_H
@@ -38,8 +39,7 @@ char pos_key_block_algorithm_letter(enum pos_algorithm algorithm);
 /* The derived keys are scheduled on OpenSSL's heap, which is wiped on release and not locked. */
 struct pos_key_block_protector;
 
-/* AES-128 or AES-256 protection key, not kept; POS_ERR_USAGE for others, whose block versions are
- * not made yet. */
+/* TDES or AES protection key, not kept; POS_ERR_USAGE for SM4, which has no block version. */
 POS_MUST_USE enum pos_status
 pos_key_block_protector_create(enum pos_algorithm algorithm, const uint8_t *key,
                                struct pos_key_block_protector **protector);
@@ -55,15 +55,19 @@ POS_MUST_USE enum pos_status pos_key_block_wrap(struct pos_key_block_protector *
                                                 enum pos_algorithm key_algorithm,
                                                 const uint8_t *key, struct pos_buffer *block);
 
-/* Reads version D; an unpadded key is as good as a padded one, and unknown optional blocks are
- * carried. Checks length, header, optional blocks, MAC, expectation and the key's length, in this
- * order of trust: nothing decrypted is used before the MAC verified. `key` has POS_KEY_SIZE_MAX
- * bytes. POS_ERR_FORMAT (not a block we read), POS_ERR_MAC, POS_ERR_MISMATCH (not what was
- * expected, or a KC that is not this key's); *error (may be NULL) names the part. */
+/* Reads D under AES, A, B and C under TDES; an unpadded key is as good as a padded one, and unknown
+ * optional blocks are carried. Checks length, header, optional blocks, MAC, expectation and the
+ * key's length, in this order of trust: nothing decrypted is used before the MAC verified. `key`
+ * has POS_KEY_SIZE_MAX bytes. POS_ERR_FORMAT (not a block we read), POS_ERR_MAC, POS_ERR_MISMATCH
+ * (not what was expected, or a KC that is not this key's, or a KP that is not the protection
+ * key's); *error (may be NULL) names the part. */
 POS_MUST_USE enum pos_status pos_key_block_unwrap(struct pos_key_block_protector *protector,
                                                   struct pos_bytes block,
                                                   const struct pos_key_block_expectation *expected,
                                                   uint8_t *key, struct pos_error *error);
+
+/* The size of MAC of a block under this protection key: 16 for AES, 8 for TDES. */
+size_t pos_key_block_mac_size(const struct pos_key_block_protector *protector);
 
 /* The same in the compact binary form in which keys rest in databases: ciphertext and MAC, the
  * header not stored but rebuilt from attributes and algorithm, which the MAC covers. `sealed` has

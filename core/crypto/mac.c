@@ -50,9 +50,11 @@ static enum pos_status make_subkeys(struct pos_mac *context)
     return status;
 }
 
-enum pos_status pos_mac_rekey(struct pos_mac *context, enum pos_algorithm algorithm,
-                              const uint8_t *key)
+enum pos_status pos_mac_rekey(struct pos_mac *context, enum pos_mac_algorithm mac,
+                              enum pos_algorithm algorithm, const uint8_t *key)
 {
+    if (mac != POS_MAC_CMAC)
+        return POS_ERR_USAGE;
     context->started = false;
     enum pos_status status = pos_cipher_init(&context->cipher, algorithm, POS_CIPHER_ENCRYPT, key);
     return status == POS_OK ? make_subkeys(context) : status;
@@ -67,7 +69,7 @@ enum pos_status pos_mac_create(enum pos_mac_algorithm mac, enum pos_algorithm al
     struct pos_mac *made = calloc(1, sizeof *made);
     if (made == NULL)
         return POS_ERR_MEMORY;
-    enum pos_status status = pos_mac_rekey(made, algorithm, key);
+    enum pos_status status = pos_mac_rekey(made, mac, algorithm, key);
     if (status == POS_OK)
         *context = made;
     else

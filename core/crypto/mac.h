@@ -8,9 +8,12 @@
 #include "core/base/key.h"
 
 enum pos_mac_algorithm {
-    POS_MAC_CMAC,   /* CMAC (NIST SP 800-38B, RFC 4493) with the key's own cipher */
-    POS_MAC_RETAIL, /* ISO 9797-1 algorithm 3, padding method 1; TDES two-key only. Not made yet:
-                       POS_ERR_USAGE */
+    POS_MAC_CMAC,    /* CMAC (NIST SP 800-38B, RFC 4493) with the key's own cipher */
+    POS_MAC_RETAIL,  /* ISO 9797-1 algorithm 3, padding method 1; T2 alone. 8 bytes. With two equal
+                        halves it is the single-length DES CBC-MAC */
+    POS_MAC_CUP_ECB, /* UnionPay's ECB MAC: XOR of all 8-byte blocks, spelled as 16 upper-case hex
+                        characters; encrypt the first 8, XOR the last 8, encrypt, spell, take the
+                        first 8 characters. T2 alone. Malleable: for installed terminals only */
 };
 
 enum { POS_MAC_FULL_SIZE_MAX = 16 };
@@ -23,10 +26,10 @@ struct pos_mac;
 POS_MUST_USE enum pos_status pos_mac_create(enum pos_mac_algorithm mac,
                                             enum pos_algorithm algorithm, const uint8_t *key,
                                             struct pos_mac **context);
-/* Gives a context another key, without an allocation when the algorithm stays. After an error the
- * context must be keyed again or destroyed. */
-POS_MUST_USE enum pos_status pos_mac_rekey(struct pos_mac *context, enum pos_algorithm algorithm,
-                                           const uint8_t *key);
+/* Gives a context another MAC and key, without an allocation when the cipher stays. After an error
+ * the context must be keyed again or destroyed. */
+POS_MUST_USE enum pos_status pos_mac_rekey(struct pos_mac *context, enum pos_mac_algorithm mac,
+                                           enum pos_algorithm algorithm, const uint8_t *key);
 void pos_mac_destroy(struct pos_mac *context); /* NULL is fine */
 
 /* Bytes of a full MAC: the cipher's block, 16 or 8. */

@@ -139,7 +139,7 @@ static enum pos_status key_entry(struct entry *entry, enum pos_algorithm algorit
                                  const uint8_t *clear)
 {
     if (entry->mac != NULL)
-        return pos_mac_rekey(entry->mac, algorithm, clear);
+        return pos_mac_rekey(entry->mac, POS_MAC_CMAC, algorithm, clear);
     return pos_mac_create(POS_MAC_CMAC, algorithm, clear, &entry->mac);
 }
 

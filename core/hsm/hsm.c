@@ -62,10 +62,11 @@ struct pos_kcv pos_hsm_lmk_kcv(const struct pos_hsm *hsm)
 enum pos_status pos_hsm_session_open(struct pos_hsm *hsm, struct pos_hsm_session **session)
 {
     *session = NULL;
-    enum pos_status status = hsm->module->session_open(hsm, session);
+    enum pos_status status = hsm->module->session_open(hsm, false, session);
     if (status != POS_OK)
         return status;
     (*session)->hsm = hsm;
+    (*session)->local = false;
     (void)atomic_fetch_add(&hsm->session_count, 1);
     return POS_OK;
 }
@@ -90,7 +91,7 @@ enum pos_status pos_hsm_generate(struct pos_hsm_session *session, enum pos_key_u
     bool ours = usage == POS_USAGE_TMK || usage == POS_USAGE_TPK || usage == POS_USAGE_TAK;
     if (!ours || !served(algorithm))
         return POS_ERR_USAGE;
-    return module_of(session)->generate(session, usage, algorithm, key, kcv);
+    return module_of(session)->generate(session, usage, algorithm, false, key, kcv);
 }
 
 static enum pos_status check_ceremony(enum pos_key_usage usage, enum pos_algorithm algorithm,
@@ -202,10 +203,9 @@ enum pos_status pos_hsm_deliver_tmk(struct pos_hsm_session *session, const struc
 /* ---- MACs ---- */
 
 static const enum pos_key_usage mac_usages[] = {
-    [POS_MAC_WORKING] = POS_USAGE_TAK,
-    [POS_MAC_REGISTRATION] = POS_USAGE_TMK,
-    [POS_MAC_KEY_FILE] = POS_USAGE_KTK,
-    [POS_MAC_RETURN_FILE] = POS_USAGE_KTK,
+    [POS_MAC_WORKING] = POS_USAGE_TAK,     [POS_MAC_REGISTRATION] = POS_USAGE_TMK,
+    [POS_MAC_KEY_FILE] = POS_USAGE_KTK,    [POS_MAC_RETURN_FILE] = POS_USAGE_KTK,
+    [POS_MAC_WORKING_ECB] = POS_USAGE_TAK, [POS_MAC_ZONE] = POS_USAGE_ZAK,
 };
 
 static enum pos_status mac(struct pos_hsm_session *session, const struct pos_key *key,

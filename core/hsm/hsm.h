@@ -8,7 +8,8 @@
  * microsecond more in the software module. Behind both stands a table of functions per kind of
  * module.
  *
- * Served now: AES-128 and AES-256; other algorithms are POS_ERR_USAGE. For every verb that takes a
+ * Every algorithm of core/base/key.h is served; what a module cannot do is POS_ERR_USAGE, and
+ * pos_hsm_serves says so beforehand. For every verb that takes a
  * key: POS_ERR_USAGE when it is presented with a usage that the verb is not for, POS_ERR_CORRUPT
  * when the value is damaged, another module's, or not what its usage and algorithm say. So
  * POS_ERR_MAC from pos_hsm_verify_mac is always about the message.
@@ -22,6 +23,7 @@
 
 #include "core/base/error.h"
 #include "core/base/limits.h"
+#include "core/crypto/pin_block.h"
 
 struct pos_hsm;
 struct pos_hsm_session;
@@ -51,7 +53,33 @@ POS_MUST_USE enum pos_status pos_hsm_software_init(const char *path, struct pos_
  * POS_ERR_NOT_ALLOWED: others may read it. POS_ERR_FORMAT, POS_ERR_VERSION: not our file. */
 POS_MUST_USE enum pos_status pos_hsm_software_open(const char *path, struct pos_bytes secret,
                                                    struct pos_hsm **hsm, struct pos_error *error);
+/*
+ * A PKCS#11 token, loaded at run time. Its LMK (AES-256) and audit key are made inside and can
+ * never be extracted. docs/keys.md lists what leaves the token.
+ */
+struct pos_pkcs11_options {
+    const char *module;     /* path of the vendor's library */
+    const char *token;      /* a PKCS#11 URI (RFC 7512) that names one token */
+    const char *lmk_label;  /* of the LMK on the token; NULL: "posgate-lmk" */
+    struct pos_bytes pin;   /* the user PIN; borrowed for the call */
+    uint32_t session_count; /* most sessions open at once; 0: 16. POS_ERR_LIMIT beyond */
+};
+/* Makes LMK and audit key on the token. POS_ERR_EXISTS: it has an LMK of that label. */
+POS_MUST_USE enum pos_status pos_hsm_pkcs11_init(const struct pos_pkcs11_options *options,
+                                                 struct pos_kcv *kcv, struct pos_error *error);
+/* POS_ERR_HSM: no such module or token, or it has no LMK; POS_ERR_NOT_ALLOWED: wrong PIN;
+ * POS_ERR_CONFIG: not a URI, or it names no token or several. */
+POS_MUST_USE enum pos_status pos_hsm_pkcs11_open(const struct pos_pkcs11_options *options,
+                                                 struct pos_hsm **hsm, struct pos_error *error);
+/* Takes LMK and audit key of that label off the token, after a rotation. POS_ERR_NOT_FOUND. */
+POS_MUST_USE enum pos_status pos_hsm_pkcs11_drop_lmk(const struct pos_pkcs11_options *options,
+                                                     struct pos_error *error);
+
 void pos_hsm_close(struct pos_hsm *hsm); /* after all its sessions */
+/* Can keys of this algorithm be made and used here? */
+bool pos_hsm_serves(const struct pos_hsm *hsm, enum pos_algorithm algorithm);
+/* A verb may wait for a device: then none but those of a local session are for event loops. */
+bool pos_hsm_waits(const struct pos_hsm *hsm);
 
 /* "software module (OpenSSL 3.0.22), not a certified device" */
 const char *pos_hsm_describe(const struct pos_hsm *hsm);
@@ -59,15 +87,27 @@ struct pos_kcv pos_hsm_lmk_kcv(const struct pos_hsm *hsm);
 
 POS_MUST_USE enum pos_status pos_hsm_session_open(struct pos_hsm *hsm,
                                                   struct pos_hsm_session **session);
+/* A session that never waits, for an event loop: it makes and verifies MACs with the keys that were
+ * brought to it (pos_hsm_take_mac_key); for any other key these are POS_ERR_BUSY, which means
+ * fetch it and come back. Every other verb is POS_ERR_NOT_ALLOWED. In a module that does not wait
+ * it is a session like any other. */
+POS_MUST_USE enum pos_status pos_hsm_session_open_local(struct pos_hsm *hsm,
+                                                        struct pos_hsm_session **session);
 void pos_hsm_session_close(struct pos_hsm_session *session);
 
 /* ---- keys ---- */
 
-/* A new random key under the LMK, with its KCV. Usage TMK, TPK or TAK. */
+/* A new random key under the LMK, with its KCV. Usage TMK, TPK, TAK or TDK. */
 POS_MUST_USE enum pos_status pos_hsm_generate(struct pos_hsm_session *session,
                                               enum pos_key_usage usage,
                                               enum pos_algorithm algorithm, struct pos_key *key,
                                               struct pos_kcv *kcv);
+
+/* A new TPK or TAK of single length: a T2 key with two equal halves, of which one travels
+ * (POS_FORM_40, POS_FORM_24). Its KCV is that of the half. */
+POS_MUST_USE enum pos_status pos_hsm_generate_single(struct pos_hsm_session *session,
+                                                     enum pos_key_usage usage, struct pos_key *key,
+                                                     struct pos_kcv *kcv);
 
 /* A key from components: KTK, ZPK, ZAK. POS_ERR_USAGE as for the LMK. */
 POS_MUST_USE enum pos_status
@@ -113,6 +153,24 @@ POS_MUST_USE enum pos_status pos_hsm_wrap_working_key(struct pos_hsm_session *se
                                                       const struct pos_key *working_key,
                                                       struct pos_buffer *block);
 
+/* All working keys of a terminal in the shape of UnionPay sign-on replies: appends 24, 40 or 60
+ * bytes, each key in ECB mode under `tmk` with the first 4 bytes of its check value (zeros
+ * encrypted) behind it. For TDES and SM4 TMKs. `tdk` is read for the forms that have one.
+ * POS_ERR_USAGE for a form that is not possible, POS_ERR_MISMATCH when a key is not of the length
+ * that the form says. */
+POS_MUST_USE enum pos_status
+pos_hsm_wrap_working_form(struct pos_hsm_session *session, enum pos_key_form form,
+                          const struct pos_key *tmk, const struct pos_key *tpk,
+                          const struct pos_key *tak, const struct pos_key *tdk,
+                          struct pos_buffer *out);
+
+/* The same key under another LMK: `from` opens it, `to` seals it; nothing clear is between the two
+ * but secret memory. For the rotation of an LMK and for the way from one module to another.
+ * POS_ERR_NOT_ALLOWED where the key cannot leave `from`. */
+POS_MUST_USE enum pos_status pos_hsm_move_key(struct pos_hsm_session *from,
+                                              struct pos_hsm_session *to, const struct pos_key *key,
+                                              struct pos_key *moved);
+
 /* A TMK for the terminal at the mother POS: makes an ephemeral key pair, agrees on a session key
  * with the terminal's public key (core/crypto/exchange.h) and appends the TMK's key block under it
  * (mode D, not exportable). POS_ERR_FORMAT: the public key is no good. */
@@ -129,7 +187,13 @@ enum pos_mac_purpose {
     POS_MAC_REGISTRATION, /* under K_reg, derived from a TMK */
     POS_MAC_KEY_FILE,     /* under the key-file key, derived from a KTK; whole: file_mac below */
     POS_MAC_RETURN_FILE,  /* the same for the file that comes back, under a key of its own */
+    POS_MAC_WORKING_ECB,  /* under a T2 TAK, by UnionPay's ECB MAC (core/crypto/mac.h) */
+    POS_MAC_ZONE,         /* under a ZAK, with a host */
+    POS_MAC_PURPOSE_COUNT
 };
+
+/* By purpose and algorithm: retail MAC (ISO 9797-1 algorithm 3) for T2 TAKs and ZAKs, CMAC for all
+ * else. */
 
 /* Leftmost POS_MAC_SIZE bytes. */
 POS_MUST_USE enum pos_status pos_hsm_make_mac(struct pos_hsm_session *session,
@@ -143,6 +207,23 @@ POS_MUST_USE enum pos_status pos_hsm_verify_mac(struct pos_hsm_session *session,
                                                 struct pos_bytes message,
                                                 const uint8_t mac[POS_MAC_SIZE]);
 
+/* A MAC key on its way from a thread that may wait to an event loop's local session. */
+struct pos_mac_parcel;
+/* In secret memory, for one key at a time, used again and again. NULL: no memory. */
+struct pos_mac_parcel *pos_mac_parcel_create(void);
+void pos_mac_parcel_destroy(struct pos_mac_parcel *parcel); /* wipes; NULL is fine */
+POS_MUST_USE enum pos_status pos_hsm_fetch_mac_key(struct pos_hsm_session *session,
+                                                   const struct pos_key *key,
+                                                   enum pos_mac_purpose purpose,
+                                                   struct pos_mac_parcel *parcel);
+/* Never waits; the parcel is empty and wiped afterwards. */
+POS_MUST_USE enum pos_status pos_hsm_take_mac_key(struct pos_hsm_session *local,
+                                                  struct pos_mac_parcel *parcel);
+
+/* The MAC of an audit record, under a key that belongs to the LMK; all 16 bytes. */
+POS_MUST_USE enum pos_status pos_hsm_audit_mac(struct pos_hsm_session *session,
+                                               struct pos_bytes record, uint8_t mac[16]);
+
 /* A long MAC in pieces, for key files and for return files. One at a time per session;
  * POS_ERR_STATE without a start. */
 POS_MUST_USE enum pos_status pos_hsm_file_mac_start(struct pos_hsm_session *session,
@@ -153,5 +234,23 @@ POS_MUST_USE enum pos_status pos_hsm_file_mac_add(struct pos_hsm_session *sessio
                                                   struct pos_bytes piece);
 POS_MUST_USE enum pos_status pos_hsm_file_mac_finish(struct pos_hsm_session *session,
                                                      uint8_t mac[16]);
+
+/* ---- PINs ---- */
+
+/* A PIN block and what it takes to read it. */
+struct pos_pin_cryptogram {
+    enum pos_pin_format format;
+    uint8_t size; /* pos_pin_block_size(format) */
+    uint8_t data[POS_PIN_BLOCK_SIZE_MAX];
+};
+
+/* From under a TPK to under a ZPK (core/crypto/pin_block.h has the rules). in->format is believed;
+ * out->format says what to make. POS_ERR_MISMATCH for whatever is wrong with block, PAN or
+ * formats: one error for all. */
+POS_MUST_USE enum pos_status pos_hsm_translate_pin(struct pos_hsm_session *session,
+                                                   const struct pos_key *tpk,
+                                                   const struct pos_key *zpk, struct pos_bytes pan,
+                                                   const struct pos_pin_cryptogram *in,
+                                                   struct pos_pin_cryptogram *out);
 
 #endif

@@ -16,11 +16,16 @@
 
 struct pos_hsm_module {
     void (*close)(struct pos_hsm *hsm);
-    enum pos_status (*session_open)(struct pos_hsm *hsm, struct pos_hsm_session **session);
+    bool (*serves)(const struct pos_hsm *hsm, enum pos_algorithm algorithm); /* NULL: all */
+    bool waits;                                                              /* for a device */
+    /* `local`: only when it waits. */
+    enum pos_status (*session_open)(struct pos_hsm *hsm, bool local,
+                                    struct pos_hsm_session **session);
     void (*session_close)(struct pos_hsm_session *session);
 
+    /* `single`: T2 with two equal halves. */
     enum pos_status (*generate)(struct pos_hsm_session *session, enum pos_key_usage usage,
-                                enum pos_algorithm algorithm, struct pos_key *key,
+                                enum pos_algorithm algorithm, bool single, struct pos_key *key,
                                 struct pos_kcv *kcv);
     /* `clear` in secret memory, whole and checked. */
     enum pos_status (*import_clear)(struct pos_hsm_session *session, enum pos_key_usage usage,
@@ -40,6 +45,18 @@ struct pos_hsm_module {
     enum pos_status (*wrap_working_key)(struct pos_hsm_session *session, const struct pos_key *tmk,
                                         const struct pos_key *working_key,
                                         struct pos_buffer *block);
+    /* As the verb; `keys` are those that the form has, in its order. */
+    enum pos_status (*wrap_working_form)(struct pos_hsm_session *session, enum pos_key_form form,
+                                         const struct pos_key *tmk,
+                                         const struct pos_key *const *keys, size_t key_count,
+                                         struct pos_buffer *out);
+    /* Opens the key into `clear`, secret memory, to be sealed elsewhere. NULL: keys cannot leave.
+     */
+    enum pos_status (*export_clear)(struct pos_hsm_session *session, const struct pos_key *key,
+                                    uint8_t *clear);
+    /* Between two sessions of this very kind of module. NULL: by export_clear and import_clear. */
+    enum pos_status (*move_key)(struct pos_hsm_session *from, struct pos_hsm_session *to,
+                                const struct pos_key *key, struct pos_key *moved);
     enum pos_status (*deliver_tmk)(struct pos_hsm_session *session, const struct pos_key *tmk,
                                    const uint8_t *terminal_public, uint8_t *mother_public,
                                    struct pos_buffer *block);
@@ -48,6 +65,19 @@ struct pos_hsm_module {
     enum pos_status (*mac)(struct pos_hsm_session *session, const struct pos_key *key,
                            enum pos_mac_purpose purpose, struct pos_bytes message, uint8_t *mac,
                            size_t *size);
+    /* The key that MACs for this purpose, clear in secret memory, of *algorithm. */
+    enum pos_status (*fetch_mac_key)(struct pos_hsm_session *session, const struct pos_key *key,
+                                     enum pos_mac_purpose purpose, uint8_t *clear,
+                                     enum pos_algorithm *algorithm);
+    enum pos_status (*take_mac_key)(struct pos_hsm_session *session, const struct pos_key *key,
+                                    enum pos_mac_purpose purpose, const uint8_t *clear,
+                                    enum pos_algorithm algorithm);
+    enum pos_status (*audit_mac)(struct pos_hsm_session *session, struct pos_bytes record,
+                                 uint8_t *mac);
+    enum pos_status (*translate_pin)(struct pos_hsm_session *session, const struct pos_key *tpk,
+                                     const struct pos_key *zpk, struct pos_bytes pan,
+                                     const struct pos_pin_cryptogram *in,
+                                     struct pos_pin_cryptogram *out);
     enum pos_status (*file_mac_start)(struct pos_hsm_session *session, const struct pos_key *ktk,
                                       enum pos_mac_purpose purpose);
     enum pos_status (*file_mac_add)(struct pos_hsm_session *session, struct pos_bytes piece);
@@ -63,7 +93,8 @@ struct pos_hsm {
 
 struct pos_hsm_session {
     struct pos_hsm *hsm;
-    bool file_mac_open; /* kept by hsm.c */
+    bool local; /* never waits; kept by hsm.c, as what follows */
+    bool file_mac_open;
 };
 
 #endif

@@ -118,10 +118,12 @@ static enum pos_status software_import_clear(struct pos_hsm_session *base, enum 
 }
 
 static enum pos_status software_generate(struct pos_hsm_session *base, enum pos_key_usage usage,
-                                         enum pos_algorithm algorithm, struct pos_key *key,
-                                         struct pos_kcv *kcv)
+                                         enum pos_algorithm algorithm, bool single,
+                                         struct pos_key *key, struct pos_kcv *kcv)
 {
     struct software_session *session = own(base);
+    if (single)
+        return POS_ERR_USAGE;
     enum pos_status status = pos_random(session->keys->first, pos_algorithm_key_size(algorithm));
     if (status == POS_OK)
         status = seal_key(session, usage, algorithm, session->keys->first, key, kcv);
@@ -400,8 +402,10 @@ static enum pos_status fill_session(const struct software *hsm, struct software_
     return pos_key_block_protector_create(hsm->lmk->algorithm, hsm->lmk->key, &session->lmk);
 }
 
-static enum pos_status software_session_open(struct pos_hsm *base, struct pos_hsm_session **session)
+static enum pos_status software_session_open(struct pos_hsm *base, bool local,
+                                             struct pos_hsm_session **session)
 {
+    (void)local; /* it never waits */
     struct software_session *made = calloc(1, sizeof *made);
     if (made == NULL)
         return POS_ERR_MEMORY;

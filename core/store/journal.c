@@ -105,9 +105,10 @@ static enum pos_status open_parts(struct pos_journal *journal, const char *path,
     return status;
 }
 
-enum pos_status pos_journal_open(const char *path, struct pos_journal **journal,
-                                 struct pos_error *error)
+enum pos_status pos_journal_open(const char *path, const struct pos_anchor_options *anchor,
+                                 struct pos_journal **journal, struct pos_error *error)
 {
+    (void)anchor;
     *journal = NULL;
     struct pos_journal *made = calloc(1, sizeof *made);
     if (made == NULL)

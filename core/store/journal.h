@@ -8,6 +8,7 @@
 #ifndef POS_STORE_JOURNAL_H
 #define POS_STORE_JOURNAL_H
 
+#include "core/store/anchor.h"
 #include "core/store/committer.h"
 
 /* Stored; never renumber. */
@@ -43,8 +44,19 @@ struct pos_journal_counts {
 
 struct pos_journal;
 
-POS_MUST_USE enum pos_status pos_journal_open(const char *path, struct pos_journal **journal,
-                                              struct pos_error *error); /* made when missing */
+/* Made when missing. The anchor's high-water mark tells how far handing out had come
+ * (pos_journal_burn_since). */
+POS_MUST_USE enum pos_status pos_journal_open(const char *path,
+                                              const struct pos_anchor_options *anchor,
+                                              struct pos_journal **journal,
+                                              struct pos_error *error);
+/* After a restore was accepted: burns every key that may have been handed out since, which are the
+ * free and reserved ones up to the mark. *burned counts them. Synced. */
+POS_MUST_USE enum pos_status pos_journal_burn_since(struct pos_journal *journal,
+                                                    uint32_t high_water, uint64_t utc_ms,
+                                                    uint32_t *burned);
+/* As pos_key_library_checkpoint. */
+POS_MUST_USE enum pos_status pos_journal_checkpoint(struct pos_journal *journal, const char *path);
 void pos_journal_close(struct pos_journal *journal);
 
 void pos_journal_counts(struct pos_journal *journal, struct pos_journal_counts *counts);

@@ -4,11 +4,14 @@
  * also while keymgmt runs and after it ended.
  *
  * Column families: keys (index, 4 bytes big endian -> row), batches (number, 4 bytes -> row),
- * mothers (name -> KTK), audit (sequence, 8 bytes -> record), meta. Byte layouts: rows_key.c.
+ * mothers (name -> KTK), links (name -> ZPK or ZAK), people (name -> operator), approvals (number,
+ * 4 bytes -> row), audit (sequence, 8 bytes -> record), meta. Byte layouts: rows_key.c and
+ * rows_people.c.
  */
 #ifndef POS_STORE_KEY_LIBRARY_H
 #define POS_STORE_KEY_LIBRARY_H
 
+#include "core/store/anchor.h"
 #include "core/store/committer.h"
 
 /* Stored; never renumber. */
@@ -29,8 +32,9 @@ struct pos_key_row {
     uint32_t index;
     enum pos_key_state state;
     enum pos_algorithm algorithm;
-    struct pos_key tmk, tpk, tak; /* size 0 once destroyed */
-    struct pos_kcv tmk_kcv, tpk_kcv, tak_kcv;
+    enum pos_key_form form;            /* of its working keys */
+    struct pos_key tmk, tpk, tak, tdk; /* size 0 once destroyed; tdk only where the form has one */
+    struct pos_kcv tmk_kcv, tpk_kcv, tak_kcv, tdk_kcv;
     uint32_t batch;
     char mother[POS_KEY_NAME_SIZE_MAX + 1];                    /* destination; "" before export */
     char serial[POS_SERIAL_SIZE + 1];                          /* from a return file; "" before */
@@ -43,12 +47,14 @@ enum pos_batch_state {
     POS_BATCH_GENERATED = 1,
     POS_BATCH_EXPORTED = 2,
     POS_BATCH_LOADED = 3,
+    POS_BATCH_BURNED = 4, /* never to be exported: it may have been, before a restored backup */
 };
 
 struct pos_batch_row {
     uint32_t number;
     enum pos_batch_state state;
     enum pos_algorithm algorithm;
+    enum pos_key_form form;
     uint32_t first, count; /* indexes first to first + count - 1 */
     char mother[POS_KEY_NAME_SIZE_MAX + 1];
     uint64_t created_ms, exported_ms, loaded_ms;
@@ -59,14 +65,74 @@ struct pos_mother_row {
     struct pos_key ktk;
     struct pos_kcv ktk_kcv;
     uint64_t created_ms;
+    bool compromised; /* nothing is exported to it any more */
+};
+
+/* A key shared with a host: its ZPK or ZAK. The name is the link's, the usage part of the row's
+ * key: a link may have one of each. */
+struct pos_link_row {
+    char name[POS_KEY_NAME_SIZE_MAX + 1];
+    struct pos_key key; /* its usage is ZPK or ZAK */
+    struct pos_kcv kcv;
+    uint64_t created_ms;
+};
+
+/* ---- people ---- */
+
+/* What a person may do; bits. Stored; never renumber. */
+enum pos_role {
+    POS_ROLE_OPERATOR = 1,  /* ask for and do the daily work */
+    POS_ROLE_CUSTODIAN = 2, /* hold a component */
+    POS_ROLE_APPROVER = 4,  /* agree to what somebody else asked for */
+    POS_ROLE_AUDITOR = 8,   /* read the audit chain */
+    POS_ROLE_ALL = 15,
+};
+enum { POS_PERSON_NAME_SIZE_MAX = 40, POS_PERSON_PASSWORD_SIZE = 52 };
+
+struct pos_person_row {
+    char name[POS_PERSON_NAME_SIZE_MAX + 1];    /* printable, as typed; unique whatever its case */
+    unsigned roles;                             /* 0: left, may do nothing; the name stays taken */
+    uint8_t password[POS_PERSON_PASSWORD_SIZE]; /* core/crypto/password.h */
+    uint64_t created_ms, changed_ms;
+};
+
+/* Stored; never renumber. */
+enum pos_approval_state {
+    POS_APPROVAL_NONE = 0,
+    POS_APPROVAL_ASKED = 1,
+    POS_APPROVAL_GIVEN = 2,
+    POS_APPROVAL_REFUSED = 3, /* by an approver */
+    POS_APPROVAL_USED = 4,    /* what it was for was begun; good for once */
+};
+enum { POS_APPROVAL_ACTION_SIZE_MAX = 24, POS_APPROVAL_SUBJECT_SIZE_MAX = 400 };
+
+/* One thing that needs two people. It expires by the clock, without a write. */
+struct pos_approval_row {
+    uint32_t number;
+    enum pos_approval_state state;
+    char action[POS_APPROVAL_ACTION_SIZE_MAX + 1];   /* "export" */
+    char subject[POS_APPROVAL_SUBJECT_SIZE_MAX + 1]; /* everything that it does, in words that are
+                                                        the same for the same thing */
+    char asked_by[POS_PERSON_NAME_SIZE_MAX + 1];
+    char answered_by[POS_PERSON_NAME_SIZE_MAX + 1];
+    uint64_t asked_ms, answered_ms, used_ms;
+    uint64_t expires_ms; /* not to be given or used from then on */
+};
+
+/* How the library is run; fixed when it is made. */
+struct pos_library_policy {
+    bool single_operator;      /* no credentials, no approvals: for demonstrations */
+    uint32_t approval_minutes; /* from asking to use */
 };
 
 struct pos_key_library;
 
 struct pos_key_library_options {
-    const char *path;              /* folder of the database; exists or is made by `create` */
-    bool create;                   /* make a new one; POS_ERR_EXISTS when there is one */
-    struct pos_audit_writer audit; /* writers only */
+    const char *path;                 /* folder of the database; exists or is made by `create` */
+    bool create;                      /* make a new one; POS_ERR_EXISTS when there is one */
+    struct pos_audit_writer audit;    /* writers only */
+    struct pos_library_policy policy; /* with create */
+    struct pos_anchor_options anchor; /* writers only */
 };
 
 /* For the one writer. POS_ERR_NOT_FOUND, POS_ERR_BUSY (another process has it open),
@@ -94,6 +160,20 @@ POS_MUST_USE enum pos_status pos_key_library_find_mother(struct pos_key_library 
                                                          const char *name,
                                                          struct pos_mother_row *row);
 
+/* `usage` ZPK or ZAK. */
+POS_MUST_USE enum pos_status pos_key_library_find_link(struct pos_key_library *library,
+                                                       const char *name, enum pos_key_usage usage,
+                                                       struct pos_link_row *row);
+/* In whatever case. */
+POS_MUST_USE enum pos_status pos_key_library_find_person(struct pos_key_library *library,
+                                                         const char *name,
+                                                         struct pos_person_row *row);
+POS_MUST_USE enum pos_status pos_key_library_find_approval(struct pos_key_library *library,
+                                                           uint32_t number,
+                                                           struct pos_approval_row *row);
+POS_MUST_USE enum pos_status pos_key_library_policy(struct pos_key_library *library,
+                                                    struct pos_library_policy *policy);
+
 /* Calls `each` for the rows from `first` on, in order, until it returns false. */
 POS_MUST_USE enum pos_status
 pos_key_library_walk(struct pos_key_library *library, uint32_t first,
@@ -106,6 +186,19 @@ POS_MUST_USE enum pos_status
 pos_key_library_walk_mothers(struct pos_key_library *library,
                              bool (*each)(void *context, const struct pos_mother_row *row),
                              void *context);
+POS_MUST_USE enum pos_status
+pos_key_library_walk_links(struct pos_key_library *library,
+                           bool (*each)(void *context, const struct pos_link_row *row),
+                           void *context);
+POS_MUST_USE enum pos_status
+pos_key_library_walk_people(struct pos_key_library *library,
+                            bool (*each)(void *context, const struct pos_person_row *row),
+                            void *context);
+/* From `first` on, oldest first. */
+POS_MUST_USE enum pos_status
+pos_key_library_walk_approvals(struct pos_key_library *library, uint32_t first,
+                               bool (*each)(void *context, const struct pos_approval_row *row),
+                               void *context);
 /* Every audit record in order, as core/audit wrote it. */
 POS_MUST_USE enum pos_status
 pos_key_library_walk_audit(struct pos_key_library *library, uint64_t first,
@@ -156,6 +249,69 @@ POS_MUST_USE enum pos_status pos_key_library_settle(struct pos_key_library *libr
 POS_MUST_USE enum pos_status pos_key_library_add_mother(struct pos_key_library *library,
                                                         const struct pos_mother_row *row,
                                                         const void *event);
+/* POS_ERR_EXISTS when the link has a key of that usage. */
+POS_MUST_USE enum pos_status pos_key_library_add_link(struct pos_key_library *library,
+                                                      const struct pos_link_row *row,
+                                                      const void *event);
+/* Adds or changes a person. POS_ERR_STATE when nobody with ROLE_OPERATOR or nobody else with
+ * ROLE_APPROVER would be left in a library that is not for a single operator and had them. */
+POS_MUST_USE enum pos_status pos_key_library_put_person(struct pos_key_library *library,
+                                                        const struct pos_person_row *row,
+                                                        const void *event);
+/* Asks: *number is the next. */
+POS_MUST_USE enum pos_status pos_key_library_add_approval(struct pos_key_library *library,
+                                                          const struct pos_approval_row *row,
+                                                          uint32_t *number, const void *event);
+/* Asked -> given or refused, given -> used, decided on the row as it is on disk: POS_ERR_STATE when
+ * it is in another state, POS_ERR_TIMEOUT when it has expired at utc_ms, POS_ERR_NOT_ALLOWED when
+ * `who` answers what `who` asked for. Only used is for the person who asked. */
+POS_MUST_USE enum pos_status pos_key_library_move_approval(struct pos_key_library *library,
+                                                           uint32_t number,
+                                                           enum pos_approval_state state,
+                                                           const char *who, uint64_t utc_ms,
+                                                           const void *event);
+
+/* Takes key material out of the rows of these indexes, in order, whatever their state;
+ * destroyed rows keep index, check values and history. One synced batch of at most
+ * POS_COMMIT_BATCH_COUNT_MAX rows. What the rows held before is still in files until
+ * pos_key_library_scrub. */
+POS_MUST_USE enum pos_status pos_key_library_destroy(struct pos_key_library *library,
+                                                     const uint32_t *indexes, size_t count,
+                                                     uint64_t utc_ms, const void *event);
+/* Marks keys compromised, from every state but destroyed; those that are stay so. As destroy. */
+POS_MUST_USE enum pos_status pos_key_library_compromise(struct pos_key_library *library,
+                                                        const uint32_t *indexes, size_t count,
+                                                        uint64_t utc_ms, const void *event);
+POS_MUST_USE enum pos_status pos_key_library_compromise_mother(struct pos_key_library *library,
+                                                               const char *name, const void *event);
+/* After it no file of the database holds what was overwritten or deleted before: flush, compaction
+ * of every level, old logs and tables gone. Minutes for a large library. */
+POS_MUST_USE enum pos_status pos_key_library_scrub(struct pos_key_library *library);
+/* Followers: lets go of files that the writer has deleted since; reads go on meanwhile. */
+POS_MUST_USE enum pos_status pos_key_library_let_go(struct pos_key_library *library);
+
+/* For the rotation of the LMK: puts each key of every row (keys, mothers, links) through `move`,
+ * from `first` on in the order keys by index, mothers, links, and writes the rows in synced
+ * batches. `move` returns POS_OK with *moved, or POS_ERR_EXISTS when the key is under the new LMK
+ * already; anything else ends it. So it can be interrupted and run again. `progress` is told the
+ * rows done; false ends with POS_ERR_BUSY. */
+POS_MUST_USE enum pos_status pos_key_library_move_keys(
+    struct pos_key_library *library,
+    enum pos_status (*move)(void *context, const struct pos_key *key, struct pos_key *moved),
+    bool (*progress)(void *context, uint64_t rows), void *context);
+
+/* A copy that is whole and can be opened, in the new folder `path` (same file system: links). The
+ * anchor moves on, so that the copy is older than the original from then on. */
+POS_MUST_USE enum pos_status pos_key_library_checkpoint(struct pos_key_library *library,
+                                                        const char *path, const void *event);
+/* After a restore was accepted (anchor.h): indexes up to `high_water` are never given out, and
+ * every batch that is only generated becomes burned, because it may have been exported since.
+ * *indexes and *batches count them. */
+POS_MUST_USE enum pos_status pos_key_library_burn_since(struct pos_key_library *library,
+                                                        uint32_t high_water, uint64_t utc_ms,
+                                                        uint64_t *indexes, uint32_t *batches,
+                                                        const void *event);
+
 /* An audit record by itself. */
 POS_MUST_USE enum pos_status pos_key_library_audit(struct pos_key_library *library,
                                                    const void *event);

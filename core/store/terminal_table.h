@@ -11,6 +11,7 @@
 #ifndef POS_STORE_TERMINAL_TABLE_H
 #define POS_STORE_TERMINAL_TABLE_H
 
+#include "core/store/anchor.h"
 #include "core/store/committer.h"
 
 /* Stored; never renumber. */
@@ -42,6 +43,8 @@ struct pos_terminal_detail {
     struct pos_kcv tak_kcv[2];
     struct pos_key tpk[2];
     struct pos_kcv tpk_kcv[2];
+    struct pos_key tdk[2]; /* size 0 where the form has none */
+    struct pos_kcv tdk_kcv[2];
     bool first_pair_given; /* the key library's pair went out; later sign-ons make new ones */
     uint64_t registered_ms, signed_on_ms, changed_ms; /* UTC */
 };
@@ -53,6 +56,7 @@ struct pos_terminal_table_options {
     bool create_if_missing;
     size_t cache_size; /* bytes of block cache; should hold the hot family */
     struct pos_audit_writer audit;
+    struct pos_anchor_options anchor; /* its high-water mark is not used here */
 };
 
 POS_MUST_USE enum pos_status
@@ -120,6 +124,10 @@ enum pos_terminal_operation {
     /* In: smn, state. CHANGED, UNCHANGED (is in that state) or STATE (not an allowed move). Active
      * and suspended go to each other, to revoked and to replaced; those two are final. */
     POS_TERMINAL_SET_STATE,
+    /* In: smn. The row's keys leave it and it is revoked, whatever it was: CHANGED; it had none and
+     * was revoked or replaced: UNCHANGED. What it held is in files until pos_terminal_table_scrub.
+     */
+    POS_TERMINAL_ERASE,
     /* In: events[POS_OUTCOME_NONE]: an audit record by itself. */
     POS_TERMINAL_AUDIT,
     POS_TERMINAL_OPERATION_COUNT
@@ -153,8 +161,8 @@ struct pos_terminal_write {
     /* in, by operation */
     bool proved, first_pair, force;
     enum pos_algorithm algorithm;
-    struct pos_key tpk, tak;
-    struct pos_kcv tpk_kcv, tak_kcv;
+    struct pos_key tpk, tak, tdk; /* tdk of size 0: none */
+    struct pos_kcv tpk_kcv, tak_kcv, tdk_kcv;
     char tid[POS_TID_SIZE + 1], mid[POS_MID_SIZE + 1];
     enum pos_terminal_state state;
     const void *events[POS_OUTCOME_COUNT]; /* borrowed until done; NULL: no record */
@@ -187,6 +195,16 @@ void pos_terminal_table_counts(struct pos_terminal_table *table,
  * synced write; not on an event loop. */
 POS_MUST_USE enum pos_status pos_terminal_table_reserve(struct pos_terminal_table *table,
                                                         uint64_t count, uint64_t *first);
+
+/* As pos_key_library_scrub, _move_keys and _checkpoint (core/store/key_library.h). move_keys is for
+ * a table that nobody serves from. */
+POS_MUST_USE enum pos_status pos_terminal_table_scrub(struct pos_terminal_table *table);
+POS_MUST_USE enum pos_status pos_terminal_table_move_keys(
+    struct pos_terminal_table *table,
+    enum pos_status (*move)(void *context, const struct pos_key *key, struct pos_key *moved),
+    bool (*progress)(void *context, uint64_t rows), void *context);
+POS_MUST_USE enum pos_status pos_terminal_table_checkpoint(struct pos_terminal_table *table,
+                                                           const char *path, const void *event);
 
 /* For the bench and tests: writes rows as registration and sign-on would leave them, unsynced and
  * in bulk, then flushes. No audit record. Only on a table that nobody serves from. */

@@ -296,7 +296,7 @@ static enum pos_status open_journal(const char *home, struct pos_mother_home *op
     struct path path;
     enum pos_status status = path_of(home, "journal", &path, error);
     if (status == POS_OK)
-        status = pos_journal_open(path.text, &opened->journal, error);
+        status = pos_journal_open(path.text, &(struct pos_anchor_options){0}, &opened->journal, error);
     if (status != POS_OK)
         return status;
     opened->mother.journal = opened->journal;

@@ -25,7 +25,8 @@ static void read_chain(struct pos_bytes bytes)
         struct pos_bytes line = next_line(&rest);
         struct pos_audit_record record;
         struct pos_error error;
-        enum pos_status status = pos_audit_verify_next(&head, line, &error);
+        enum pos_status status =
+            pos_audit_verify_next(&head, &(struct pos_audit_sealer){0}, line, &error);
         bool readable = pos_audit_read(line, text, sizeof text, &record) == POS_OK;
         bool heads = pos_audit_head_of(line, &last) == POS_OK;
         fuzz_must(readable == heads, "who reads a record can go on from it");
@@ -58,8 +59,10 @@ static void append(struct pos_bytes bytes)
     struct pos_buffer line = pos_buffer(memory, sizeof memory);
     struct pos_audit_head head = {0}, verified = {0};
     struct pos_audit_record record;
-    fuzz_must(pos_audit_append(&head, &event, &line) == POS_OK, "any event can be recorded");
-    fuzz_must(pos_audit_verify_next(&verified, pos_buffer_view(&line), NULL) == POS_OK &&
+    fuzz_must(pos_audit_append(&head, &(struct pos_audit_sealer){0}, &event, &line) == POS_OK,
+              "any event can be recorded");
+    fuzz_must(pos_audit_verify_next(&verified, &(struct pos_audit_sealer){0},
+                                    pos_buffer_view(&line), NULL) == POS_OK &&
                   memcmp(&head, &verified, sizeof head) == 0,
               "what was recorded verifies");
     fuzz_must(pos_audit_read(pos_buffer_view(&line), text, sizeof text, &record) == POS_OK &&

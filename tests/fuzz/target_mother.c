@@ -105,7 +105,9 @@ static void start(void)
                                  .ktk_kcv = ktk_kcv,
                                  .session = session,
                                  .delivery = delivery};
-    fuzz_must(pos_journal_open("memory", &mother.journal, &error) == POS_OK, "a journal");
+    fuzz_must(pos_journal_open("memory", &(struct pos_anchor_options){0}, &mother.journal,
+                               &error) == POS_OK,
+              "a journal");
     fuzz_must(pos_mother_start(&mother, &error) == POS_OK, "the mother POS starts");
 }
 

@@ -51,7 +51,7 @@ static enum pos_status append_misplaced(void *context, const void *event, struct
 {
     struct pos_audit_head head = {.sequence = 3};
     (void)context;
-    return pos_audit_append(&head, event, out);
+    return pos_audit_append(&head, &(struct pos_audit_sealer){0}, event, out);
 }
 
 Test(program_audit, reads_the_gateways_chain_too_also_while_it_is_written)

@@ -19,11 +19,13 @@ static const struct pos_audit_event events[COUNT] = {
     {1795424400126, "bob", "export", "batch=1 dest=MPOS0001", "done"},
 };
 
+static const struct pos_audit_sealer unsealed;
+
 static struct line append(struct pos_audit_head *head, const struct pos_audit_event *event)
 {
     struct line line = {0};
     struct pos_buffer out = pos_buffer(line.data, POS_AUDIT_RECORD_SIZE_MAX);
-    cr_assert(pos_audit_append(head, event, &out) == POS_OK);
+    cr_assert(pos_audit_append(head, &unsealed, event, &out) == POS_OK);
     line.size = out.size;
     return line;
 }
@@ -46,7 +48,7 @@ static size_t first_broken(const struct line *lines, enum pos_status *status, ch
     struct pos_audit_head head = {0};
     for (size_t i = 0; i < COUNT; i++) {
         struct pos_error error = {0};
-        *status = pos_audit_verify_next(&head, view(&lines[i]), &error);
+        *status = pos_audit_verify_next(&head, &unsealed, view(&lines[i]), &error);
         if (*status != POS_OK) {
             (void)snprintf(text, POS_ERROR_TEXT_SIZE, "%s", error.text);
             return i;
@@ -62,12 +64,12 @@ Test(audit, record_is_the_line_that_the_header_describes)
     struct pos_audit_head head;
     make_chain(lines, &head);
     cr_expect_str_eq((char *)lines[0].data,
-                     "1|1|2026-11-23T09:00:00.123Z|alice|generate|batch=1 count=500|done|"
-                     "0000000000000000000000000000000000000000000000000000000000000000");
+                     "2|1|2026-11-23T09:00:00.123Z|alice|generate|batch=1 count=500|done|"
+                     "0000000000000000000000000000000000000000000000000000000000000000|-");
     cr_expect_str_eq((char *)lines[1].data,
-                     "1|2|2026-11-23T09:00:00.124Z|gateway|register-refused|"
+                     "2|2|2026-11-23T09:00:00.124Z|gateway|register-refused|"
                      "123L013K00000278|refused: index-taken|"
-                     "767F03608CA688DD1721FF432CFB5BD53FFBD08CBA27892A0CD07F62902F2304");
+                     "EFC080A1AFE9C520353AB377E9E85CF995C5125E97B4ED6752854F3ADBD98F5B|-");
     cr_expect(strstr((char *)lines[3].data,
                      "|bar%7Cpercent%25tab%09umlaut%C3%BC|what|on|100 %25 %7C done|") != NULL);
     cr_expect(head.sequence == COUNT);
@@ -80,7 +82,8 @@ Test(audit, chain_that_nobody_touched_verifies_to_the_same_head)
     make_chain(lines, &written);
     for (size_t i = 0; i < COUNT; i++) {
         struct pos_audit_head of;
-        cr_expect(pos_audit_verify_next(&read, view(&lines[i]), NULL) == POS_OK, "%zu", i);
+        cr_expect(pos_audit_verify_next(&read, &unsealed, view(&lines[i]), NULL) == POS_OK, "%zu",
+                  i);
         cr_expect(pos_audit_head_of(view(&lines[i]), &of) == POS_OK);
         cr_expect(memcmp(&of, &read, sizeof of) == 0, "one can go on from record %zu", i + 1);
     }
@@ -156,37 +159,40 @@ Test(audit, what_is_not_a_record_is_refused_and_moves_nothing)
     static const char *const rows[] = {
         "",
         "1",
-        "1|1|t|a|b|c|d",
-        "1|1|t|a|b|c|d|e|" ZEROS,
-        "2|1|t|a|b|c|d|" ZEROS,
-        "1|0|t|a|b|c|d|" ZEROS,
-        "1|01|t|a|b|c|d|" ZEROS,
-        "1||t|a|b|c|d|" ZEROS,
-        "1|-1|t|a|b|c|d|" ZEROS,
-        "1|18446744073709551617|t|a|b|c|d|" ZEROS,
-        "1|1|t|a|b|c|d|" ZEROS "0",
-        "1|1|t|a|b|c|d|" ZEROS "\n",
-        "1|1|t|a|b|c|d|000000000000000000000000000000000000000000000000000000000000000",
-        "1|1|t|a%|b|c|d|" ZEROS,
-        "1|1|t|a%7|b|c|d|" ZEROS,
-        "1|1|t|a%XY|b|c|d|" ZEROS,
-        "1|1|t|a\tb|b|c|d|" ZEROS,
-        "1|1|t|a\xC3|b|c|d|" ZEROS,
+        "2|1|t|a|b|c|d",
+        "2|1|t|a|b|c|d|e|" ZEROS "|-",
+        "3|1|t|a|b|c|d|" ZEROS "|-",
+        "2|0|t|a|b|c|d|" ZEROS "|-",
+        "2|01|t|a|b|c|d|" ZEROS "|-",
+        "2||t|a|b|c|d|" ZEROS "|-",
+        "2|-1|t|a|b|c|d|" ZEROS "|-",
+        "2|18446744073709551617|t|a|b|c|d|" ZEROS "|-",
+        "2|1|t|a|b|c|d|" ZEROS "0|-",
+        "2|1|t|a|b|c|d|" ZEROS "|-\n",
+        "2|1|t|a|b|c|d|000000000000000000000000000000000000000000000000000000000000000|-",
+        "2|1|t|a%|b|c|d|" ZEROS "|-",
+        "2|1|t|a%7|b|c|d|" ZEROS "|-",
+        "2|1|t|a%XY|b|c|d|" ZEROS "|-",
+        "2|1|t|a\tb|b|c|d|" ZEROS "|-",
+        "2|1|t|a\xC3|b|c|d|" ZEROS "|-",
     };
     static const struct pos_audit_head zero;
     struct pos_audit_head head = {0};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct pos_error error = {0};
-        cr_expect(pos_audit_verify_next(&head, pos_bytes_text(rows[i]), &error) == POS_ERR_FORMAT,
+        cr_expect(pos_audit_verify_next(&head, &unsealed, pos_bytes_text(rows[i]), &error) ==
+                      POS_ERR_FORMAT,
                   "row %zu", i);
         cr_expect(memcmp(&head, &zero, sizeof head) == 0, "row %zu", i);
     }
     uint8_t *bars = malloc(100000);
     cr_assert(bars != NULL);
     memset(bars, '1', 100000);
-    cr_expect(pos_audit_verify_next(&head, pos_bytes(bars, 100000), NULL) == POS_ERR_FORMAT);
+    cr_expect(pos_audit_verify_next(&head, &unsealed, pos_bytes(bars, 100000), NULL) ==
+              POS_ERR_FORMAT);
     free(bars);
-    cr_expect(pos_audit_verify_next(&head, pos_bytes_text("1|1|t|a|b|c|d|" ZEROS), NULL) == POS_OK);
+    cr_expect(pos_audit_verify_next(&head, &unsealed, pos_bytes_text("2|1|t|a|b|c|d|" ZEROS "|-"),
+                                    NULL) == POS_OK);
 }
 
 Test(audit, values_come_back_as_they_went_in)
@@ -233,9 +239,9 @@ Test(audit, append_without_room_changes_neither_record_nor_head)
     before = head;
     uint8_t memory[256];
     struct pos_buffer small = pos_buffer(memory, 100);
-    cr_expect(pos_audit_append(&head, &events[1], &small) == POS_ERR_LENGTH);
+    cr_expect(pos_audit_append(&head, &unsealed, &events[1], &small) == POS_ERR_LENGTH);
     cr_expect(small.size == 0 && memcmp(&head, &before, sizeof head) == 0);
     struct pos_buffer enough = pos_buffer(memory, sizeof memory);
-    cr_expect(pos_audit_append(&head, &events[1], &enough) == POS_OK);
+    cr_expect(pos_audit_append(&head, &unsealed, &events[1], &enough) == POS_OK);
     cr_expect(line.size > 100 && head.sequence == 2);
 }

@@ -20,7 +20,8 @@ static struct line append(const struct pos_audit_writer *writer)
 
 static enum pos_status verify(struct pos_audit_head *head, const struct line *line)
 {
-    return pos_audit_verify_next(head, pos_bytes(line->data, line->size), NULL);
+    return pos_audit_verify_next(head, &(struct pos_audit_sealer){0},
+                                 pos_bytes(line->data, line->size), NULL);
 }
 
 Test(chain, goes_on_from_what_was_kept_and_not_from_what_was_forgotten)

@@ -11,8 +11,9 @@ static char folder[TEST_PATH_SIZE];
 static void open_journal(void)
 {
     struct pos_error error = {0};
-    cr_assert_eq(pos_journal_open(test_path(folder, "db"), &journal, &error), POS_OK, "%s",
-                 error.text);
+    cr_assert_eq(pos_journal_open(test_path(folder, "db"), &(struct pos_anchor_options){0},
+                                  &journal, &error),
+                 POS_OK, "%s", error.text);
 }
 
 static void set_up(void)
@@ -362,8 +363,12 @@ Test(journal, with_a_damaged_row_does_not_open)
     struct pos_journal_row row;
     cr_expect_eq(pos_journal_find(journal, 11, &row), POS_ERR_VERSION);
     cr_assert_eq(pos_rocks_flush(journal->rocks), POS_OK);
-    cr_expect_eq(pos_journal_open(test_path(folder, "db"), &other, &error), POS_ERR_BUSY);
+    cr_expect_eq(
+        pos_journal_open(test_path(folder, "db"), &(struct pos_anchor_options){0}, &other, &error),
+        POS_ERR_BUSY);
     pos_journal_close(journal);
-    cr_expect_eq(pos_journal_open(test_path(folder, "db"), &other, &error), POS_ERR_VERSION);
+    cr_expect_eq(
+        pos_journal_open(test_path(folder, "db"), &(struct pos_anchor_options){0}, &other, &error),
+        POS_ERR_VERSION);
     journal = NULL;
 }

@@ -1,0 +1,49 @@
+/*
+ * The anchor: where a table stands, kept a second time outside the database, so that a restored old
+ * copy, or one whose end was cut off, is noticed. A small file of its own, best on another disk,
+ * written in place and synced after every synced batch and before anybody hears of it.
+ *
+ * Two slots of POS_ANCHOR_SLOT_SIZE bytes, written in turn, each
+ *    0  8  "POSANCHR"   8  1  version, 1   9 16  the database's identity, random
+ *   25  8  epoch       33  8  batches     41  4  high-water mark
+ *   45  8  sequence of the last audit record     53 32  its SHA-256
+ *   85 32  SHA-256 over the above
+ * The same numbers are in the database (meta, "anchor"), in each batch.
+ */
+#ifndef POS_STORE_ANCHOR_H
+#define POS_STORE_ANCHOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+enum { POS_ANCHOR_SLOT_SIZE = 128 };
+
+/* What opening a table found. */
+enum pos_anchor_finding {
+    POS_ANCHOR_NONE,    /* no anchor was asked for */
+    POS_ANCHOR_NEW,     /* the database is new, or had none yet: made */
+    POS_ANCHOR_MATCH,   /* as it should be; the database may be a batch ahead after a crash */
+    POS_ANCHOR_BEHIND,  /* the database is older than its anchor: a restored backup */
+    POS_ANCHOR_MISSING, /* the database had one, and the file is not there */
+    POS_ANCHOR_FOREIGN, /* the anchor is another database's, or tells another history */
+};
+
+struct pos_anchor_report {
+    enum pos_anchor_finding finding;
+    uint64_t batches_lost;   /* BEHIND: that the anchor knows and the database does not */
+    uint32_t high_water;     /* the anchor's: the highest index that was generated or given out */
+    uint64_t audit_sequence; /* of the last audit record that the anchor knows */
+};
+
+struct pos_anchor_options {
+    const char *path; /* NULL: none is kept */
+    /* BEHIND, MISSING and FOREIGN make the open fail with POS_ERR_STATE; with accept_old it goes on
+     * and the anchor starts anew from the database, once. The caller burns what was issued since.
+     */
+    bool accept_old;
+    struct pos_anchor_report *report; /* filled also when the open fails; may be NULL */
+};
+
+#endif
