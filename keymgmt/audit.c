@@ -156,7 +156,8 @@ struct verifying {
 static bool verify_record(void *context, struct pos_bytes record)
 {
     struct verifying *verifying = context;
-    verifying->status = pos_audit_verify_next(&verifying->head, &(struct pos_audit_sealer){0}, record, verifying->error);
+    verifying->status = pos_audit_verify_next(&verifying->head, &(struct pos_audit_sealer){0},
+                                              record, verifying->error);
     return verifying->status == POS_OK;
 }
 
