@@ -126,8 +126,9 @@ static uint64_t later(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* Joins what the batch says to what the key says. The three states of a batch are the first three
- * of a key, and in the same order. */
+/* Joins what the batch says to what the key says. The first three states of a batch are the first
+ * three of a key, and in the same order; a burned batch was never exported, so its keys are burned
+ * unless they went further. */
 static enum pos_status join(struct pos_key_row *row, const struct pos_batch_row *batch)
 {
     _Static_assert((int)POS_BATCH_GENERATED == (int)POS_KEY_GENERATED &&
@@ -136,7 +137,9 @@ static enum pos_status join(struct pos_key_row *row, const struct pos_batch_row 
                    "a batch's state is a key's state");
     if (row->index < batch->first || row->index - batch->first >= batch->count)
         return POS_ERR_CORRUPT;
-    if ((unsigned)batch->state > (unsigned)row->state)
+    if (batch->state == POS_BATCH_BURNED)
+        row->state = row->state == POS_KEY_GENERATED ? POS_KEY_BURNED : row->state;
+    else if ((unsigned)batch->state > (unsigned)row->state)
         row->state = (enum pos_key_state)(unsigned)batch->state;
     memcpy(row->mother, batch->mother, sizeof row->mother);
     row->exported_ms = batch->exported_ms;

@@ -72,7 +72,8 @@ static enum pos_status grow_batch(struct key_write *write, struct pos_batch_row 
     status = pos_key_library_find_batch(write->library, write->batch->number, batch);
     if (status != POS_OK)
         return status;
-    if (batch->state != POS_BATCH_GENERATED || batch->algorithm != write->batch->algorithm)
+    if (batch->state != POS_BATCH_GENERATED || batch->algorithm != write->batch->algorithm ||
+        batch->form != write->batch->form)
         return POS_ERR_STATE;
     batch->count += (uint32_t)write->count;
     return POS_OK;
@@ -107,8 +108,9 @@ static enum pos_status put_key(struct pos_transaction *transaction, const struct
 static bool key_is_new(const struct pos_key_row *row, const struct pos_batch_row *batch)
 {
     return row->state == POS_KEY_GENERATED && row->batch == batch->number &&
-           row->algorithm == batch->algorithm && row->mother[0] == '\0' && row->serial[0] == '\0' &&
-           row->exported_ms == 0 && row->loaded_ms == 0 && row->tmk.size > 0;
+           row->algorithm == batch->algorithm && row->form == batch->form &&
+           row->mother[0] == '\0' && row->serial[0] == '\0' && row->exported_ms == 0 &&
+           row->loaded_ms == 0 && row->tmk.size > 0;
 }
 
 static enum pos_status stage_add(struct key_write *write, struct pos_transaction *transaction)

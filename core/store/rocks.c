@@ -34,7 +34,7 @@ enum {
     WRITE_BUFFERS_SIZE = 128 << 20,   /* of all families */
     WRITE_AHEAD_SIZE_MAX = 256 << 20, /* bounds what a reopen replays */
     OPEN_ROOM_SIZE = 1 << 20,         /* free bytes that opening needs besides what it replays */
-    FORMAT_VERSION = 1,               /* of the database as a whole */
+    FORMAT_VERSION = 2,               /* of the database as a whole */
     FORMAT_SIZE_MAX = 64,
 };
 
@@ -243,6 +243,11 @@ static enum pos_status check_format(struct pos_rocks *rocks,
         return pos_error_set(error, POS_ERR_VERSION,
                              "%s was written by a newer version (format %u, this program knows "
                              "%d); use that version",
+                             options->path, row.data[0], FORMAT_VERSION);
+    if (row.data[0] < FORMAT_VERSION)
+        return pos_error_set(error, POS_ERR_MISMATCH,
+                             "%s is from before the first release (format %u, this program knows "
+                             "%d) and is not read; make a new one",
                              options->path, row.data[0], FORMAT_VERSION);
     if (!pos_bytes_equal_text(pos_bytes(row.data + 1, row.size - 1), options->format))
         return pos_error_set(error, POS_ERR_MISMATCH, "%s is not a %s database: it is a %.*s",

@@ -121,7 +121,7 @@ bool pos_row_take_key(struct pos_cursor *cursor, enum pos_key_usage usage, struc
 enum pos_status pos_row_take_version(struct pos_cursor *cursor, uint8_t known)
 {
     uint8_t version = pos_cursor_u8(cursor);
-    if (version == 0)
-        return POS_ERR_CORRUPT;
-    return version <= known ? POS_OK : POS_ERR_VERSION;
+    if (version > known)
+        return POS_ERR_VERSION;
+    return version == known ? POS_OK : POS_ERR_CORRUPT;
 }

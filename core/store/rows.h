@@ -41,7 +41,8 @@ bool pos_row_key_valid(const struct pos_key *key, enum pos_key_usage usage);
 void pos_row_put_key(struct pos_buffer *buffer, const struct pos_key *key);
 bool pos_row_take_key(struct pos_cursor *cursor, enum pos_key_usage usage, struct pos_key *key);
 
-/* What begins every decode: POS_OK, POS_ERR_CORRUPT (empty or 0) or POS_ERR_VERSION. */
+/* What begins every decode: POS_OK, POS_ERR_VERSION, or POS_ERR_CORRUPT (empty, or older: rows from
+ * before the first release are not read). */
 POS_MUST_USE enum pos_status pos_row_take_version(struct pos_cursor *cursor, uint8_t known);
 
 /* ---- terminal table ---- */

@@ -3,34 +3,37 @@
  *
  * keys, by index. The row is what the key itself says; the batch it belongs to may say more (see
  * key_library.c), so neither destination nor export and load times stand here:
- *    0  1  version, 1
+ *    0  1  version, 2
  *    1  1  state
  *    2  1  algorithm
- *    3  4  batch
- *    7  8  generated    15  8  changed
- *   23  8  serial, padded with NULs
- *   31  7  check values (method 1, size 1, data 5): TMK, 38 TPK, 45 TAK
- *   52     TMK, TPK, TAK: algorithm 1, size 1, data each; size 0 once destroyed
+ *    3  1  form of the working keys
+ *    4  4  batch
+ *    8  8  generated    16  8  changed
+ *   24  8  serial, padded with NULs
+ *   32  7  check values (method 1, size 1, data 5): TMK, 39 TPK, 46 TAK, 53 TDK
+ *   60     TMK, TPK, TAK, TDK: algorithm 1, size 1, data each; size 0: none, or destroyed
  *
  * batches, by number:
- *    0  1  version, 1
+ *    0  1  version, 2
  *    1  1  state
  *    2  1  algorithm
- *    3  4  first index  7  4  count
- *   11  8  created     19  8  exported     27  8  loaded
- *   35 16  mother POS, padded with NULs
+ *    3  1  form of the working keys
+ *    4  4  first index  8  4  count
+ *   12  8  created     20  8  exported     28  8  loaded
+ *   36 16  mother POS, padded with NULs
  *
  * mothers, by name:
- *    0  1  version, 1
- *    1  8  created
- *    9  7  check value
- *   16     KTK: algorithm 1, size 1, data
+ *    0  1  version, 2
+ *    1  1  01 compromised
+ *    2  8  created
+ *   10  7  check value
+ *   17     KTK: algorithm 1, size 1, data
  */
 #include <string.h>
 
 #include "core/store/rows.h"
 
-enum { KEY_VERSION = 1, BATCH_VERSION = 1, MOTHER_VERSION = 1 };
+enum { KEY_VERSION = 2, BATCH_VERSION = 2, MOTHER_VERSION = 2, MOTHER_COMPROMISED = 0x01 };
 
 static bool name_valid(const char *name, bool may_be_empty)
 {
@@ -45,14 +48,28 @@ static bool index_valid(uint32_t index)
     return index >= POS_KEY_INDEX_MIN && index <= POS_KEY_INDEX_MAX;
 }
 
+static bool form_valid(enum pos_key_form form, enum pos_algorithm algorithm)
+{
+    return (unsigned)form < POS_FORM_COUNT && pos_row_algorithm_valid(algorithm) &&
+           pos_key_form_possible(form, algorithm);
+}
+
+static bool keys_valid(const struct pos_key_row *row)
+{
+    return pos_row_key_valid(&row->tmk, POS_USAGE_TMK) &&
+           pos_row_key_valid(&row->tpk, POS_USAGE_TPK) &&
+           pos_row_key_valid(&row->tak, POS_USAGE_TAK) &&
+           pos_row_key_valid(&row->tdk, POS_USAGE_TDK) &&
+           (row->tdk.size == 0 || pos_key_form_has_tdk(row->form, row->algorithm));
+}
+
 static bool key_valid(const struct pos_key_row *row)
 {
     return index_valid(row->index) && row->state > POS_KEY_NONE &&
-           row->state < POS_KEY_STATE_COUNT && pos_row_algorithm_valid(row->algorithm) &&
+           row->state < POS_KEY_STATE_COUNT && form_valid(row->form, row->algorithm) &&
            row->batch > 0 && pos_row_kcv_valid(&row->tmk_kcv) && pos_row_kcv_valid(&row->tpk_kcv) &&
-           pos_row_kcv_valid(&row->tak_kcv) && pos_row_key_valid(&row->tmk, POS_USAGE_TMK) &&
-           pos_row_key_valid(&row->tpk, POS_USAGE_TPK) &&
-           pos_row_key_valid(&row->tak, POS_USAGE_TAK) &&
+           pos_row_kcv_valid(&row->tak_kcv) && pos_row_kcv_valid(&row->tdk_kcv) &&
+           keys_valid(row) &&
            (row->serial[0] == '\0' || (pos_row_text_valid(row->serial, POS_SERIAL_SIZE) &&
                                        pos_serial_valid(pos_bytes_text(row->serial))));
 }
@@ -64,6 +81,7 @@ enum pos_status pos_key_row_encode(const struct pos_key_row *row, struct pos_buf
     pos_buffer_put_u8(buffer, KEY_VERSION);
     pos_buffer_put_u8(buffer, (uint8_t)row->state);
     pos_buffer_put_u8(buffer, (uint8_t)row->algorithm);
+    pos_buffer_put_u8(buffer, (uint8_t)row->form);
     pos_buffer_put_u32(buffer, row->batch);
     pos_buffer_put_u64(buffer, row->generated_ms);
     pos_buffer_put_u64(buffer, row->changed_ms);
@@ -71,9 +89,11 @@ enum pos_status pos_key_row_encode(const struct pos_key_row *row, struct pos_buf
     pos_row_put_kcv(buffer, &row->tmk_kcv);
     pos_row_put_kcv(buffer, &row->tpk_kcv);
     pos_row_put_kcv(buffer, &row->tak_kcv);
+    pos_row_put_kcv(buffer, &row->tdk_kcv);
     pos_row_put_key(buffer, &row->tmk);
     pos_row_put_key(buffer, &row->tpk);
     pos_row_put_key(buffer, &row->tak);
+    pos_row_put_key(buffer, &row->tdk);
     return buffer->overflow ? POS_ERR_LENGTH : POS_OK;
 }
 
@@ -86,25 +106,28 @@ enum pos_status pos_key_row_decode(uint32_t index, struct pos_bytes bytes, struc
     *row = (struct pos_key_row){.index = index};
     row->state = (enum pos_key_state)pos_cursor_u8(&cursor);
     row->algorithm = (enum pos_algorithm)pos_cursor_u8(&cursor);
+    row->form = (enum pos_key_form)pos_cursor_u8(&cursor);
     row->batch = pos_cursor_u32(&cursor);
     row->generated_ms = pos_cursor_u64(&cursor);
     row->changed_ms = pos_cursor_u64(&cursor);
-    bool good = pos_row_take_text(&cursor, row->serial, POS_SERIAL_SIZE) &&
-                pos_row_take_kcv(&cursor, &row->tmk_kcv) &&
-                pos_row_take_kcv(&cursor, &row->tpk_kcv) &&
-                pos_row_take_kcv(&cursor, &row->tak_kcv) &&
-                pos_row_take_key(&cursor, POS_USAGE_TMK, &row->tmk) &&
-                pos_row_take_key(&cursor, POS_USAGE_TPK, &row->tpk) &&
-                pos_row_take_key(&cursor, POS_USAGE_TAK, &row->tak);
+    bool good =
+        pos_row_take_text(&cursor, row->serial, POS_SERIAL_SIZE) &&
+        pos_row_take_kcv(&cursor, &row->tmk_kcv) && pos_row_take_kcv(&cursor, &row->tpk_kcv) &&
+        pos_row_take_kcv(&cursor, &row->tak_kcv) && pos_row_take_kcv(&cursor, &row->tdk_kcv) &&
+        pos_row_take_key(&cursor, POS_USAGE_TMK, &row->tmk) &&
+        pos_row_take_key(&cursor, POS_USAGE_TPK, &row->tpk) &&
+        pos_row_take_key(&cursor, POS_USAGE_TAK, &row->tak) &&
+        pos_row_take_key(&cursor, POS_USAGE_TDK, &row->tdk);
     return good && pos_cursor_done(&cursor) && key_valid(row) ? POS_OK : POS_ERR_CORRUPT;
 }
 
 static bool batch_valid(const struct pos_batch_row *row)
 {
-    return row->number > 0 && row->state > POS_BATCH_NONE && row->state <= POS_BATCH_LOADED &&
-           pos_row_algorithm_valid(row->algorithm) && index_valid(row->first) && row->count > 0 &&
+    bool kept = row->state == POS_BATCH_GENERATED || row->state == POS_BATCH_BURNED;
+    return row->number > 0 && row->state > POS_BATCH_NONE && row->state <= POS_BATCH_BURNED &&
+           form_valid(row->form, row->algorithm) && index_valid(row->first) && row->count > 0 &&
            row->count <= POS_KEY_INDEX_MAX && index_valid(row->first + row->count - 1) &&
-           name_valid(row->mother, row->state == POS_BATCH_GENERATED);
+           name_valid(row->mother, kept);
 }
 
 enum pos_status pos_batch_row_encode(const struct pos_batch_row *row, struct pos_buffer *buffer)
@@ -114,6 +137,7 @@ enum pos_status pos_batch_row_encode(const struct pos_batch_row *row, struct pos
     pos_buffer_put_u8(buffer, BATCH_VERSION);
     pos_buffer_put_u8(buffer, (uint8_t)row->state);
     pos_buffer_put_u8(buffer, (uint8_t)row->algorithm);
+    pos_buffer_put_u8(buffer, (uint8_t)row->form);
     pos_buffer_put_u32(buffer, row->first);
     pos_buffer_put_u32(buffer, row->count);
     pos_buffer_put_u64(buffer, row->created_ms);
@@ -133,6 +157,7 @@ enum pos_status pos_batch_row_decode(uint32_t number, struct pos_bytes bytes,
     *row = (struct pos_batch_row){.number = number};
     row->state = (enum pos_batch_state)pos_cursor_u8(&cursor);
     row->algorithm = (enum pos_algorithm)pos_cursor_u8(&cursor);
+    row->form = (enum pos_key_form)pos_cursor_u8(&cursor);
     row->first = pos_cursor_u32(&cursor);
     row->count = pos_cursor_u32(&cursor);
     row->created_ms = pos_cursor_u64(&cursor);
@@ -153,6 +178,7 @@ enum pos_status pos_mother_row_encode(const struct pos_mother_row *row, struct p
     if (!mother_valid(row))
         return POS_ERR_FORMAT;
     pos_buffer_put_u8(buffer, MOTHER_VERSION);
+    pos_buffer_put_u8(buffer, row->compromised ? MOTHER_COMPROMISED : 0);
     pos_buffer_put_u64(buffer, row->created_ms);
     pos_row_put_kcv(buffer, &row->ktk_kcv);
     pos_row_put_key(buffer, &row->ktk);
@@ -170,8 +196,10 @@ enum pos_status pos_mother_row_decode(struct pos_bytes name, struct pos_bytes by
     if (name.size > POS_KEY_NAME_SIZE_MAX)
         return POS_ERR_CORRUPT;
     memcpy(row->name, name.data, name.size);
+    uint8_t flags = pos_cursor_u8(&cursor);
+    row->compromised = (flags & MOTHER_COMPROMISED) != 0;
     row->created_ms = pos_cursor_u64(&cursor);
-    bool good = pos_row_take_kcv(&cursor, &row->ktk_kcv) &&
+    bool good = (flags & ~MOTHER_COMPROMISED) == 0 && pos_row_take_kcv(&cursor, &row->ktk_kcv) &&
                 pos_row_take_key(&cursor, POS_USAGE_KTK, &row->ktk);
     return good && pos_cursor_done(&cursor) && mother_valid(row) ? POS_OK : POS_ERR_CORRUPT;
 }

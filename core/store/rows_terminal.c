@@ -13,12 +13,12 @@
  *   32     current TAK, then the pending TAK, which is the rest of the row
  *
  * detail, by SMN:
- *    0  1  version, 1
+ *    0  1  version, 2
  *    1  1  01 the first pair was given
  *    2  8  registered   10  8  signed on   18  8  changed
  *   26  7  check values (method 1, size 1, data 5): current TAK, 33 pending TAK, 40 current TPK,
- *          47 pending TPK
- *   54     current TPK, pending TPK: algorithm 1, size 1, data each
+ *          47 pending TPK, 54 current TDK, 61 pending TDK
+ *   68     current TPK, pending TPK, current TDK, pending TDK: algorithm 1, size 1, data each
  *
  * by_index, by key index:
  *    0  1  version, 1
@@ -33,7 +33,7 @@
 
 enum {
     HOT_VERSION = 1,
-    DETAIL_VERSION = 1,
+    DETAIL_VERSION = 2,
     HOLDER_VERSION = 1,
     RESERVED_VERSION = 1,
 
@@ -121,7 +121,9 @@ static bool detail_valid(const struct pos_terminal_detail *row)
 {
     for (size_t i = 0; i < 2; i++)
         if (!pos_row_kcv_valid(&row->tak_kcv[i]) || !pos_row_kcv_valid(&row->tpk_kcv[i]) ||
-            !pos_row_key_valid(&row->tpk[i], POS_USAGE_TPK))
+            !pos_row_kcv_valid(&row->tdk_kcv[i]) ||
+            !pos_row_key_valid(&row->tpk[i], POS_USAGE_TPK) ||
+            !pos_row_key_valid(&row->tdk[i], POS_USAGE_TDK))
             return false;
     return true;
 }
@@ -140,8 +142,12 @@ enum pos_status pos_terminal_detail_encode(const struct pos_terminal_detail *row
     pos_row_put_kcv(buffer, &row->tak_kcv[1]);
     pos_row_put_kcv(buffer, &row->tpk_kcv[0]);
     pos_row_put_kcv(buffer, &row->tpk_kcv[1]);
+    pos_row_put_kcv(buffer, &row->tdk_kcv[0]);
+    pos_row_put_kcv(buffer, &row->tdk_kcv[1]);
     pos_row_put_key(buffer, &row->tpk[0]);
     pos_row_put_key(buffer, &row->tpk[1]);
+    pos_row_put_key(buffer, &row->tdk[0]);
+    pos_row_put_key(buffer, &row->tdk[1]);
     return buffer->overflow ? POS_ERR_LENGTH : POS_OK;
 }
 
@@ -160,8 +166,12 @@ enum pos_status pos_terminal_detail_decode(struct pos_bytes bytes, struct pos_te
                 pos_row_take_kcv(&cursor, &row->tak_kcv[1]) &&
                 pos_row_take_kcv(&cursor, &row->tpk_kcv[0]) &&
                 pos_row_take_kcv(&cursor, &row->tpk_kcv[1]) &&
+                pos_row_take_kcv(&cursor, &row->tdk_kcv[0]) &&
+                pos_row_take_kcv(&cursor, &row->tdk_kcv[1]) &&
                 pos_row_take_key(&cursor, POS_USAGE_TPK, &row->tpk[0]) &&
-                pos_row_take_key(&cursor, POS_USAGE_TPK, &row->tpk[1]);
+                pos_row_take_key(&cursor, POS_USAGE_TPK, &row->tpk[1]) &&
+                pos_row_take_key(&cursor, POS_USAGE_TDK, &row->tdk[0]) &&
+                pos_row_take_key(&cursor, POS_USAGE_TDK, &row->tdk[1]);
     return good && pos_cursor_done(&cursor) ? POS_OK : POS_ERR_CORRUPT;
 }
 

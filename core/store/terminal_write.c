@@ -203,6 +203,8 @@ static enum pos_status decide_sign_on(struct decision *decision)
     write->detail.tak_kcv[1] = write->tak_kcv;
     write->detail.tpk[1] = write->tpk;
     write->detail.tpk_kcv[1] = write->tpk_kcv;
+    write->detail.tdk[1] = write->tdk;
+    write->detail.tdk_kcv[1] = write->tdk_kcv;
     write->detail.first_pair_given |= write->first_pair;
     write->detail.signed_on_ms = write->utc_ms;
     return change(decision, POS_OUTCOME_CHANGED);
@@ -212,8 +214,10 @@ static void drop_pair(struct pos_terminal_write *write, size_t which)
 {
     write->hot.tak[which] = (struct pos_key){0};
     write->detail.tpk[which] = (struct pos_key){0};
+    write->detail.tdk[which] = (struct pos_key){0};
     write->detail.tak_kcv[which] = (struct pos_kcv){0};
     write->detail.tpk_kcv[which] = (struct pos_kcv){0};
+    write->detail.tdk_kcv[which] = (struct pos_kcv){0};
 }
 
 static bool same_key(const struct pos_key *a, const struct pos_key *b)
@@ -231,8 +235,10 @@ static enum pos_status decide_promote(struct decision *decision)
         return finish(decision, POS_OUTCOME_UNCHANGED);
     write->hot.tak[0] = write->hot.tak[1];
     write->detail.tpk[0] = write->detail.tpk[1];
+    write->detail.tdk[0] = write->detail.tdk[1];
     write->detail.tak_kcv[0] = write->detail.tak_kcv[1];
     write->detail.tpk_kcv[0] = write->detail.tpk_kcv[1];
+    write->detail.tdk_kcv[0] = write->detail.tdk_kcv[1];
     drop_pair(write, 1);
     return change(decision, POS_OUTCOME_CHANGED);
 }

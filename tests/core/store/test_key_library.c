@@ -175,6 +175,36 @@ Test(key_library, keeps_the_later_of_both_states)
     cr_expect_eq(key_of(library, 2).state, POS_KEY_BURNED);
 }
 
+Test(key_library, keeps_all_four_keys_of_a_form)
+{
+    struct pos_key_row rows[2];
+    struct pos_batch_row batch = test_batch_row(1);
+    batch.algorithm = POS_ALGORITHM_T3;
+    for (uint32_t i = 0; i < 2; i++) {
+        rows[i] = test_key_row(i + 1, 1);
+        rows[i].algorithm = POS_ALGORITHM_T3;
+        rows[i].tdk = test_key(POS_USAGE_TDK, POS_ALGORITHM_T2, (uint8_t)(100 + i));
+        rows[i].tdk_kcv = test_kcv((uint8_t)(100 + i));
+    }
+    rows[1].form = POS_FORM_24;
+    cr_expect_eq(pos_key_library_add(library, rows, 2, &batch, NULL), POS_ERR_FORMAT,
+                 "a batch has one form");
+    rows[1].form = POS_FORM_60;
+    cr_assert_eq(pos_key_library_add(library, rows, 2, &batch, NULL), POS_OK);
+    struct pos_key_row row = key_of(library, 2);
+    cr_expect(memcmp(&row.tdk, &rows[1].tdk, sizeof row.tdk) == 0);
+    cr_expect(pos_kcv_equal(&row.tdk_kcv, &rows[1].tdk_kcv));
+    batch.form = POS_FORM_40;
+    rows[0].index = 3;
+    rows[0].form = POS_FORM_40;
+    rows[0].tdk.size = 0;
+    cr_expect_eq(pos_key_library_add(library, rows, 1, &batch, NULL), POS_ERR_STATE,
+                 "and keeps it while it grows");
+    batch.number = rows[0].batch = 2;
+    cr_expect_eq(pos_key_library_add(library, rows, 1, &batch, NULL), POS_OK);
+    cr_expect_eq(key_of(library, 3).form, POS_FORM_40);
+}
+
 Test(key_library, keeps_mothers_by_name)
 {
     struct pos_mother_row row = test_mother_row("MPOS0001"), found;
@@ -345,14 +375,14 @@ Test(key_library, tells_damaged_rows_and_newer_ones)
     struct pos_key_row row;
     struct pos_batch_row batch;
     cr_assert_eq(add(1, 3, 1, NULL), POS_OK);
-    overwrite(POS_LIBRARY_KEYS, 1, "\1\1", 2);
-    overwrite(POS_LIBRARY_KEYS, 2, "\2", 1);
+    overwrite(POS_LIBRARY_KEYS, 1, "\2\1", 2);
+    overwrite(POS_LIBRARY_KEYS, 2, "\3", 1);
     cr_expect_eq(pos_key_library_find(library, 1, &row), POS_ERR_CORRUPT);
     cr_expect_eq(pos_key_library_find(library, 2, &row), POS_ERR_VERSION);
     cr_expect_eq(pos_key_library_find(library, 3, &row), POS_OK);
     struct seen seen = {.limit = 100};
     cr_expect_eq(pos_key_library_walk(library, 1, see_key, &seen), POS_ERR_CORRUPT);
-    overwrite(POS_LIBRARY_BATCHES, 1, "\2", 1);
+    overwrite(POS_LIBRARY_BATCHES, 1, "\3", 1);
     cr_expect_eq(pos_key_library_find_batch(library, 1, &batch), POS_ERR_VERSION);
     cr_expect_eq(pos_key_library_find(library, 3, &row), POS_ERR_VERSION);
     cr_expect_eq(pos_key_library_move_batch(library, 1, POS_KEY_EXPORTED, "M1", 1, NULL),

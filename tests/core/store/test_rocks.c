@@ -114,9 +114,13 @@ Test(rocks, refuses_a_database_of_a_newer_program)
     struct pos_error error;
     test_folder(folder);
     struct pos_rocks_options options = options_for(test_path(folder, "newer"));
-    put_format(options.path, "\2test", 5);
+    put_format(options.path, "\3test", 5);
     cr_expect_eq(try_open(&options, &error), POS_ERR_VERSION);
     cr_expect(strstr(error.text, "newer version") != NULL, "%s", error.text);
+    options.path = test_path(folder, "older");
+    put_format(options.path, "\1test", 5);
+    cr_expect_eq(try_open(&options, &error), POS_ERR_MISMATCH);
+    cr_expect(strstr(error.text, "before the first release") != NULL, "%s", error.text);
     options.path = test_path(folder, "damaged");
     put_format(options.path, "", 0);
     cr_expect_eq(try_open(&options, &error), POS_ERR_CORRUPT);

@@ -41,6 +41,9 @@ static enum pos_status detail_encode(struct pos_buffer *buffer)
                                       .tpk = {test_key(POS_USAGE_TPK, POS_ALGORITHM_T2, 3),
                                               test_key(POS_USAGE_TPK, POS_ALGORITHM_A256, 4)},
                                       .tpk_kcv = {test_kcv(3), test_kcv(4)},
+                                      .tdk = {test_key(POS_USAGE_TDK, POS_ALGORITHM_T2, 5),
+                                              test_key(POS_USAGE_TDK, POS_ALGORITHM_SM4, 6)},
+                                      .tdk_kcv = {test_kcv(5), test_kcv(6)},
                                       .first_pair_given = true,
                                       .registered_ms = 1,
                                       .signed_on_ms = 2,
@@ -87,6 +90,10 @@ static enum pos_status key_encode(struct pos_buffer *buffer)
 {
     struct pos_key_row row = test_key_row(41, 3);
     memcpy(row.serial, "123L013K", 9);
+    row.algorithm = POS_ALGORITHM_T3;
+    row.form = POS_FORM_60;
+    row.tdk = test_key(POS_USAGE_TDK, POS_ALGORITHM_T2, 44);
+    row.tdk_kcv = test_kcv(44);
     return pos_key_row_encode(&row, buffer);
 }
 
@@ -103,6 +110,8 @@ static enum pos_status batch_encode(struct pos_buffer *buffer)
     row.first = 100;
     row.count = 500;
     row.state = POS_BATCH_EXPORTED;
+    row.algorithm = POS_ALGORITHM_SM4;
+    row.form = POS_FORM_40;
     memcpy(row.mother, "MPOS0001", 9);
     return pos_batch_row_encode(&row, buffer);
 }
@@ -117,6 +126,7 @@ static enum pos_status batch_decode(struct pos_bytes bytes, struct pos_buffer *a
 static enum pos_status mother_encode(struct pos_buffer *buffer)
 {
     struct pos_mother_row row = test_mother_row("MPOS0001");
+    row.compromised = true;
     return pos_mother_row_encode(&row, buffer);
 }
 
@@ -223,8 +233,10 @@ Test(rows, of_a_newer_version_are_told_from_damaged_ones)
     for (size_t i = 0; i < CODEC_COUNT; i++) {
         uint8_t memory[POS_ROW_SIZE_MAX];
         size_t size = encoded(&codecs[i], memory, sizeof memory);
-        memory[0] = 2;
+        memory[0]++;
         cr_expect_eq(decoded(&codecs[i], memory, size), POS_ERR_VERSION, "%s", codecs[i].name);
+        memory[0] -= 2; /* from before the first release, or 0 */
+        cr_expect_eq(decoded(&codecs[i], memory, size), POS_ERR_CORRUPT, "%s", codecs[i].name);
         memory[0] = 0;
         cr_expect_eq(decoded(&codecs[i], memory, size), POS_ERR_CORRUPT, "%s", codecs[i].name);
     }
@@ -319,8 +331,9 @@ Test(rows, that_break_a_rule_are_not_written)
 Test(rows, of_keys_and_batches_that_break_a_rule_are_not_written)
 {
     uint8_t memory[POS_ROW_SIZE_MAX];
-    struct pos_key_row keys[6];
-    for (size_t i = 0; i < 6; i++)
+    enum { BAD_KEYS = 10, BAD_BATCHES = 7 };
+    struct pos_key_row keys[BAD_KEYS];
+    for (size_t i = 0; i < BAD_KEYS; i++)
         keys[i] = test_key_row(41, 3);
     keys[0].index = 0;
     keys[1].index = POS_KEY_INDEX_MAX + 1;
@@ -328,12 +341,17 @@ Test(rows, of_keys_and_batches_that_break_a_rule_are_not_written)
     keys[3].tmk.usage = POS_USAGE_KTK;
     keys[4].tmk_kcv.size = POS_KCV_SIZE_MIN - 1;
     memcpy(keys[5].serial, "abcd0001", 9);
-    for (size_t i = 0; i < 6; i++) {
+    keys[6].form = POS_FORM_COUNT;
+    keys[7].form = POS_FORM_24;                                   /* of an AES key */
+    keys[8].tdk = test_key(POS_USAGE_TDK, POS_ALGORITHM_A256, 1); /* in a form without one */
+    keys[9].algorithm = POS_ALGORITHM_T2;
+    keys[9].tdk = test_key(POS_USAGE_TPK, POS_ALGORITHM_T2, 1);
+    for (size_t i = 0; i < BAD_KEYS; i++) {
         struct pos_buffer buffer = pos_buffer(memory, sizeof memory);
         cr_expect_eq(pos_key_row_encode(&keys[i], &buffer), POS_ERR_FORMAT, "key %zu", i);
     }
-    struct pos_batch_row batches[4];
-    for (size_t i = 0; i < 4; i++) {
+    struct pos_batch_row batches[BAD_BATCHES];
+    for (size_t i = 0; i < BAD_BATCHES; i++) {
         batches[i] = test_batch_row(1);
         batches[i].first = 1;
         batches[i].count = 10;
@@ -342,7 +360,10 @@ Test(rows, of_keys_and_batches_that_break_a_rule_are_not_written)
     batches[1].first = POS_KEY_INDEX_MAX - 8;
     batches[2].state = POS_BATCH_EXPORTED; /* to nobody */
     batches[3].number = 0;
-    for (size_t i = 0; i < 4; i++) {
+    batches[4].form = POS_FORM_40;
+    batches[5].state = POS_BATCH_BURNED + 1;
+    batches[6].form = POS_FORM_COUNT;
+    for (size_t i = 0; i < BAD_BATCHES; i++) {
         struct pos_buffer buffer = pos_buffer(memory, sizeof memory);
         cr_expect_eq(pos_batch_row_encode(&batches[i], &buffer), POS_ERR_FORMAT, "batch %zu", i);
     }

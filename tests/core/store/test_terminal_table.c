@@ -83,6 +83,8 @@ static struct pos_terminal_write sign_on(const char *serial, uint32_t index, uin
     write.tpk = test_key(POS_USAGE_TPK, POS_ALGORITHM_A256, (uint8_t)(fill + 1));
     write.tak_kcv = test_kcv(fill);
     write.tpk_kcv = test_kcv((uint8_t)(fill + 1));
+    write.tdk = test_key(POS_USAGE_TDK, POS_ALGORITHM_A256, (uint8_t)(fill + 2));
+    write.tdk_kcv = test_kcv((uint8_t)(fill + 2));
     write.utc_ms = 2000;
     return write;
 }
@@ -260,6 +262,8 @@ Test(terminal_table, holds_a_pair_pending_until_it_is_proved)
     cr_expect_eq(second.hot.tak[1].data[0], 1, "and shows the first one's pair");
     cr_expect_eq(second.detail.tpk[1].data[0], 2);
     cr_expect_eq(second.detail.tpk_kcv[1].data[0], 2);
+    cr_expect_eq(second.detail.tdk[1].data[0], 3);
+    cr_expect_eq(second.detail.tdk_kcv[1].data[0], 3);
     cr_expect(second.detail.first_pair_given && second.detail.signed_on_ms == 2000);
     reopen();
     struct pos_terminal_hot hot = hot_of("AAAA0001", 7);
@@ -288,6 +292,8 @@ Test(terminal_table, promotes_the_pending_pair_and_no_other)
     struct pos_terminal_detail detail = detail_of("AAAA0001", 7);
     cr_expect(hot.tak[0].data[0] == 1 && hot.tak[1].size == 0);
     cr_expect(detail.tpk[0].data[0] == 2 && detail.tpk[1].size == 0);
+    cr_expect(detail.tdk[0].data[0] == 3 && detail.tdk[1].size == 0);
+    cr_expect(detail.tdk_kcv[0].data[0] == 3 && detail.tdk_kcv[1].method == POS_KCV_NONE);
     cr_expect(detail.tak_kcv[0].data[0] == 1 && detail.tak_kcv[1].method == POS_KCV_NONE);
     cr_expect(detail.tpk_kcv[0].data[0] == 2 && detail.tpk_kcv[1].method == POS_KCV_NONE);
 
@@ -316,6 +322,7 @@ Test(terminal_table, sign_off_drops_both_pairs)
     struct pos_terminal_detail detail = detail_of("AAAA0001", 7);
     cr_expect(hot.signed_off && hot.tak[0].size == 0 && hot.tak[1].size == 0);
     cr_expect(detail.tpk[0].size == 0 && detail.tpk[1].size == 0);
+    cr_expect(detail.tdk[0].size == 0 && detail.tdk[1].size == 0);
     promote.tak = on.tak;
     expect(&promote, POS_OUTCOME_UNCHANGED, "what was dropped is not promoted");
     on = sign_on("AAAA0001", 7, 20);
