@@ -29,6 +29,8 @@ struct pos_home {
     char lmk_path[POS_PATH_SIZE_MAX + 16];
     char library_path[POS_PATH_SIZE_MAX + 16];
     struct pos_key_library *library;
+    struct pos_library_policy policy; /* behind pos_home_begin */
+    struct pos_person_row person;     /* who has logged in; "" in a library for a single operator */
     struct pos_audit_chain chain;
     struct pos_hsm *hsm;
     struct pos_hsm_session *session;
@@ -48,6 +50,19 @@ POS_MUST_USE enum pos_status pos_home_open_reader(struct pos_home *home, struct 
 POS_MUST_USE enum pos_status
 pos_home_follow_table(const char *path, struct pos_terminal_table **table, struct pos_error *error);
 
+/*
+ * For a command that writes: opens the library for writing, the security module where there is an
+ * LMK (no audit record without its MAC), and lets the operator log in (people.h). `roles`: one of
+ * these is needed (POS_ROLE_OPERATOR). `command` is for the audit record of a refusal. As above,
+ * and POS_ERR_NOT_ALLOWED: refused, and recorded. In a library for a single operator nobody logs
+ * in.
+ */
+POS_MUST_USE enum pos_status pos_home_begin(struct pos_home *home, unsigned roles,
+                                            const char *command, struct pos_error *error);
+/* The same for one that only reads; no security module. */
+POS_MUST_USE enum pos_status pos_home_begin_reader(struct pos_home *home, unsigned roles,
+                                                   const char *command, struct pos_error *error);
+
 /* The credential file's content without its line end, or, when the file is missing and stdin is a
  * terminal, a passphrase typed there (twice when it is `new`). POS_ERR_HSM: neither;
  * POS_ERR_NOT_ALLOWED: others can read the file; POS_ERR_CONFIG: shorter than 8 characters. */
@@ -56,8 +71,8 @@ POS_MUST_USE enum pos_status pos_home_credential(const struct pos_home *home, bo
                                                  struct pos_error *error);
 void pos_credential_fini(struct pos_credential *credential);
 
-/* Opens the security module and a session. POS_ERR_HSM: no LMK yet; POS_ERR_NOT_ALLOWED: the
- * credential does not open it. */
+/* Opens the security module and a session, unless they are open. POS_ERR_HSM: no LMK yet;
+ * POS_ERR_NOT_ALLOWED: the credential does not open it. */
 POS_MUST_USE enum pos_status pos_home_open_hsm(struct pos_home *home, struct pos_error *error);
 
 /* The event that goes with a write, by the operator, now. Borrows all texts. */

@@ -10,16 +10,27 @@
 #include "keymgmt/home.h"
 #include "keymgmt/report.h"
 
-enum { KEY_MAKE_CREDENTIAL = 0x200, CREDENTIAL_BYTES = 32 };
+enum { KEY_MAKE_CREDENTIAL = 0x200, KEY_SINGLE_OPERATOR, CREDENTIAL_BYTES = 32 };
+
+struct asked {
+    bool make_credential;
+    bool single_operator;
+};
 
 static error_t parse_init(int key, char *argument, struct argp_state *state)
 {
     (void)argument;
-    bool *make_credential = state->input;
-    if (key != KEY_MAKE_CREDENTIAL)
+    struct asked *asked = state->input;
+    switch (key) {
+    case KEY_MAKE_CREDENTIAL:
+        asked->make_credential = true;
+        return 0;
+    case KEY_SINGLE_OPERATOR:
+        asked->single_operator = true;
+        return 0;
+    default:
         return ARGP_ERR_UNKNOWN;
-    *make_credential = true;
-    return 0;
+    }
 }
 
 struct scratch {
@@ -77,26 +88,29 @@ static void report(const struct pos_home *home, bool make_credential)
 enum pos_status pos_command_init(struct pos_options *options, int argc, char **argv,
                                  struct pos_error *error)
 {
-    static const struct argp_option own[] = {{"make-credential", KEY_MAKE_CREDENTIAL, NULL, 0,
-                                              "Also make a credential file with random content", 0},
-                                             {NULL, 0, NULL, 0, NULL, 0}};
+    static const struct argp_option own[] = {
+        {"make-credential", KEY_MAKE_CREDENTIAL, NULL, 0,
+         "Also make a credential file with random content", 0},
+        {"single-operator", KEY_SINGLE_OPERATOR, NULL, 0,
+         "No people, no logins, no approvals: for demonstrations", 0},
+        {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {
         .options = own,
         .parser = parse_init,
         .doc = "Makes the home folder and an empty key library in it, with an audit chain. Next "
                "comes 'ceremony lmk'."};
-    bool make_credential = false;
-    pos_options_parse(options, &argp, &make_credential, argc, argv);
+    struct asked asked = {.make_credential = false};
+    pos_options_parse(options, &argp, &asked, argc, argv);
     struct pos_home home;
     enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
         status = pos_file_make_folder(options->home, error);
     if (status == POS_OK)
         status = make_library(&home, error);
-    if (status == POS_OK && make_credential)
+    if (status == POS_OK && asked.make_credential)
         status = make_credential_file(options->credential, error);
     if (status == POS_OK)
-        report(&home, make_credential);
+        report(&home, asked.make_credential);
     pos_home_fini(&home);
     return status;
 }

@@ -160,7 +160,7 @@ class Scheme:
         return [word for path in paths for word in (option, path)]
 
     def init_keys(self, count=3):
-        self.keymgmt("init", "--make-credential")
+        self.keymgmt("init", "--single-operator", "--make-credential")
         parts = self.components("lmk", count)
         custodians = [word for i in range(count) for word in ("--custodian", "custodian%d" % (i + 1))]
         self.keymgmt("ceremony", "lmk", "--components", str(count),

@@ -11,7 +11,7 @@ static const char *component(const char *folder, int number)
 
 void step_lmk(struct outcome *outcome)
 {
-    EXPECT(outcome, 0, "init", "--make-credential");
+    EXPECT(outcome, 0, "init", "--single-operator", "--make-credential");
     EXPECT(outcome, 0, "ceremony", "components", "--count", "2", "--out", in_folder("lmk"));
     EXPECT(outcome, 0, "ceremony", "lmk", "--component", component("lmk", 1), "--component",
            component("lmk", 2), "--custodian", "Ada", "--custodian", "Grace");

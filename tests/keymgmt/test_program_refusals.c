@@ -71,8 +71,8 @@ Test(program_refusals, no_home_no_library)
     cr_assert_eq(unsetenv("POSGATE_KEYMGMT_HOME"), 0);
     EXPECT(&outcome, 78, "list");
     expect_said("--home");
-    EXPECT(&outcome, 0, "--home", in_folder("home"), "init");
-    EXPECT(&outcome, 1, "init", "--home", in_folder("home"));
+    EXPECT(&outcome, 0, "--home", in_folder("home"), "init", "--single-operator");
+    EXPECT(&outcome, 1, "init", "--single-operator", "--home", in_folder("home"));
     expect_said("has a key library already");
 }
 
@@ -94,7 +94,7 @@ Test(program_refusals, a_second_ceremony)
 
 Test(program_refusals, ceremonies_that_are_none)
 {
-    EXPECT(&outcome, 0, "init", "--make-credential");
+    EXPECT(&outcome, 0, "init", "--single-operator", "--make-credential");
     EXPECT(&outcome, 0, "ceremony", "components", "--count", "3", "--out", in_folder("c"));
     char *one = strdup(in_folder("c/component-1.hex"));
     char *two = strdup(in_folder("c/component-2.hex"));

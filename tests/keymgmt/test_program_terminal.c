@@ -108,7 +108,7 @@ static struct outcome outcome;
 
 Test(program_terminal, a_typed_ceremony_shows_check_values_only)
 {
-    EXPECT(&outcome, 0, "init");
+    EXPECT(&outcome, 0, "init", "--single-operator");
     sit_down(&person, (const char *const[]){"ceremony", "lmk", NULL});
     give_component(&person, "Ada", ONE);
     give_component(&person, "Grace", TWO);
@@ -138,7 +138,7 @@ Test(program_terminal, a_typed_ceremony_shows_check_values_only)
 
 Test(program_terminal, mistakes_are_asked_again)
 {
-    EXPECT(&outcome, 0, "init", "--make-credential");
+    EXPECT(&outcome, 0, "init", "--single-operator", "--make-credential");
     sit_down(&person, (const char *const[]){"ceremony", "lmk", NULL});
     SEE(&person, "Custodian's name: ");
     type(&person, "Ada\n");
@@ -165,7 +165,7 @@ Test(program_terminal, mistakes_are_asked_again)
 
 Test(program_terminal, the_echo_comes_back_when_interrupted)
 {
-    EXPECT(&outcome, 0, "init", "--make-credential");
+    EXPECT(&outcome, 0, "init", "--single-operator", "--make-credential");
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         sit_down(&person, (const char *const[]){"ceremony", "lmk", NULL});
