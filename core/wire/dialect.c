@@ -14,8 +14,8 @@
     {                                                                                              \
         POS_FIELD_##kind, POS_LENGTH_LLL, size                                                     \
     }
-/* The argument is field 60, the one that is not alike everywhere. */
-#define ISO8583_1987_FIELDS(...)                                                                   \
+/* The arguments are the fields that are not alike everywhere. */
+#define ISO8583_1987_FIELDS(field_60, field_62)                                                    \
     {                                                                                              \
         [2] = LL(N, 19), [3] = FIXED(N, 6), [4 ... 6] = FIXED(N, 12), [7] = FIXED(N, 10),          \
         [8 ... 10] = FIXED(N, 8), [11 ... 12] = FIXED(N, 6), [13 ... 18] = FIXED(N, 4),            \
@@ -25,8 +25,9 @@
         [40] = FIXED(AN, 3), [41] = FIXED(ANS, 8), [42] = FIXED(ANS, 15), [43] = FIXED(ANS, 40),   \
         [44] = LL(ANS, 25), [45] = LL(ANS, 76), [46 ... 48] = LLL(ANS, 999),                       \
         [49 ... 51] = FIXED(AN, 3), [52] = FIXED(B, 8), [53] = FIXED(N, 16), [54] = LLL(AN, 120),  \
-        [55] = LLL(B, 255), [56 ... 59] = LLL(ANS, 999), [60] = __VA_ARGS__,                       \
-        [61 ... 63] = LLL(ANS, 999), [64] = FIXED(B, 8), [66] = FIXED(N, 1), [67] = FIXED(N, 2),   \
+        [55] = LLL(B, 255),                                                                        \
+        [56 ... 59] = LLL(ANS, 999), [60] = field_60, [61] = LLL(ANS, 999), [62] = field_62,       \
+        [63] = LLL(ANS, 999), [64] = FIXED(B, 8), [66] = FIXED(N, 1), [67] = FIXED(N, 2),          \
         [68 ... 70] = FIXED(N, 3), [71 ... 72] = FIXED(N, 4), [73] = FIXED(N, 6),                  \
         [74 ... 81] = FIXED(N, 10), [82 ... 85] = FIXED(N, 12),                                    \
         [86 ... 89] = FIXED(N, 16), [90] = FIXED(N, 42), [91] = FIXED(AN, 1), [92] = FIXED(AN, 2), \
@@ -44,7 +45,7 @@ const struct pos_dialect pos_dialect_iso87b = {
     .bitmap = POS_BITMAP_BINARY,
     .binary = POS_BINARY_BYTES,
     .network_field = 70,
-    .fields = ISO8583_1987_FIELDS(LLL(ANS, 999)),
+    .fields = ISO8583_1987_FIELDS(LLL(ANS, 999), LLL(ANS, 999)),
 };
 
 const struct pos_dialect pos_dialect_iso87a = {
@@ -53,7 +54,7 @@ const struct pos_dialect pos_dialect_iso87a = {
     .bitmap = POS_BITMAP_HEX,
     .binary = POS_BINARY_HEX,
     .network_field = 70,
-    .fields = ISO8583_1987_FIELDS(LLL(ANS, 999)),
+    .fields = ISO8583_1987_FIELDS(LLL(ANS, 999), LLL(ANS, 999)),
 };
 
 const struct pos_dialect pos_dialect_iso87x = {
@@ -63,7 +64,7 @@ const struct pos_dialect pos_dialect_iso87x = {
     .bitmap_second_empty = true,
     .binary = POS_BINARY_BYTES,
     .network_field = 70,
-    .fields = ISO8583_1987_FIELDS(LLL(ANS, 999)),
+    .fields = ISO8583_1987_FIELDS(LLL(ANS, 999), LLL(ANS, 999)),
 };
 
 /* Amounts and the card sequence number keep their filler in front; of these only 23 is odd. */
@@ -75,7 +76,9 @@ static const struct pos_network_code cup_network_codes[] = {
     {0x0820, 301, 301}, {0x0800, 901, 901}, {0x0800, 902, 902}, {0, 0, 0},
 };
 
-/* Field 60: type 2, batch 6, network code 3; installed terminals have up to six digits behind. */
+/* Field 60: type 2, batch 6, network code 3; installed terminals have up to six digits behind.
+ * Field 62 brings working keys as bare bytes in the reply to a sign-on; an SMN in it is checked by
+ * whoever reads it. */
 const struct pos_dialect pos_dialect_cup = {
     .name = "cup",
     .digits = POS_DIGITS_BCD,
@@ -90,7 +93,7 @@ const struct pos_dialect pos_dialect_cup = {
     .network_codes = cup_network_codes,
     .announces_smn = true,
     .sign_on_without_mac = true,
-    .fields = ISO8583_1987_FIELDS(LLL(N, 17)),
+    .fields = ISO8583_1987_FIELDS(LLL(N, 17), LLL(B, 999)),
 };
 
 static const struct pos_dialect *const dialects[] = {

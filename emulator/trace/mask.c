@@ -84,11 +84,12 @@ static void put_printable(struct pos_bytes value, char *text)
     text[at] = '\0';
 }
 
+/* An SMN is text, whatever else its field may hold in this dialect. */
 static void put_value(const struct pos_message *message, unsigned field, char *text)
 {
     uint8_t memory[1024];
     struct pos_bytes value = pos_message_value(message, field, memory, sizeof memory);
-    if (message->dialect->fields[field].kind == POS_FIELD_B)
+    if (message->dialect->fields[field].kind == POS_FIELD_B && rules[field] != SMN)
         pos_hex_encode(value, text);
     else
         put_printable(value, text);

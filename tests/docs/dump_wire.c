@@ -89,12 +89,21 @@ static const char *network_of(const struct pos_dialect *dialect)
     return dialect->network_field == 60 ? "field 60" : "field 70";
 }
 
-static const char *sixty_of(const struct pos_dialect *dialect)
+static const char *variable_of(const struct pos_field *field)
 {
     static char text[32];
-    const struct pos_field *field = &dialect->fields[60];
     (void)snprintf(text, sizeof text, "%s ...%u", kinds[field->kind], field->size);
     return text;
+}
+
+static const char *sixty_of(const struct pos_dialect *dialect)
+{
+    return variable_of(&dialect->fields[60]);
+}
+
+static const char *sixty_two_of(const struct pos_dialect *dialect)
+{
+    return variable_of(&dialect->fields[62]);
 }
 
 /* The shortest length that is not refused. */
@@ -130,6 +139,7 @@ static void print_dialects(void)
                 {"TPDU and header", route_of},
                 {"network code", network_of},
                 {"field 60", sixty_of},
+                {"field 62", sixty_two_of},
                 {"smallest body", smallest_of}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         printf("dialect|%s", rows[i].name);
