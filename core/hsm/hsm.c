@@ -88,7 +88,8 @@ enum pos_status pos_hsm_generate(struct pos_hsm_session *session, enum pos_key_u
 {
     *key = (struct pos_key){0};
     *kcv = (struct pos_kcv){0};
-    bool ours = usage == POS_USAGE_TMK || usage == POS_USAGE_TPK || usage == POS_USAGE_TAK;
+    bool ours = usage == POS_USAGE_TMK || usage == POS_USAGE_TPK || usage == POS_USAGE_TAK ||
+                usage == POS_USAGE_TDK;
     if (!ours || !served(algorithm))
         return POS_ERR_USAGE;
     return module_of(session)->generate(session, usage, algorithm, false, key, kcv);

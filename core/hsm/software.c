@@ -68,6 +68,7 @@ static const struct pos_key_block_attributes at_rest[POS_USAGE_COUNT] = {
     [POS_USAGE_KTK] = {"K0", 0, 'B', "00", 'N'}, [POS_USAGE_TMK] = {"K1", 0, 'B', "00", 'E'},
     [POS_USAGE_TPK] = {"P0", 0, 'B', "00", 'E'}, [POS_USAGE_TAK] = {"M6", 0, 'C', "00", 'E'},
     [POS_USAGE_ZPK] = {"P0", 0, 'B', "00", 'N'}, [POS_USAGE_ZAK] = {"M6", 0, 'C', "00", 'N'},
+    [POS_USAGE_TDK] = {"D0", 0, 'B', "00", 'E'},
 };
 
 static struct pos_key_block_attributes attributes_of(enum pos_key_usage usage,
