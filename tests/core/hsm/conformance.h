@@ -1,11 +1,42 @@
 /*
- * What every kind of security module must do, whatever is behind the interface. A kind's own tests
- * call hsm_conformance with a factory, inside a Criterion test.
+ * What every kind of security module must do, whatever is behind the interface: one suite over
+ * {module} x {algorithm} x {group of verbs}. A kind's own tests call hsm_conformance with a
+ * factory, inside a Criterion test.
+ *
+ * What a kind cannot do stands in its list of skips, each with its reason. A skip is checked too:
+ * the module must refuse the group's first verb with POS_ERR_USAGE, so a skip cannot outlive its
+ * reason. Everything that is not on the list must pass. How many combinations ran and were skipped
+ * is printed and must be what the list says.
  */
 #ifndef TESTS_CORE_HSM_CONFORMANCE_H
 #define TESTS_CORE_HSM_CONFORMANCE_H
 
 #include "core/hsm/hsm.h"
+
+enum hsm_group {
+    HSM_GROUP_GENERATE, /* keys of all usages, of single length too; their check values */
+    HSM_GROUP_CEREMONY, /* KTK, ZPK and ZAK from components */
+    HSM_GROUP_KEY_FILE, /* export_tmk and import_tmk under every KTK */
+    HSM_GROUP_BARE,     /* export_tmk_bare */
+    HSM_GROUP_DELIVER,  /* deliver_tmk */
+    HSM_GROUP_BLOCK,    /* wrap_working_key */
+    HSM_GROUP_FORM,     /* wrap_working_form */
+    HSM_GROUP_MAC,      /* working, ECB, registration and file MACs */
+    HSM_GROUP_ZONE,     /* MACs under a ZAK */
+    HSM_GROUP_FILE_MAC, /* file MACs in pieces */
+    HSM_GROUP_PIN,      /* translation to ZPKs of every algorithm */
+    HSM_GROUP_MOVE,     /* move_key to the other module and back */
+    HSM_GROUP_LOCAL,    /* MACs by parcels and a session that never waits */
+    HSM_GROUP_DAMAGE,   /* values that are not what they say */
+    HSM_GROUP_COUNT,
+    HSM_GROUP_EVERY = HSM_GROUP_COUNT, /* of a skip: the module does not serve the algorithm */
+};
+
+struct hsm_skip {
+    enum hsm_group group;
+    enum pos_algorithm algorithm; /* that of the TMK, of its working keys, or of the zone key */
+    const char *reason;           /* printed */
+};
 
 struct hsm_factory {
     const char *name;
@@ -13,6 +44,8 @@ struct hsm_factory {
      */
     struct pos_hsm *(*open)(void *context, int which);
     void *context;
+    const struct hsm_skip *skips; /* NULL: none */
+    size_t skip_count;
 };
 
 void hsm_conformance(const struct hsm_factory *factory);

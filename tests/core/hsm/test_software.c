@@ -14,7 +14,8 @@ static struct pos_hsm *open_software(void *context, int which)
 Test(software, does_what_every_module_must)
 {
     struct scratch scratches[2] = {scratch_create(), scratch_create()};
-    const struct hsm_factory factory = {"software", open_software, scratches};
+    const struct hsm_factory factory = {
+        .name = "software", .open = open_software, .context = scratches};
     hsm_conformance(&factory);
     scratch_destroy(&scratches[0]);
     scratch_destroy(&scratches[1]);
