@@ -3,7 +3,7 @@
  *
  * hot, by SMN; at most POS_HOT_ROW_SIZE_MAX bytes, because every request reads one:
  *    0  1  version, 1
- *    1  1  state in the low 4 bits; 10 proved, 20 signed off
+ *    1  1  state in the low 4 bits; 10 proved, 20 signed off, 40 proved where MACs are ECB
  *    2  1  algorithm of the TMK
  *    3  1  algorithm of the current TAK in the low 4 bits, of the pending TAK in the high
  *    4  4  change counter
@@ -39,6 +39,7 @@ enum {
 
     HOT_PROVED = 0x10,
     HOT_SIGNED_OFF = 0x20,
+    HOT_ECB = 0x40,
     HOT_FIXED_SIZE = 32,
     DETAIL_FIRST_PAIR = 0x01,
     HOLDER_PROVED = 0x01,
@@ -51,7 +52,8 @@ _Static_assert(POS_TERMINAL_STATE_COUNT <= 16 && POS_ALGORITHM_COUNT <= 16, "the
 static bool hot_valid(const struct pos_terminal_hot *row)
 {
     return row->state > POS_TERMINAL_NONE && row->state < POS_TERMINAL_STATE_COUNT &&
-           pos_row_algorithm_valid(row->algorithm) && pos_row_text_valid(row->tid, POS_TID_SIZE) &&
+           (row->proved || !row->ecb) && pos_row_algorithm_valid(row->algorithm) &&
+           pos_row_text_valid(row->tid, POS_TID_SIZE) &&
            pos_row_text_valid(row->mid, POS_MID_SIZE) &&
            pos_row_key_valid(&row->tak[0], POS_USAGE_TAK) &&
            pos_row_key_valid(&row->tak[1], POS_USAGE_TAK);
@@ -67,7 +69,8 @@ enum pos_status pos_terminal_hot_encode(const struct pos_terminal_hot *row,
 {
     if (!hot_valid(row))
         return POS_ERR_FORMAT;
-    unsigned flags = (row->proved ? HOT_PROVED : 0) | (row->signed_off ? HOT_SIGNED_OFF : 0);
+    unsigned flags = (row->proved ? HOT_PROVED : 0) | (row->signed_off ? HOT_SIGNED_OFF : 0) |
+                     (row->ecb ? HOT_ECB : 0);
     pos_buffer_put_u8(buffer, HOT_VERSION);
     pos_buffer_put_u8(buffer, (uint8_t)(row->state | flags));
     pos_buffer_put_u8(buffer, (uint8_t)row->algorithm);
@@ -108,8 +111,9 @@ enum pos_status pos_terminal_hot_decode(struct pos_bytes bytes, struct pos_termi
     row->state = (enum pos_terminal_state)(state & 0x0f);
     row->proved = (state & HOT_PROVED) != 0;
     row->signed_off = (state & HOT_SIGNED_OFF) != 0;
+    row->ecb = (state & HOT_ECB) != 0;
     row->version = pos_cursor_u32(&cursor);
-    bool good = (state & 0xc0) == 0 && pos_row_take_text(&cursor, row->tid, POS_TID_SIZE) &&
+    bool good = (state & 0x80) == 0 && pos_row_take_text(&cursor, row->tid, POS_TID_SIZE) &&
                 pos_row_take_text(&cursor, row->mid, POS_MID_SIZE);
     uint8_t size = pos_cursor_u8(&cursor);
     good = good && take_tak(&cursor, size, algorithms & 0x0f, &row->tak[0]) &&

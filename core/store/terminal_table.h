@@ -31,7 +31,8 @@ enum { POS_TID_SIZE = 8, POS_MID_SIZE = 15 };
 struct pos_terminal_hot {
     enum pos_terminal_state state;
     enum pos_algorithm algorithm;
-    bool proved;                /* registered with a proof of its TMK */
+    bool proved; /* registered with a proof of its TMK */
+    bool ecb;    /* that was where later MACs are UnionPay's ECB MAC: less than a proof elsewhere */
     bool signed_off;            /* both pairs were dropped by a sign-off */
     char tid[POS_TID_SIZE + 1]; /* "" until bound */
     char mid[POS_MID_SIZE + 1];
@@ -99,13 +100,13 @@ pos_terminal_table_walk_audit(struct pos_terminal_table *table, uint64_t first,
 /* ---- writes ---- */
 
 enum pos_terminal_operation {
-    /* In: smn, proved, algorithm, utc_ms. Out: outcome CREATED, UNCHANGED (the same SMN again),
-     * RAISED (was there unproven, now proved), DISPLACED (took an unproven holder's index; that
-     * holder's row becomes replaced and `other` names it) or TAKEN (another SMN, `other`, holds the
-     * index and may not be displaced: it proved its key, this one does not, or it is not active),
-     * WEAKER (the row proved its key and this one does not, whatever the row's state), STATE (the
-     * row is suspended, revoked or replaced; it is not changed; of a replaced row `other` is who
-     * holds its index now). */
+    /* In: smn, proved, ecb, algorithm, utc_ms. Out: outcome CREATED, UNCHANGED (the same SMN
+     * again), RAISED (was there with less: unproven, proved, proved without ecb), DISPLACED (took
+     * an unproven holder's index; that holder's row becomes replaced and `other` names it) or TAKEN
+     * (another SMN, `other`, holds the index and may not be displaced: it proved its key, this one
+     * does not, or it is not active), WEAKER (the row proved its key and this one does less,
+     * whatever the row's state), STATE (the row is suspended, revoked or replaced; it is not
+     * changed; of a replaced row `other` is who holds its index now). */
     POS_TERMINAL_REGISTER,
     /* In: smn, tpk, tak and their KCVs, first_pair, utc_ms. When a pair is pending already the row
      * is not changed and nothing is written: outcome UNCHANGED, and `hot` and `detail` show that
@@ -159,7 +160,7 @@ struct pos_terminal_write {
     struct pos_smn smn;
     uint64_t utc_ms;
     /* in, by operation */
-    bool proved, first_pair, force;
+    bool proved, ecb, first_pair, force;
     enum pos_algorithm algorithm;
     struct pos_key tpk, tak, tdk; /* tdk of size 0: none */
     struct pos_kcv tpk_kcv, tak_kcv, tdk_kcv;

@@ -3,8 +3,9 @@
  * over the rows as the writes before it left them: so what is compared here is what gets set.
  *
  * Nothing weaker undoes something stronger. An unproven registration never touches a row that
- * proved its key. A proven one takes the index of an unproven holder, but only of an active one: a
- * suspension or revocation must not be undone by coming back under another serial.
+ * proved its key, and a proof where MACs are ECB none that proved it where they are not. A proven
+ * one takes the index of an unproven holder, but only of an active one: a suspension or revocation
+ * must not be undone by coming back under another serial.
  */
 #include <assert.h>
 #include <string.h>
@@ -110,8 +111,10 @@ static enum pos_status change(struct decision *decision, enum pos_terminal_outco
 static enum pos_status create_row(struct decision *decision, enum pos_terminal_outcome outcome)
 {
     struct pos_terminal_write *write = decision->write;
-    write->hot = (struct pos_terminal_hot){
-        .state = POS_TERMINAL_ACTIVE, .algorithm = write->algorithm, .proved = write->proved};
+    write->hot = (struct pos_terminal_hot){.state = POS_TERMINAL_ACTIVE,
+                                           .algorithm = write->algorithm,
+                                           .proved = write->proved,
+                                           .ecb = write->proved && write->ecb};
     write->detail = (struct pos_terminal_detail){.registered_ms = write->utc_ms};
     enum pos_status status = put_holder(decision);
     return status == POS_OK ? change(decision, outcome) : status;
@@ -166,12 +169,22 @@ static enum pos_status name_successor(struct decision *decision)
     return status == POS_ERR_NOT_FOUND ? POS_ERR_CORRUPT : status;
 }
 
+/* Nothing, a proof where MACs are ECB, a proof elsewhere. */
+static int strength(bool proved, bool ecb)
+{
+    if (!proved)
+        return 0;
+    return ecb ? 1 : 2;
+}
+
 static enum pos_status decide_register(struct decision *decision)
 {
     struct pos_terminal_write *write = decision->write;
     if (decision->state_before == POS_TERMINAL_NONE)
         return register_new(decision);
-    if (write->hot.proved && !write->proved)
+    int before = strength(write->hot.proved, write->hot.ecb);
+    int after = strength(write->proved, write->ecb);
+    if (after < before)
         return finish(decision, POS_OUTCOME_WEAKER);
     if (write->hot.state == POS_TERMINAL_REPLACED) {
         enum pos_status status = name_successor(decision);
@@ -180,9 +193,10 @@ static enum pos_status decide_register(struct decision *decision)
     }
     if (write->hot.state != POS_TERMINAL_ACTIVE)
         return finish(decision, POS_OUTCOME_STATE);
-    if (write->hot.proved == write->proved)
+    if (after == before)
         return finish(decision, POS_OUTCOME_UNCHANGED);
     write->hot.proved = true;
+    write->hot.ecb = write->ecb;
     enum pos_status status = put_holder(decision);
     return status == POS_OK ? change(decision, POS_OUTCOME_RAISED) : status;
 }

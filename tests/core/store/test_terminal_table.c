@@ -186,6 +186,34 @@ Test(terminal_table, lets_an_unproven_row_rise_and_never_fall)
     cr_expect(hot_of("AAAA0001", 7).proved);
 }
 
+static enum pos_terminal_outcome prove(const char *serial, bool ecb)
+{
+    struct pos_terminal_write write = write_for(POS_TERMINAL_REGISTER, serial, 7);
+    write.algorithm = POS_ALGORITHM_T2;
+    write.proved = true;
+    write.ecb = ecb;
+    cr_assert_eq(pos_terminal_table_run(table, &write), POS_OK);
+    return write.outcome;
+}
+
+Test(terminal_table, ranks_a_proof_where_macs_are_ecb_between_none_and_one_elsewhere)
+{
+    expect_register("AAAA0001", 7, false, POS_OUTCOME_CREATED, NULL);
+    cr_expect_eq(prove("AAAA0001", true), POS_OUTCOME_RAISED);
+    struct pos_terminal_hot hot = hot_of("AAAA0001", 7);
+    cr_expect(hot.proved && hot.ecb);
+    cr_expect_eq(prove("AAAA0001", true), POS_OUTCOME_UNCHANGED);
+    expect_register("AAAA0001", 7, false, POS_OUTCOME_WEAKER, NULL);
+    cr_expect_eq(prove("BBBB0002", false), POS_OUTCOME_TAKEN, "both hold the key: a clone");
+    cr_expect_eq(prove("AAAA0001", false), POS_OUTCOME_RAISED);
+    reopen();
+    hot = hot_of("AAAA0001", 7);
+    cr_expect(hot.proved && !hot.ecb);
+    cr_expect_eq(prove("AAAA0001", true), POS_OUTCOME_WEAKER);
+    hot = hot_of("AAAA0001", 7);
+    cr_expect(hot.proved && !hot.ecb, "it does not fall");
+}
+
 Test(terminal_table, lets_a_proof_displace_an_unproven_holder)
 {
     expect_register("AAAA0001", 7, false, POS_OUTCOME_CREATED, NULL);
