@@ -1,7 +1,15 @@
 /*
- * CMAC (NIST SP 800-38B, RFC 4493) over any of the ciphers. A message collects in a small buffer
- * and goes through the cipher in as few calls as that allows: one for the messages that terminals
- * send, because the calls cost more than the blocks.
+ * CMAC (NIST SP 800-38B, RFC 4493) over any of the ciphers, and the two MACs that older terminals
+ * make with DES: the retail MAC and UnionPay's ECB MAC.
+ *
+ * A message collects in a small buffer and goes through the cipher in as few calls as that allows:
+ * one for the messages that terminals send, because the calls cost more than the blocks. The ECB
+ * MAC needs no such buffer: it folds the message into one block and encrypts at the end.
+ *
+ * OpenSSL's default provider has no single DES. Triple DES with two equal halves is the same, so
+ * the retail MAC (E with the left half over all blocks, then D with the right one and E with the
+ * left one over the last) is: triple DES with the left half twice over all blocks but the last,
+ * and triple DES with the whole key over the last.
  */
 #include "core/crypto/mac.h"
 
@@ -9,13 +17,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/hex.h"
 #include "core/base/secret.h"
 #include "core/crypto/cipher.h"
 
-enum { PENDING_SIZE = 256 };
+enum { PENDING_SIZE = 256, DES_BLOCK_SIZE = 8, DES_KEY_SIZE = 8 };
 
 struct pos_mac {
-    struct pos_cipher cipher;
+    enum pos_mac_algorithm mac;
+    struct pos_cipher cipher; /* the whole key */
+    struct pos_cipher single; /* the left half twice; keyed for the retail MAC alone */
     uint8_t whole_subkey[POS_CIPHER_BLOCK_SIZE_MAX];  /* K1: the last block is a whole one */
     uint8_t padded_subkey[POS_CIPHER_BLOCK_SIZE_MAX]; /* K2 */
     bool started;
@@ -50,21 +61,44 @@ static enum pos_status make_subkeys(struct pos_mac *context)
     return status;
 }
 
+static enum pos_status key_single(struct pos_mac *context, const uint8_t *key)
+{
+    uint8_t equal_halves[2 * DES_KEY_SIZE];
+    memcpy(equal_halves, key, DES_KEY_SIZE);
+    memcpy(equal_halves + DES_KEY_SIZE, key, DES_KEY_SIZE);
+    enum pos_status status =
+        pos_cipher_init(&context->single, POS_ALGORITHM_T2, POS_CIPHER_ENCRYPT, equal_halves);
+    pos_secret_wipe(equal_halves, sizeof equal_halves);
+    return status;
+}
+
+static bool possible(enum pos_mac_algorithm mac, enum pos_algorithm algorithm)
+{
+    if (mac == POS_MAC_CMAC)
+        return algorithm > POS_ALGORITHM_NONE && algorithm < POS_ALGORITHM_COUNT;
+    return (mac == POS_MAC_RETAIL || mac == POS_MAC_CUP_ECB) && algorithm == POS_ALGORITHM_T2;
+}
+
 enum pos_status pos_mac_rekey(struct pos_mac *context, enum pos_mac_algorithm mac,
                               enum pos_algorithm algorithm, const uint8_t *key)
 {
-    if (mac != POS_MAC_CMAC)
-        return POS_ERR_USAGE;
     context->started = false;
+    if (!possible(mac, algorithm))
+        return POS_ERR_USAGE;
+    context->mac = mac;
     enum pos_status status = pos_cipher_init(&context->cipher, algorithm, POS_CIPHER_ENCRYPT, key);
-    return status == POS_OK ? make_subkeys(context) : status;
+    if (status == POS_OK && mac == POS_MAC_CMAC)
+        return make_subkeys(context);
+    if (status == POS_OK && mac == POS_MAC_RETAIL)
+        return key_single(context, key);
+    return status;
 }
 
 enum pos_status pos_mac_create(enum pos_mac_algorithm mac, enum pos_algorithm algorithm,
                                const uint8_t *key, struct pos_mac **context)
 {
     *context = NULL;
-    if (mac != POS_MAC_CMAC || algorithm == POS_ALGORITHM_NONE)
+    if (!possible(mac, algorithm))
         return POS_ERR_USAGE;
     struct pos_mac *made = calloc(1, sizeof *made);
     if (made == NULL)
@@ -82,6 +116,7 @@ void pos_mac_destroy(struct pos_mac *context)
     if (context == NULL)
         return;
     pos_cipher_fini(&context->cipher);
+    pos_cipher_fini(&context->single);
     pos_secret_wipe(context, sizeof *context);
     free(context);
 }
@@ -96,25 +131,48 @@ enum pos_status pos_mac_start(struct pos_mac *context)
     context->started = true;
     context->fresh = true;
     context->pending_size = 0;
+    if (context->mac == POS_MAC_CUP_ECB)
+        memset(context->pending, 0, DES_BLOCK_SIZE);
     return POS_OK;
 }
 
-static enum pos_status encrypt_pending(struct pos_mac *context)
+/* Sends the first `size` bytes of what is pending through `cipher`, as a part of the chain. */
+static enum pos_status encrypt_pending(struct pos_mac *context, struct pos_cipher *cipher,
+                                       size_t size)
 {
-    const uint8_t *iv = context->fresh ? zero_block : context->cipher.chain;
+    const uint8_t *iv = context->fresh ? zero_block : cipher->chain;
     context->fresh = false;
-    size_t size = context->pending_size;
+    return pos_cipher_cbc(cipher, iv, context->pending, size);
+}
+
+static enum pos_status empty_pending(struct pos_mac *context)
+{
+    struct pos_cipher *cipher =
+        context->mac == POS_MAC_RETAIL ? &context->single : &context->cipher;
     context->pending_size = 0;
-    return pos_cipher_cbc(&context->cipher, iv, context->pending, size);
+    return encrypt_pending(context, cipher, PENDING_SIZE);
+}
+
+/* Here pending_size is the place in the one block that everything is folded into. */
+static void fold(struct pos_mac *context, struct pos_bytes piece)
+{
+    for (size_t i = 0; i < piece.size; i++) {
+        context->pending[context->pending_size] ^= piece.data[i];
+        context->pending_size = (context->pending_size + 1) % DES_BLOCK_SIZE;
+    }
 }
 
 /* What is pending goes on only when more follows: the last block is treated in another way. */
 enum pos_status pos_mac_add(struct pos_mac *context, struct pos_bytes piece)
 {
     assert(context->started);
+    if (context->mac == POS_MAC_CUP_ECB) {
+        fold(context, piece);
+        return POS_OK;
+    }
     while (piece.size > 0) {
         if (context->pending_size == PENDING_SIZE) {
-            enum pos_status status = encrypt_pending(context);
+            enum pos_status status = empty_pending(context);
             if (status != POS_OK)
                 return status;
         }
@@ -126,6 +184,8 @@ enum pos_status pos_mac_add(struct pos_mac *context, struct pos_bytes piece)
     }
     return POS_OK;
 }
+
+/* ---- the end of a message, each in its way ---- */
 
 /* Clause 6.2: pads the last block where it is not whole, and XORs the subkey that says which. */
 static void close_last_block(struct pos_mac *context)
@@ -143,16 +203,69 @@ static void close_last_block(struct pos_mac *context)
         last[i] ^= subkey[i];
 }
 
-enum pos_status pos_mac_finish(struct pos_mac *context, uint8_t *out)
+static enum pos_status finish_cmac(struct pos_mac *context, uint8_t *out)
 {
-    assert(context->started);
-    context->started = false;
     close_last_block(context);
-    size_t size = context->pending_size;
-    enum pos_status status = encrypt_pending(context);
+    enum pos_status status = encrypt_pending(context, &context->cipher, context->pending_size);
     if (status == POS_OK)
         memcpy(out, context->cipher.chain, context->cipher.block_size);
-    pos_secret_wipe(context->pending, size);
+    return status;
+}
+
+/* ISO 9797-1 clause 6.3.2: as few zeros as make whole blocks, of which there is at least one. */
+static void pad_with_zeros(struct pos_mac *context)
+{
+    while (context->pending_size == 0 || context->pending_size % DES_BLOCK_SIZE != 0)
+        context->pending[context->pending_size++] = 0;
+}
+
+static enum pos_status finish_retail(struct pos_mac *context, uint8_t *out)
+{
+    pad_with_zeros(context);
+    size_t front = context->pending_size - DES_BLOCK_SIZE;
+    uint8_t *last = context->pending + front;
+    enum pos_status status =
+        front == 0 ? POS_OK : encrypt_pending(context, &context->single, front);
+    const uint8_t *iv = context->fresh ? zero_block : context->single.chain;
+    if (status == POS_OK)
+        status = pos_cipher_cbc(&context->cipher, iv, last, DES_BLOCK_SIZE);
+    if (status == POS_OK)
+        memcpy(out, last, DES_BLOCK_SIZE);
+    return status;
+}
+
+static enum pos_status finish_cup_ecb(struct pos_mac *context, uint8_t *out)
+{
+    char spelled[2 * DES_BLOCK_SIZE + 1];
+    context->pending_size = DES_BLOCK_SIZE; /* what is to be wiped */
+    uint8_t *block = context->pending;
+    pos_hex_encode(pos_bytes(block, DES_BLOCK_SIZE), spelled);
+    memcpy(block, spelled, DES_BLOCK_SIZE);
+    enum pos_status status = pos_cipher_ecb(&context->cipher, block, DES_BLOCK_SIZE);
+    for (size_t i = 0; i < DES_BLOCK_SIZE; i++)
+        block[i] ^= (uint8_t)spelled[DES_BLOCK_SIZE + i];
+    if (status == POS_OK)
+        status = pos_cipher_ecb(&context->cipher, block, DES_BLOCK_SIZE);
+    if (status != POS_OK)
+        return status;
+    pos_hex_encode(pos_bytes(block, DES_BLOCK_SIZE), spelled);
+    memcpy(out, spelled, DES_BLOCK_SIZE);
+    pos_secret_wipe(spelled, sizeof spelled); /* more of the last block than the MAC shows */
+    return POS_OK;
+}
+
+enum pos_status pos_mac_finish(struct pos_mac *context, uint8_t *out)
+{
+    static enum pos_status (*const finishes[])(struct pos_mac *, uint8_t *) = {
+        [POS_MAC_CMAC] = finish_cmac,
+        [POS_MAC_RETAIL] = finish_retail,
+        [POS_MAC_CUP_ECB] = finish_cup_ecb,
+    };
+    assert(context->started);
+    context->started = false;
+    enum pos_status status = finishes[context->mac](context, out);
+    pos_secret_wipe(context->pending, context->pending_size);
+    context->pending_size = 0;
     return status;
 }
 

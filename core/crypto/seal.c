@@ -6,40 +6,32 @@
 
 #include "core/base/secret.h"
 #include "core/crypto/random.h"
+#include "core/crypto/stretch.h"
 
 enum {
     MAGIC_SIZE = 4,
     PARAMETERS_SIZE = 4,
-    SALT_SIZE = 16,
+    SALT_SIZE = POS_STRETCH_SALT_SIZE,
     NONCE_SIZE = 12,
     HEAD_SIZE = MAGIC_SIZE + PARAMETERS_SIZE + SALT_SIZE + NONCE_SIZE,
     TAG_SIZE = 16,
-    KEY_SIZE = 32,
-    /* What we write: 32 MB and about a tenth of a second. */
-    COST_BITS = 15,
-    BLOCK_FACTOR = 8,
-    PARALLEL = 1,
-    /* What we read: a form from elsewhere must not take all memory or the day. */
-    COST_BITS_MAX = 18,
-    BLOCK_FACTOR_MAX = 16,
-    PARALLEL_MAX = 4,
-    WORK_MEMORY_MAX = 256 * 1024 * 1024,
+    KEY_SIZE = POS_STRETCH_KEY_SIZE,
 };
 
 static const uint8_t magic[MAGIC_SIZE] = {'P', 'S', 'L', '1'};
 
 _Static_assert(POS_SEAL_OVERHEAD == HEAD_SIZE + TAG_SIZE, "the layout is as the header says");
 
+static struct pos_stretch parameters_of(const uint8_t *head)
+{
+    const uint8_t *p = head + MAGIC_SIZE;
+    return (struct pos_stretch){.cost_bits = p[0], .block_factor = p[1], .parallel = p[2]};
+}
+
 /* `head` is the sealed form's first HEAD_SIZE bytes. */
 static enum pos_status stretch(struct pos_bytes passphrase, const uint8_t *head, uint8_t *key)
 {
-    const uint8_t *parameters = head + MAGIC_SIZE;
-    const uint8_t *salt = parameters + PARAMETERS_SIZE;
-    uint64_t cost = (uint64_t)1 << parameters[0];
-    int done =
-        EVP_PBE_scrypt((const char *)passphrase.data, passphrase.size, salt, SALT_SIZE, cost,
-                       parameters[1], parameters[2], WORK_MEMORY_MAX + 1024 * 1024, key, KEY_SIZE);
-    return done == 1 ? POS_OK : POS_ERR_CRYPTO;
+    return pos_stretch(parameters_of(head), passphrase, head + MAGIC_SIZE + PARAMETERS_SIZE, key);
 }
 
 static bool begin(EVP_CIPHER_CTX *cipher, bool encrypt, const uint8_t *key, const uint8_t *head,
@@ -92,7 +84,8 @@ enum pos_status pos_seal(struct pos_bytes passphrase, struct pos_bytes context,
     if (secret.size == 0 || secret.size > POS_SEAL_SECRET_SIZE_MAX)
         return POS_ERR_LENGTH;
     uint8_t head[HEAD_SIZE];
-    const uint8_t parameters[PARAMETERS_SIZE] = {COST_BITS, BLOCK_FACTOR, PARALLEL, 0};
+    const uint8_t parameters[PARAMETERS_SIZE] = {
+        pos_stretch_own.cost_bits, pos_stretch_own.block_factor, pos_stretch_own.parallel, 0};
     memcpy(head, magic, MAGIC_SIZE);
     memcpy(head + MAGIC_SIZE, parameters, PARAMETERS_SIZE);
     enum pos_status status =
@@ -117,11 +110,8 @@ static bool acceptable(struct pos_bytes sealed)
         sealed.size > POS_SEAL_OVERHEAD + POS_SEAL_SECRET_SIZE_MAX ||
         memcmp(sealed.data, magic, MAGIC_SIZE) != 0)
         return false;
-    const uint8_t *parameters = sealed.data + MAGIC_SIZE;
-    return parameters[0] >= 1 && parameters[0] <= COST_BITS_MAX && parameters[1] >= 1 &&
-           parameters[1] <= BLOCK_FACTOR_MAX && parameters[2] >= 1 &&
-           parameters[2] <= PARALLEL_MAX && parameters[3] == 0 &&
-           ((uint64_t)128 << parameters[0]) * parameters[1] <= WORK_MEMORY_MAX;
+    return pos_stretch_acceptable(parameters_of(sealed.data)) &&
+           sealed.data[MAGIC_SIZE + PARAMETERS_SIZE - 1] == 0;
 }
 
 enum pos_status pos_unseal(struct pos_bytes passphrase, struct pos_bytes context,
