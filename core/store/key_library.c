@@ -16,9 +16,11 @@ enum { CACHE_SIZE = 8 << 20 };
 
 static const char *const families[POS_LIBRARY_FAMILY_COUNT] = {
     [POS_LIBRARY_KEYS] = "keys",       [POS_LIBRARY_BATCHES] = "batches",
-    [POS_LIBRARY_MOTHERS] = "mothers", [POS_LIBRARY_AUDITS] = "audit",
-    [POS_LIBRARY_META] = "meta",
+    [POS_LIBRARY_MOTHERS] = "mothers", [POS_LIBRARY_LINKS] = "links",
+    [POS_LIBRARY_PEOPLE] = "people",   [POS_LIBRARY_APPROVALS] = "approvals",
+    [POS_LIBRARY_AUDITS] = "audit",    [POS_LIBRARY_META] = "meta",
 };
+static const char policy_key[] = "policy";
 
 const char *pos_key_state_name(enum pos_key_state state)
 {
@@ -33,28 +35,33 @@ const char *pos_key_state_name(enum pos_key_state state)
 
 /* ---- open and close ---- */
 
-static enum pos_status open_rocks(struct pos_key_library *library, const char *path,
-                                  const char *scratch, bool create, struct pos_error *error)
+static struct pos_rocks_options rocks_options(const char *path)
 {
-    struct pos_rocks_options options = {
+    return (struct pos_rocks_options){
         .path = path,
         .families = families,
         .family_count = POS_LIBRARY_FAMILY_COUNT,
         .format = "key-library",
         .writer = "posgate-keymgmt",
-        .scratch = scratch,
-        .create = create,
         .exclusive = true,
         .cache_size = CACHE_SIZE,
     };
-    return pos_rocks_open(&options, &library->rocks, error);
 }
 
 static enum pos_status open_writer(struct pos_key_library *library,
                                    const struct pos_key_library_options *options,
                                    struct pos_error *error)
 {
-    enum pos_status status = open_rocks(library, options->path, NULL, options->create, error);
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer policy = pos_buffer(memory, sizeof memory);
+    pos_library_policy_encode(&options->policy, &policy);
+    struct pos_rocks_item born = {POS_LIBRARY_META, pos_bytes_text(policy_key),
+                                  pos_buffer_view(&policy)};
+    struct pos_rocks_options rocks = rocks_options(options->path);
+    rocks.create = options->create;
+    rocks.born = &born;
+    rocks.born_count = 1;
+    enum pos_status status = pos_rocks_open(&rocks, &library->rocks, error);
     if (status != POS_OK)
         return status;
     struct pos_committer_options committer = {
@@ -100,8 +107,11 @@ enum pos_status pos_key_library_follow(const char *path, const char *scratch,
 {
     *library = NULL;
     struct pos_key_library *made = make(error);
-    return made == NULL ? POS_ERR_MEMORY
-                        : opened(made, open_rocks(made, path, scratch, false, error), library);
+    if (made == NULL)
+        return POS_ERR_MEMORY;
+    struct pos_rocks_options rocks = rocks_options(path);
+    rocks.scratch = scratch;
+    return opened(made, pos_rocks_open(&rocks, &made->rocks, error), library);
 }
 
 void pos_key_library_close(struct pos_key_library *library)
@@ -193,8 +203,33 @@ enum pos_status pos_key_library_find_mother(struct pos_key_library *library, con
     return status == POS_OK ? pos_mother_row_decode(key, pos_buffer_view(&value), row) : status;
 }
 
-/* The number behind the last one in a family; 1 when it is empty. */
-static enum pos_status next_number(struct pos_key_library *library, size_t family, uint32_t *next)
+enum pos_status pos_key_library_find_link(struct pos_key_library *library, const char *name,
+                                          enum pos_key_usage usage, struct pos_link_row *row)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    if (!pos_key_name_valid(pos_bytes_text(name)))
+        return POS_ERR_NOT_FOUND;
+    struct pos_link_key key = pos_link_key(name, usage);
+    struct pos_bytes view = pos_bytes(key.data, sizeof key.data);
+    enum pos_status status = pos_rocks_get(library->rocks, POS_LIBRARY_LINKS, view, &value);
+    return status == POS_OK ? pos_link_row_decode(view, pos_buffer_view(&value), row) : status;
+}
+
+enum pos_status pos_key_library_policy(struct pos_key_library *library,
+                                       struct pos_library_policy *policy)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    enum pos_status status =
+        pos_rocks_get(library->rocks, POS_LIBRARY_META, pos_bytes_text(policy_key), &value);
+    if (status == POS_ERR_NOT_FOUND)
+        return POS_ERR_CORRUPT; /* every library is born with one */
+    return status == POS_OK ? pos_library_policy_decode(pos_buffer_view(&value), policy) : status;
+}
+
+enum pos_status pos_library_next_number(struct pos_key_library *library, size_t family,
+                                        uint32_t *next)
 {
     uint8_t memory[sizeof(uint32_t)];
     struct pos_buffer key = pos_buffer(memory, sizeof memory);
@@ -209,8 +244,8 @@ static enum pos_status next_number(struct pos_key_library *library, size_t famil
 enum pos_status pos_key_library_next(struct pos_key_library *library, uint32_t *index,
                                      uint32_t *batch)
 {
-    enum pos_status status = next_number(library, POS_LIBRARY_KEYS, index);
-    return status == POS_OK ? next_number(library, POS_LIBRARY_BATCHES, batch) : status;
+    enum pos_status status = pos_library_next_number(library, POS_LIBRARY_KEYS, index);
+    return status == POS_OK ? pos_library_next_number(library, POS_LIBRARY_BATCHES, batch) : status;
 }
 
 /* ---- walks ---- */
@@ -308,6 +343,31 @@ enum pos_status pos_key_library_walk_mothers(struct pos_key_library *library,
     struct mother_walk walk = {.each = each, .context = context, .status = POS_OK};
     enum pos_status status = pos_rocks_walk(library->rocks, POS_LIBRARY_MOTHERS, pos_bytes(NULL, 0),
                                             false, walk_mother, &walk);
+    return status == POS_OK ? walk.status : status;
+}
+
+struct link_walk {
+    bool (*each)(void *context, const struct pos_link_row *row);
+    void *context;
+    enum pos_status status;
+};
+
+static bool walk_link(void *context, struct pos_bytes key, struct pos_bytes value)
+{
+    struct link_walk *walk = context;
+    struct pos_link_row row;
+    walk->status = pos_link_row_decode(key, value, &row);
+    return walk->status == POS_OK && walk->each(walk->context, &row);
+}
+
+enum pos_status pos_key_library_walk_links(struct pos_key_library *library,
+                                           bool (*each)(void *context,
+                                                        const struct pos_link_row *row),
+                                           void *context)
+{
+    struct link_walk walk = {.each = each, .context = context, .status = POS_OK};
+    enum pos_status status = pos_rocks_walk(library->rocks, POS_LIBRARY_LINKS, pos_bytes(NULL, 0),
+                                            false, walk_link, &walk);
     return status == POS_OK ? walk.status : status;
 }
 

@@ -6,37 +6,17 @@
 
 #include "core/store/key_library_inside.h"
 
-struct key_write {
-    struct pos_commit commit;
-    struct pos_key_library *library;
-    enum pos_status (*stage)(struct key_write *write, struct pos_transaction *transaction);
-    const void *event;
-    /* for add */
-    const struct pos_key_row *rows;
-    size_t count;
-    const struct pos_batch_row *batch;
-    /* for move_batch */
-    uint32_t number;
-    enum pos_key_state state;
-    const char *mother;
-    uint64_t utc_ms;
-    /* for settle, with count */
-    const struct pos_key_settlement *settlements;
-    /* for add_mother */
-    const struct pos_mother_row *mother_row;
-};
-
 static enum pos_status decide(struct pos_commit *commit, struct pos_transaction *transaction)
 {
-    _Static_assert(offsetof(struct key_write, commit) == 0, "the commit is the write");
-    struct key_write *write = (struct key_write *)(void *)commit;
+    _Static_assert(offsetof(struct pos_library_write, commit) == 0, "the commit is the write");
+    struct pos_library_write *write = (struct pos_library_write *)(void *)commit;
     enum pos_status status = write->stage == NULL ? POS_OK : write->stage(write, transaction);
     if (status == POS_OK && write->event != NULL)
         status = pos_transaction_audit(transaction, write->event);
     return status;
 }
 
-static enum pos_status run(struct pos_key_library *library, struct key_write *write)
+enum pos_status pos_library_run(struct pos_key_library *library, struct pos_library_write *write)
 {
     if (library->committer == NULL)
         return POS_ERR_NOT_ALLOWED; /* a follower */
@@ -50,37 +30,45 @@ static enum pos_status run(struct pos_key_library *library, struct key_write *wr
 
 /* ---- add ---- */
 
+struct add {
+    struct pos_library_write write;
+    const struct pos_key_row *rows;
+    size_t count;
+    const struct pos_batch_row *batch;
+};
+
 /* The batch's row as it will be: new, or the newest one made longer. */
-static enum pos_status grow_batch(struct key_write *write, struct pos_batch_row *batch)
+static enum pos_status grow_batch(const struct add *add, struct pos_batch_row *batch)
 {
+    struct pos_key_library *library = add->write.library;
     uint32_t next_index, next_batch;
-    enum pos_status status = pos_key_library_next(write->library, &next_index, &next_batch);
+    enum pos_status status = pos_key_library_next(library, &next_index, &next_batch);
     if (status != POS_OK)
         return status;
-    if (write->count == 0 || write->rows[0].index != next_index)
+    if (add->count == 0 || add->rows[0].index != next_index)
         return POS_ERR_ORDER;
-    if (write->count > POS_KEY_INDEX_MAX || next_index > POS_KEY_INDEX_MAX - write->count + 1)
+    if (add->count > POS_KEY_INDEX_MAX || next_index > POS_KEY_INDEX_MAX - add->count + 1)
         return POS_ERR_EXHAUSTED;
-    if (write->batch->number == next_batch) {
-        *batch = *write->batch;
+    if (add->batch->number == next_batch) {
+        *batch = *add->batch;
         batch->first = next_index;
-        batch->count = (uint32_t)write->count;
+        batch->count = (uint32_t)add->count;
         return batch->state == POS_BATCH_GENERATED ? POS_OK : POS_ERR_STATE;
     }
-    if (write->batch->number != next_batch - 1)
+    if (add->batch->number != next_batch - 1)
         return POS_ERR_ORDER;
-    status = pos_key_library_find_batch(write->library, write->batch->number, batch);
+    status = pos_key_library_find_batch(library, add->batch->number, batch);
     if (status != POS_OK)
         return status;
-    if (batch->state != POS_BATCH_GENERATED || batch->algorithm != write->batch->algorithm ||
-        batch->form != write->batch->form)
+    if (batch->state != POS_BATCH_GENERATED || batch->algorithm != add->batch->algorithm ||
+        batch->form != add->batch->form)
         return POS_ERR_STATE;
-    batch->count += (uint32_t)write->count;
+    batch->count += (uint32_t)add->count;
     return POS_OK;
 }
 
-static enum pos_status put_batch(struct pos_transaction *transaction,
-                                 const struct pos_batch_row *batch)
+enum pos_status pos_library_put_batch(struct pos_transaction *transaction,
+                                      const struct pos_batch_row *batch)
 {
     uint8_t memory[POS_ROW_SIZE_MAX];
     struct pos_buffer value = pos_buffer(memory, sizeof memory);
@@ -92,7 +80,8 @@ static enum pos_status put_batch(struct pos_transaction *transaction,
     return status;
 }
 
-static enum pos_status put_key(struct pos_transaction *transaction, const struct pos_key_row *row)
+enum pos_status pos_library_put_key(struct pos_transaction *transaction,
+                                    const struct pos_key_row *row)
 {
     uint8_t memory[POS_ROW_SIZE_MAX];
     struct pos_buffer value = pos_buffer(memory, sizeof memory);
@@ -113,20 +102,23 @@ static bool key_is_new(const struct pos_key_row *row, const struct pos_batch_row
            row->loaded_ms == 0 && row->tmk.size > 0;
 }
 
-static enum pos_status stage_add(struct key_write *write, struct pos_transaction *transaction)
+static enum pos_status stage_add(struct pos_library_write *write,
+                                 struct pos_transaction *transaction)
 {
+    _Static_assert(offsetof(struct add, write) == 0, "the write is the add");
+    const struct add *add = (const struct add *)(void *)write;
     struct pos_batch_row batch;
-    enum pos_status status = grow_batch(write, &batch);
+    enum pos_status status = grow_batch(add, &batch);
     if (status == POS_OK)
-        status = put_batch(transaction, &batch);
-    for (size_t i = 0; status == POS_OK && i < write->count; i++) {
-        const struct pos_key_row *row = &write->rows[i];
-        if (row->index != write->rows[0].index + i)
+        status = pos_library_put_batch(transaction, &batch);
+    for (size_t i = 0; status == POS_OK && i < add->count; i++) {
+        const struct pos_key_row *row = &add->rows[i];
+        if (row->index != add->rows[0].index + i)
             status = POS_ERR_ORDER;
         else if (!key_is_new(row, &batch))
             status = POS_ERR_FORMAT;
         else
-            status = put_key(transaction, row);
+            status = pos_library_put_key(transaction, row);
     }
     return status;
 }
@@ -135,15 +127,35 @@ enum pos_status pos_key_library_add(struct pos_key_library *library, const struc
                                     size_t count, const struct pos_batch_row *batch,
                                     const void *event)
 {
-    struct key_write write = {
-        .stage = stage_add, .event = event, .rows = rows, .count = count, .batch = batch};
-    return run(library, &write);
+    struct add add = {.write = {.stage = stage_add, .event = event},
+                      .rows = rows,
+                      .count = count,
+                      .batch = batch};
+    return pos_library_run(library, &add.write);
 }
 
 /* ---- move a batch ---- */
 
+struct move {
+    struct pos_library_write write;
+    uint32_t number;
+    enum pos_key_state state;
+    const char *mother;
+    uint64_t utc_ms;
+};
+
+/* A mother POS whose KTK is compromised gets nothing more. */
+static enum pos_status check_mother(struct pos_key_library *library, const char *name)
+{
+    struct pos_mother_row mother;
+    enum pos_status status = pos_key_library_find_mother(library, name, &mother);
+    if (status == POS_OK && mother.compromised)
+        return POS_ERR_STATE;
+    return status == POS_ERR_NOT_FOUND ? POS_OK : status;
+}
+
 /* A destination is set by the export and cannot change afterwards. */
-static enum pos_status move(const struct key_write *write, struct pos_batch_row *batch)
+static enum pos_status move_row(const struct move *write, struct pos_batch_row *batch)
 {
     bool named = write->mother != NULL && write->mother[0] != '\0';
     if (write->state == POS_KEY_EXPORTED && batch->state == POS_BATCH_GENERATED) {
@@ -152,7 +164,7 @@ static enum pos_status move(const struct key_write *write, struct pos_batch_row 
         memcpy(batch->mother, write->mother, strlen(write->mother) + 1);
         batch->state = POS_BATCH_EXPORTED;
         batch->exported_ms = write->utc_ms;
-        return POS_OK;
+        return check_mother(write->write.library, write->mother);
     }
     if (write->state == POS_KEY_LOADED && batch->state == POS_BATCH_EXPORTED) {
         if (named && strcmp(write->mother, batch->mother) != 0)
@@ -164,29 +176,37 @@ static enum pos_status move(const struct key_write *write, struct pos_batch_row 
     return POS_ERR_STATE;
 }
 
-static enum pos_status stage_move(struct key_write *write, struct pos_transaction *transaction)
+static enum pos_status stage_move(struct pos_library_write *write,
+                                  struct pos_transaction *transaction)
 {
+    _Static_assert(offsetof(struct move, write) == 0, "the write is the move");
+    const struct move *move = (const struct move *)(void *)write;
     struct pos_batch_row batch;
-    enum pos_status status = pos_key_library_find_batch(write->library, write->number, &batch);
+    enum pos_status status = pos_key_library_find_batch(write->library, move->number, &batch);
     if (status == POS_OK)
-        status = move(write, &batch);
-    return status == POS_OK ? put_batch(transaction, &batch) : status;
+        status = move_row(move, &batch);
+    return status == POS_OK ? pos_library_put_batch(transaction, &batch) : status;
 }
 
 enum pos_status pos_key_library_move_batch(struct pos_key_library *library, uint32_t number,
                                            enum pos_key_state state, const char *mother,
                                            uint64_t utc_ms, const void *event)
 {
-    struct key_write write = {.stage = stage_move,
-                              .event = event,
-                              .number = number,
-                              .state = state,
-                              .mother = mother,
-                              .utc_ms = utc_ms};
-    return run(library, &write);
+    struct move move = {.write = {.stage = stage_move, .event = event},
+                        .number = number,
+                        .state = state,
+                        .mother = mother,
+                        .utc_ms = utc_ms};
+    return pos_library_run(library, &move.write);
 }
 
 /* ---- settle ---- */
+
+struct settle {
+    struct pos_library_write write;
+    const struct pos_key_settlement *settlements;
+    size_t count;
+};
 
 /* The row with what its batch says; written back without that, which is not stored in it. */
 static enum pos_status settle_one(const struct pos_key_settlement *settlement,
@@ -204,12 +224,15 @@ static enum pos_status settle_one(const struct pos_key_settlement *settlement,
     return POS_OK;
 }
 
-static enum pos_status stage_settle(struct key_write *write, struct pos_transaction *transaction)
+static enum pos_status stage_settle(struct pos_library_write *write,
+                                    struct pos_transaction *transaction)
 {
-    enum pos_status status = write->count == 0 ? POS_ERR_FORMAT : POS_OK;
+    _Static_assert(offsetof(struct settle, write) == 0, "the write is the settlement");
+    const struct settle *settle = (const struct settle *)(void *)write;
+    enum pos_status status = settle->count == 0 ? POS_ERR_FORMAT : POS_OK;
     uint32_t last = 0;
-    for (size_t i = 0; status == POS_OK && i < write->count; i++) {
-        const struct pos_key_settlement *settlement = &write->settlements[i];
+    for (size_t i = 0; status == POS_OK && i < settle->count; i++) {
+        const struct pos_key_settlement *settlement = &settle->settlements[i];
         struct pos_key_row row;
         if (settlement->index <= last)
             return POS_ERR_ORDER;
@@ -218,7 +241,7 @@ static enum pos_status stage_settle(struct key_write *write, struct pos_transact
         if (status == POS_OK)
             status = settle_one(settlement, &row);
         if (status == POS_OK)
-            status = put_key(transaction, &row);
+            status = pos_library_put_key(transaction, &row);
     }
     return status;
 }
@@ -227,39 +250,98 @@ enum pos_status pos_key_library_settle(struct pos_key_library *library,
                                        const struct pos_key_settlement *settlements, size_t count,
                                        const void *event)
 {
-    struct key_write write = {
-        .stage = stage_settle, .event = event, .settlements = settlements, .count = count};
-    return run(library, &write);
+    struct settle settle = {.write = {.stage = stage_settle, .event = event},
+                            .settlements = settlements,
+                            .count = count};
+    return pos_library_run(library, &settle.write);
 }
 
-/* ---- the rest ---- */
+/* ---- mothers and links ---- */
 
-static enum pos_status stage_mother(struct key_write *write, struct pos_transaction *transaction)
+struct add_mother {
+    struct pos_library_write write;
+    const struct pos_mother_row *row;
+};
+
+enum pos_status pos_library_put_mother(struct pos_transaction *transaction,
+                                       const struct pos_mother_row *row)
 {
-    const struct pos_mother_row *row = write->mother_row;
     uint8_t memory[POS_ROW_SIZE_MAX];
     struct pos_buffer value = pos_buffer(memory, sizeof memory);
     enum pos_status status = pos_mother_row_encode(row, &value);
+    if (status == POS_OK)
+        pos_transaction_put(transaction, POS_LIBRARY_MOTHERS, pos_bytes_text(row->name),
+                            pos_buffer_view(&value));
+    return status;
+}
+
+static enum pos_status stage_mother(struct pos_library_write *write,
+                                    struct pos_transaction *transaction)
+{
+    _Static_assert(offsetof(struct add_mother, write) == 0, "the write is the addition");
+    const struct pos_mother_row *row = ((const struct add_mother *)(void *)write)->row;
+    struct pos_mother_row there;
+    enum pos_status status = pos_library_put_mother(transaction, row);
     if (status != POS_OK)
         return status;
-    struct pos_mother_row there;
     status = pos_key_library_find_mother(write->library, row->name, &there);
-    if (status != POS_ERR_NOT_FOUND)
-        return status == POS_OK ? POS_ERR_EXISTS : status;
-    pos_transaction_put(transaction, POS_LIBRARY_MOTHERS, pos_bytes_text(row->name),
-                        pos_buffer_view(&value));
-    return POS_OK;
+    if (status == POS_ERR_NOT_FOUND)
+        return POS_OK;
+    return status == POS_OK ? POS_ERR_EXISTS : status;
 }
 
 enum pos_status pos_key_library_add_mother(struct pos_key_library *library,
                                            const struct pos_mother_row *row, const void *event)
 {
-    struct key_write write = {.stage = stage_mother, .event = event, .mother_row = row};
-    return run(library, &write);
+    struct add_mother add = {.write = {.stage = stage_mother, .event = event}, .row = row};
+    return pos_library_run(library, &add.write);
 }
+
+struct add_link {
+    struct pos_library_write write;
+    const struct pos_link_row *row;
+};
+
+enum pos_status pos_library_put_link(struct pos_transaction *transaction,
+                                     const struct pos_link_row *row)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    enum pos_status status = pos_link_row_encode(row, &value);
+    if (status != POS_OK)
+        return status;
+    struct pos_link_key key = pos_link_key(row->name, row->key.usage);
+    pos_transaction_put(transaction, POS_LIBRARY_LINKS, pos_bytes(key.data, sizeof key.data),
+                        pos_buffer_view(&value));
+    return POS_OK;
+}
+
+static enum pos_status stage_link(struct pos_library_write *write,
+                                  struct pos_transaction *transaction)
+{
+    _Static_assert(offsetof(struct add_link, write) == 0, "the write is the addition");
+    const struct pos_link_row *row = ((const struct add_link *)(void *)write)->row;
+    struct pos_link_row there;
+    enum pos_status status = pos_library_put_link(transaction, row);
+    if (status != POS_OK)
+        return status;
+    status = pos_key_library_find_link(write->library, row->name, row->key.usage, &there);
+    if (status == POS_ERR_NOT_FOUND)
+        return POS_OK;
+    return status == POS_OK ? POS_ERR_EXISTS : status;
+}
+
+enum pos_status pos_key_library_add_link(struct pos_key_library *library,
+                                         const struct pos_link_row *row, const void *event)
+{
+    struct add_link add = {.write = {.stage = stage_link, .event = event}, .row = row};
+    return pos_library_run(library, &add.write);
+}
+
+/* ---- the rest ---- */
 
 enum pos_status pos_key_library_audit(struct pos_key_library *library, const void *event)
 {
-    struct key_write write = {.event = event};
-    return event == NULL ? POS_ERR_USAGE : run(library, &write);
+    struct pos_library_write write = {.event = event};
+    return event == NULL ? POS_ERR_USAGE : pos_library_run(library, &write);
 }

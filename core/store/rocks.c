@@ -181,17 +181,31 @@ static enum pos_status open_database(struct pos_rocks *rocks,
     return text == NULL ? POS_OK : open_failed(options, text, error);
 }
 
-static enum pos_status write_format(struct pos_rocks *rocks, const char *format,
+static void put_item(const struct pos_rocks *rocks, rocksdb_writebatch_t *batch,
+                     const struct pos_rocks_item *item)
+{
+    rocksdb_writebatch_put_cf(batch, rocks->families[item->family], (const char *)item->key.data,
+                              item->key.size, (const char *)item->value.data, item->value.size);
+}
+
+static enum pos_status write_format(struct pos_rocks *rocks,
+                                    const struct pos_rocks_options *options,
                                     struct pos_error *error)
 {
     uint8_t memory[FORMAT_SIZE_MAX];
     struct pos_buffer row = pos_buffer(memory, sizeof memory);
     pos_buffer_put_u8(&row, FORMAT_VERSION);
-    pos_buffer_put_text(&row, format);
+    pos_buffer_put_text(&row, options->format);
     assert(!row.overflow);
+    struct pos_rocks_item format = {rocks->family_count - 1, pos_bytes_text(format_key),
+                                    pos_buffer_view(&row)};
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    put_item(rocks, batch, &format);
+    for (size_t i = 0; i < options->born_count; i++)
+        put_item(rocks, batch, &options->born[i]);
     char *text = NULL;
-    rocksdb_put_cf(rocks->db, rocks->write_synced, rocks->families[rocks->family_count - 1],
-                   format_key, strlen(format_key), (const char *)row.data, row.size, &text);
+    rocksdb_write(rocks->db, rocks->write_synced, batch, &text);
+    rocksdb_writebatch_destroy(batch);
     enum pos_status status = status_of("write-format", text);
     return status == POS_OK ? status
                             : pos_error_set(error, status, "cannot write to the new database");
@@ -219,7 +233,7 @@ static enum pos_status unformatted(struct pos_rocks *rocks, const struct pos_roc
                              "%s is an empty database: %s did not finish "
                              "making it",
                              options->path, options->writer);
-    return write_format(rocks, options->format, error);
+    return write_format(rocks, options, error);
 }
 
 static enum pos_status check_format(struct pos_rocks *rocks,
@@ -494,9 +508,7 @@ enum pos_status pos_rocks_load(struct pos_rocks *rocks, const struct pos_rocks_i
 {
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     for (size_t i = 0; i < count; i++)
-        rocksdb_writebatch_put_cf(batch, rocks->families[items[i].family],
-                                  (const char *)items[i].key.data, items[i].key.size,
-                                  (const char *)items[i].value.data, items[i].value.size);
+        put_item(rocks, batch, &items[i]);
     char *text = NULL;
     rocksdb_write(rocks->db, rocks->write_unlogged, batch, &text);
     rocksdb_writebatch_destroy(batch);

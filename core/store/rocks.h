@@ -14,12 +14,18 @@
 #include "core/base/limits.h"
 
 enum {
-    POS_ROCKS_FAMILY_COUNT_MAX = 8, /* column families of a database */
+    POS_ROCKS_FAMILY_COUNT_MAX = 12, /* column families of a database, with RocksDB's own */
     POS_ROCKS_MANY_COUNT_MAX = POS_TURN_REQUEST_COUNT_MAX,
 };
 
 struct pos_rocks;
 struct pos_rocks_batch;
+
+/* A row: a family's place in the list, a key, a value. */
+struct pos_rocks_item {
+    size_t family;
+    struct pos_bytes key, value;
+};
 
 struct pos_rocks_options {
     const char *path;
@@ -31,6 +37,9 @@ struct pos_rocks_options {
     bool create;         /* make it when it is not there */
     bool exclusive;      /* with create: POS_ERR_EXISTS when it is there */
     size_t cache_size;   /* bytes of block cache */
+    /* Rows of meta that a new database is born with; there or it is not there. */
+    const struct pos_rocks_item *born;
+    size_t born_count;
 };
 
 /* POS_ERR_NOT_FOUND, POS_ERR_EXISTS, POS_ERR_BUSY, POS_ERR_VERSION, POS_ERR_MISMATCH (another kind
@@ -72,10 +81,6 @@ POS_MUST_USE enum pos_status pos_rocks_drop_range(struct pos_rocks *rocks, size_
                                                   struct pos_bytes first, struct pos_bytes end);
 
 /* Rows in bulk, past log and batch: on disk after the next flush and not before. */
-struct pos_rocks_item {
-    size_t family;
-    struct pos_bytes key, value;
-};
 POS_MUST_USE enum pos_status pos_rocks_load(struct pos_rocks *rocks,
                                             const struct pos_rocks_item *items, size_t count);
 

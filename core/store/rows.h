@@ -1,7 +1,7 @@
 /*
  * Rows to bytes and back. Every value starts with its version; numbers are big endian; times are
  * milliseconds since 1970, UTC. The layout of each row stands on top of the file that codes it:
- * rows_terminal.c, rows_key.c, rows_journal.c.
+ * rows_terminal.c, rows_key.c, rows_people.c, rows_journal.c.
  *
  * Each encode checks the row first (POS_ERR_FORMAT: a caller's mistake, nothing was written); each
  * decode checks what it read (POS_ERR_CORRUPT; POS_ERR_VERSION: a newer program wrote it; *row is
@@ -83,6 +83,35 @@ POS_MUST_USE enum pos_status pos_mother_row_encode(const struct pos_mother_row *
                                                    struct pos_buffer *buffer);
 POS_MUST_USE enum pos_status pos_mother_row_decode(struct pos_bytes name, struct pos_bytes bytes,
                                                    struct pos_mother_row *row);
+
+/* A link's key: its name padded with NULs to POS_KEY_NAME_SIZE_MAX, and the usage. */
+struct pos_link_key {
+    uint8_t data[POS_KEY_NAME_SIZE_MAX + 1];
+};
+struct pos_link_key pos_link_key(const char *name, enum pos_key_usage usage);
+POS_MUST_USE enum pos_status pos_link_row_encode(const struct pos_link_row *row,
+                                                 struct pos_buffer *buffer);
+POS_MUST_USE enum pos_status pos_link_row_decode(struct pos_bytes key, struct pos_bytes bytes,
+                                                 struct pos_link_row *row);
+
+/* A person's key: the name in lower case. */
+struct pos_person_key {
+    char text[POS_PERSON_NAME_SIZE_MAX];
+    size_t size;
+};
+struct pos_person_key pos_person_key(const char *name);
+bool pos_person_same(const char *a, const char *b); /* in whatever case */
+POS_MUST_USE enum pos_status pos_person_row_encode(const struct pos_person_row *row,
+                                                   struct pos_buffer *buffer);
+POS_MUST_USE enum pos_status pos_person_row_decode(struct pos_bytes key, struct pos_bytes bytes,
+                                                   struct pos_person_row *row);
+POS_MUST_USE enum pos_status pos_approval_row_encode(const struct pos_approval_row *row,
+                                                     struct pos_buffer *buffer);
+POS_MUST_USE enum pos_status pos_approval_row_decode(uint32_t number, struct pos_bytes bytes,
+                                                     struct pos_approval_row *row);
+void pos_library_policy_encode(const struct pos_library_policy *policy, struct pos_buffer *buffer);
+POS_MUST_USE enum pos_status pos_library_policy_decode(struct pos_bytes bytes,
+                                                       struct pos_library_policy *policy);
 
 /* ---- journal ---- */
 

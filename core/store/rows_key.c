@@ -28,12 +28,24 @@
  *    2  8  created
  *   10  7  check value
  *   17     KTK: algorithm 1, size 1, data
+ *
+ * links, by name padded with NULs to 16 and usage (1):
+ *    0  1  version, 1
+ *    1  8  created
+ *    9  7  check value
+ *   16     ZPK or ZAK: algorithm 1, size 1, data
  */
 #include <string.h>
 
 #include "core/store/rows.h"
 
-enum { KEY_VERSION = 2, BATCH_VERSION = 2, MOTHER_VERSION = 2, MOTHER_COMPROMISED = 0x01 };
+enum {
+    KEY_VERSION = 2,
+    BATCH_VERSION = 2,
+    MOTHER_VERSION = 2,
+    LINK_VERSION = 1,
+    MOTHER_COMPROMISED = 0x01
+};
 
 static bool name_valid(const char *name, bool may_be_empty)
 {
@@ -202,4 +214,48 @@ enum pos_status pos_mother_row_decode(struct pos_bytes name, struct pos_bytes by
     bool good = (flags & ~MOTHER_COMPROMISED) == 0 && pos_row_take_kcv(&cursor, &row->ktk_kcv) &&
                 pos_row_take_key(&cursor, POS_USAGE_KTK, &row->ktk);
     return good && pos_cursor_done(&cursor) && mother_valid(row) ? POS_OK : POS_ERR_CORRUPT;
+}
+
+struct pos_link_key pos_link_key(const char *name, enum pos_key_usage usage)
+{
+    struct pos_link_key key;
+    struct pos_buffer buffer = pos_buffer(key.data, sizeof key.data);
+    pos_row_put_text(&buffer, name, POS_KEY_NAME_SIZE_MAX);
+    pos_buffer_put_u8(&buffer, (uint8_t)usage);
+    return key;
+}
+
+static bool link_valid(const struct pos_link_row *row)
+{
+    enum pos_key_usage usage = row->key.usage;
+    return name_valid(row->name, false) && row->key.size > 0 &&
+           (usage == POS_USAGE_ZPK || usage == POS_USAGE_ZAK) &&
+           pos_row_key_valid(&row->key, usage) && pos_row_kcv_valid(&row->kcv);
+}
+
+enum pos_status pos_link_row_encode(const struct pos_link_row *row, struct pos_buffer *buffer)
+{
+    if (!link_valid(row))
+        return POS_ERR_FORMAT;
+    pos_buffer_put_u8(buffer, LINK_VERSION);
+    pos_buffer_put_u64(buffer, row->created_ms);
+    pos_row_put_kcv(buffer, &row->kcv);
+    pos_row_put_key(buffer, &row->key);
+    return buffer->overflow ? POS_ERR_LENGTH : POS_OK;
+}
+
+enum pos_status pos_link_row_decode(struct pos_bytes key, struct pos_bytes bytes,
+                                    struct pos_link_row *row)
+{
+    struct pos_cursor name = pos_cursor(key), cursor = pos_cursor(bytes);
+    enum pos_status status = pos_row_take_version(&cursor, LINK_VERSION);
+    if (status != POS_OK)
+        return status;
+    *row = (struct pos_link_row){0};
+    bool good = pos_row_take_text(&name, row->name, POS_KEY_NAME_SIZE_MAX);
+    enum pos_key_usage usage = (enum pos_key_usage)pos_cursor_u8(&name);
+    row->created_ms = pos_cursor_u64(&cursor);
+    good = good && pos_cursor_done(&name) && pos_row_take_kcv(&cursor, &row->kcv) &&
+           pos_row_take_key(&cursor, usage, &row->key);
+    return good && pos_cursor_done(&cursor) && link_valid(row) ? POS_OK : POS_ERR_CORRUPT;
 }

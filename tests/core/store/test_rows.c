@@ -137,6 +137,76 @@ static enum pos_status mother_decode(struct pos_bytes bytes, struct pos_buffer *
     return status == POS_OK ? pos_mother_row_encode(&row, again) : status;
 }
 
+static enum pos_status link_encode(struct pos_buffer *buffer)
+{
+    struct pos_link_row row = {.name = "HOST1",
+                               .key = test_key(POS_USAGE_ZPK, POS_ALGORITHM_T2, 3),
+                               .kcv = test_kcv(3),
+                               .created_ms = 9};
+    return pos_link_row_encode(&row, buffer);
+}
+
+static enum pos_status link_decode(struct pos_bytes bytes, struct pos_buffer *again)
+{
+    struct pos_link_row row;
+    struct pos_link_key key = pos_link_key("HOST1", POS_USAGE_ZPK);
+    enum pos_status status = pos_link_row_decode(pos_bytes(key.data, sizeof key.data), bytes, &row);
+    return status == POS_OK ? pos_link_row_encode(&row, again) : status;
+}
+
+static enum pos_status person_encode(struct pos_buffer *buffer)
+{
+    struct pos_person_row row = {
+        .name = "Zoe M.", .roles = POS_ROLE_ALL, .created_ms = 1, .changed_ms = 2};
+    memset(row.password, 0x5a, sizeof row.password);
+    return pos_person_row_encode(&row, buffer);
+}
+
+static enum pos_status person_decode(struct pos_bytes bytes, struct pos_buffer *again)
+{
+    struct pos_person_row row;
+    enum pos_status status = pos_person_row_decode(pos_bytes_text("zoe m."), bytes, &row);
+    return status == POS_OK ? pos_person_row_encode(&row, again) : status;
+}
+
+static enum pos_status approval_encode(struct pos_buffer *buffer)
+{
+    struct pos_approval_row row = {.number = 4,
+                                   .state = POS_APPROVAL_USED,
+                                   .action = "compromise",
+                                   .subject = "KTK of MPOS0001",
+                                   .asked_by = "Zoe M.",
+                                   .answered_by = "Adam",
+                                   .asked_ms = 1,
+                                   .answered_ms = 2,
+                                   .used_ms = 3,
+                                   .expires_ms = 4};
+    return pos_approval_row_encode(&row, buffer);
+}
+
+static enum pos_status approval_decode(struct pos_bytes bytes, struct pos_buffer *again)
+{
+    struct pos_approval_row row;
+    enum pos_status status = pos_approval_row_decode(4, bytes, &row);
+    return status == POS_OK ? pos_approval_row_encode(&row, again) : status;
+}
+
+static enum pos_status policy_encode(struct pos_buffer *buffer)
+{
+    struct pos_library_policy policy = {.single_operator = true, .approval_minutes = 90};
+    pos_library_policy_encode(&policy, buffer);
+    return POS_OK;
+}
+
+static enum pos_status policy_decode(struct pos_bytes bytes, struct pos_buffer *again)
+{
+    struct pos_library_policy policy;
+    enum pos_status status = pos_library_policy_decode(bytes, &policy);
+    if (status == POS_OK)
+        pos_library_policy_encode(&policy, again);
+    return status;
+}
+
 static enum pos_status journal_encode(struct pos_buffer *buffer)
 {
     struct pos_journal_row row = test_journal_row(12, 2);
@@ -188,11 +258,20 @@ static enum pos_status load_decode(struct pos_bytes bytes, struct pos_buffer *ag
 }
 
 static const struct codec codecs[] = {
-    {"hot", hot_encode, hot_decode},          {"detail", detail_encode, detail_decode},
-    {"holder", holder_encode, holder_decode}, {"reserved", reserved_encode, reserved_decode},
-    {"key", key_encode, key_decode},          {"batch", batch_encode, batch_decode},
-    {"mother", mother_encode, mother_decode}, {"journal", journal_encode, journal_decode},
-    {"serial", serial_encode, serial_decode}, {"load", load_encode, load_decode},
+    {"hot", hot_encode, hot_decode},
+    {"detail", detail_encode, detail_decode},
+    {"holder", holder_encode, holder_decode},
+    {"reserved", reserved_encode, reserved_decode},
+    {"key", key_encode, key_decode},
+    {"batch", batch_encode, batch_decode},
+    {"mother", mother_encode, mother_decode},
+    {"journal", journal_encode, journal_decode},
+    {"serial", serial_encode, serial_decode},
+    {"load", load_encode, load_decode},
+    {"link", link_encode, link_decode},
+    {"person", person_encode, person_decode},
+    {"approval", approval_encode, approval_decode},
+    {"policy", policy_encode, policy_decode},
 };
 enum { CODEC_COUNT = sizeof codecs / sizeof codecs[0] };
 
