@@ -18,6 +18,7 @@ struct values {
     char announced_smn[sizeof POS_SMN_ANNOUNCEMENT + POS_SMN_SIZE];
     struct pos_network_name network;
     char public_key[2 * POS_EXCHANGE_KEY_SIZE + 1];
+    struct pos_pin_fields pin;
 };
 
 static bool is_reversal(enum pos_kind kind)
@@ -38,6 +39,13 @@ static bool moves_money(enum pos_kind kind)
     default:
         return false;
     }
+}
+
+/* A card holder stands there and approves: not in an advice of what was approved before, and not in
+ * a reversal. */
+static bool takes_pin(const struct pos_kind_rule *rule)
+{
+    return rule->mti == 0x0100 || rule->mti == 0x0200;
 }
 
 /* The transaction type that field 60 of a UnionPay POS message begins with. */
@@ -211,6 +219,11 @@ static enum pos_status fill(struct pos_terminal *terminal, const struct pos_kind
     if (sale != NULL) {
         set_financial(terminal, rule, sale, state, values, draft);
         set_batch(terminal, rule, values, draft);
+    }
+    if (sale != NULL && sale->pin != NULL && takes_pin(rule)) {
+        status = pos_terminal_put_pin(terminal, sale, &values->pin, draft);
+        if (status != POS_OK)
+            return status;
     }
     return rule->kind == POS_KIND_KEY_REQUEST ? set_key_request(terminal, values, draft) : POS_OK;
 }

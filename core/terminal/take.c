@@ -9,26 +9,13 @@
 #include "core/crypto/key_block.h"
 #include "core/terminal/keys.h"
 
-static char algorithm_letter(enum pos_algorithm algorithm)
-{
-    switch (algorithm) {
-    case POS_ALGORITHM_T2:
-    case POS_ALGORITHM_T3:
-        return 'T';
-    case POS_ALGORITHM_SM4:
-        return '4';
-    default:
-        return 'A';
-    }
-}
-
 static enum pos_status unwrap(struct pos_key_block_protector *protector, struct pos_bytes block,
                               const char *usage, char mode, enum pos_algorithm algorithm,
                               uint8_t *key, struct pos_error *error)
 {
     const struct pos_key_block_expectation expected = {
         .attributes = {.usage = {usage[0], usage[1]},
-                       .algorithm = algorithm_letter(algorithm),
+                       .algorithm = pos_key_block_algorithm_letter(algorithm),
                        .mode = mode,
                        .version = {'0', '0'},
                        .exportable = 'N'},
@@ -50,7 +37,7 @@ static enum pos_algorithm unwrap_tmk(struct pos_key_block_protector *protector,
     if (block.size < POS_KEY_BLOCK_HEADER_SIZE)
         return POS_ALGORITHM_NONE;
     for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++)
-        if (block.data[7] == algorithm_letter(tried[i]) &&
+        if (block.data[7] == pos_key_block_algorithm_letter(tried[i]) &&
             unwrap(protector, block, "K1", 'D', tried[i], tmk, error) == POS_OK)
             return tried[i];
     return POS_ALGORITHM_NONE;
@@ -91,6 +78,14 @@ static enum pos_status read_smn(const struct pos_terminal *terminal, struct pos_
     return POS_OK;
 }
 
+static void wipe_working_keys(struct pos_terminal *terminal)
+{
+    pos_secret_wipe(terminal->tpk, sizeof terminal->tpk);
+    pos_secret_wipe(terminal->tak, sizeof terminal->tak);
+    pos_secret_wipe(terminal->tdk, sizeof terminal->tdk);
+    terminal->form = POS_FORM_COUNT;
+}
+
 static void set_tmk(struct pos_terminal *terminal, const struct pos_smn *smn,
                     enum pos_algorithm algorithm, const uint8_t *tmk)
 {
@@ -99,8 +94,7 @@ static void set_tmk(struct pos_terminal *terminal, const struct pos_smn *smn,
     terminal->smn = *smn;
     terminal->algorithm = algorithm;
     memcpy(terminal->tmk, tmk, pos_algorithm_key_size(algorithm));
-    pos_secret_wipe(terminal->tpk, sizeof terminal->tpk);
-    pos_secret_wipe(terminal->tak, sizeof terminal->tak);
+    wipe_working_keys(terminal);
     pos_terminal_move(terminal, POS_STAGE_KEYED);
 }
 
@@ -146,12 +140,11 @@ static size_t first_block_size(struct pos_bytes blocks)
     return size < blocks.size ? size : 0;
 }
 
-static enum pos_status open_working_keys(const struct pos_terminal *terminal,
-                                         struct pos_bytes blocks, uint8_t *tpk, uint8_t *tak,
-                                         struct pos_error *error)
+static enum pos_status open_blocks(const struct pos_terminal *terminal, struct pos_bytes blocks,
+                                   struct pos_working_keys *keys, struct pos_error *error)
 {
     struct pos_key_block_protector *protector;
-    enum pos_algorithm algorithm = pos_terminal_working_algorithm(terminal->algorithm);
+    enum pos_algorithm algorithm = pos_algorithm_working(terminal->algorithm);
     size_t split = first_block_size(blocks);
     if (split == 0)
         return pos_error_set(error, POS_ERR_MISMATCH, "expected two key blocks");
@@ -159,38 +152,70 @@ static enum pos_status open_working_keys(const struct pos_terminal *terminal,
         pos_key_block_protector_create(terminal->algorithm, terminal->tmk, &protector);
     if (status != POS_OK)
         return pos_error_set(error, status, "TMK: %s", pos_status_text(status));
-    status = unwrap(protector, pos_bytes(blocks.data, split), "P0", 'E', algorithm, tpk, error);
+    status =
+        unwrap(protector, pos_bytes(blocks.data, split), "P0", 'E', algorithm, keys->tpk, error);
     if (status != POS_OK)
         status = pos_error_prefix(error, "TPK");
     else if ((status = unwrap(protector, pos_bytes(blocks.data + split, blocks.size - split),
-                              algorithm == POS_ALGORITHM_T2 ? "M3" : "M6", 'C', algorithm, tak,
-                              error)) != POS_OK)
+                              algorithm == POS_ALGORITHM_T2 ? "M3" : "M6", 'C', algorithm,
+                              keys->tak, error)) != POS_OK)
         status = pos_error_prefix(error, "TAK");
     pos_key_block_protector_destroy(protector);
+    keys->form = POS_FORM_COUNT;
     return status;
+}
+
+/* A short form outside a dialect that has it as bytes. */
+static enum pos_status open_hex_form(const struct pos_terminal *terminal, struct pos_bytes digits,
+                                     struct pos_working_keys *keys, struct pos_error *error)
+{
+    uint8_t form[POS_WORKING_KEYS_SIZE_MAX];
+    size_t size = digits.size / 2;
+    if (size > sizeof form || pos_hex_decode(digits, form, size) != POS_OK)
+        return pos_error_set(error, POS_ERR_MISMATCH,
+                             "expected 40 or 60 bytes of working keys in hexadecimal");
+    return pos_terminal_open_form(terminal, pos_bytes(form, size), keys, error);
+}
+
+/* AES has key blocks everywhere, SM4 nowhere, TDES where field 62 is text. */
+static enum pos_status open_working_keys(const struct pos_terminal *terminal,
+                                         struct pos_bytes field, struct pos_working_keys *keys,
+                                         struct pos_error *error)
+{
+    bool bytes = terminal->dialect->fields[62].kind == POS_FIELD_B;
+    switch (terminal->algorithm) {
+    case POS_ALGORITHM_SM4:
+        return bytes ? pos_terminal_open_form(terminal, field, keys, error)
+                     : open_hex_form(terminal, field, keys, error);
+    case POS_ALGORITHM_T2:
+    case POS_ALGORITHM_T3:
+        return bytes ? pos_terminal_open_form(terminal, field, keys, error)
+                     : open_blocks(terminal, field, keys, error);
+    default:
+        return open_blocks(terminal, field, keys, error);
+    }
 }
 
 static enum pos_status take_working_keys(struct pos_terminal *terminal,
                                          const struct pos_message *reply, struct pos_error *error)
 {
-    uint8_t tpk[POS_KEY_SIZE_MAX] = {0}, tak[POS_KEY_SIZE_MAX] = {0};
-    enum pos_status status =
-        open_working_keys(terminal, pos_message_raw(reply, 62), tpk, tak, error);
+    struct pos_working_keys keys = {.form = POS_FORM_COUNT};
+    enum pos_status status = open_working_keys(terminal, pos_message_raw(reply, 62), &keys, error);
     if (status == POS_OK) {
-        memcpy(terminal->tpk, tpk, sizeof tpk);
-        memcpy(terminal->tak, tak, sizeof tak);
+        memcpy(terminal->tpk, keys.tpk, sizeof keys.tpk);
+        memcpy(terminal->tak, keys.tak, sizeof keys.tak);
+        memcpy(terminal->tdk, keys.tdk, sizeof keys.tdk);
+        terminal->form = keys.form;
         pos_terminal_move(terminal, POS_STAGE_SIGNED_ON);
     }
-    pos_secret_wipe(tpk, sizeof tpk);
-    pos_secret_wipe(tak, sizeof tak);
+    pos_secret_wipe(&keys, sizeof keys);
     return status == POS_OK ? pos_terminal_prepare_macs(terminal)
                             : pos_error_prefix(error, "field 62");
 }
 
 static enum pos_status drop_working_keys(struct pos_terminal *terminal)
 {
-    pos_secret_wipe(terminal->tpk, sizeof terminal->tpk);
-    pos_secret_wipe(terminal->tak, sizeof terminal->tak);
+    wipe_working_keys(terminal);
     if (terminal->stage == POS_STAGE_SIGNED_ON)
         pos_terminal_move(terminal, POS_STAGE_REGISTERED);
     return pos_terminal_prepare_macs(terminal);

@@ -20,6 +20,7 @@ void pos_terminal_init(struct pos_terminal *terminal, const struct pos_dialect *
         .dialect = dialect,
         .route = pos_route_usual,
         .batch = 1,
+        .form = POS_FORM_COUNT,
         .mac = true,
         .sign_on_mac = true,
     };
@@ -35,11 +36,6 @@ void pos_terminal_fini(struct pos_terminal *terminal)
     pos_mac_destroy(terminal->registration_mac);
     pos_mac_destroy(terminal->working_mac);
     pos_secret_wipe(terminal, sizeof *terminal);
-}
-
-enum pos_algorithm pos_terminal_working_algorithm(enum pos_algorithm tmk)
-{
-    return tmk == POS_ALGORITHM_T3 ? POS_ALGORITHM_T2 : tmk;
 }
 
 struct pos_mac *pos_terminal_mac_of(const struct pos_terminal *terminal, enum pos_kind kind)
@@ -100,6 +96,13 @@ static enum pos_status prepare_registration_mac(struct pos_terminal *terminal)
     return status;
 }
 
+static enum pos_mac_algorithm working_mac_algorithm(const struct pos_terminal *terminal)
+{
+    if (pos_algorithm_working(terminal->algorithm) != POS_ALGORITHM_T2)
+        return POS_MAC_CMAC;
+    return terminal->cup_ecb ? POS_MAC_CUP_ECB : POS_MAC_RETAIL;
+}
+
 enum pos_status pos_terminal_prepare_macs(struct pos_terminal *terminal)
 {
     pos_mac_destroy(terminal->registration_mac);
@@ -110,9 +113,9 @@ enum pos_status pos_terminal_prepare_macs(struct pos_terminal *terminal)
     enum pos_status status = prepare_registration_mac(terminal);
     if (status != POS_OK || terminal->stage != POS_STAGE_SIGNED_ON)
         return status;
-    enum pos_algorithm algorithm = pos_terminal_working_algorithm(terminal->algorithm);
-    return pos_mac_create(algorithm == POS_ALGORITHM_T2 ? POS_MAC_RETAIL : POS_MAC_CMAC, algorithm,
-                          terminal->tak, &terminal->working_mac);
+    return pos_mac_create(working_mac_algorithm(terminal),
+                          pos_algorithm_working(terminal->algorithm), terminal->tak,
+                          &terminal->working_mac);
 }
 
 enum pos_status pos_terminal_restore(struct pos_terminal *terminal, enum pos_terminal_stage stage,
@@ -130,7 +133,7 @@ enum pos_status pos_terminal_restore(struct pos_terminal *terminal, enum pos_ter
     terminal->algorithm = algorithm;
     memcpy(terminal->tmk, tmk, pos_algorithm_key_size(algorithm));
     if (stage == POS_STAGE_SIGNED_ON) {
-        size_t size = pos_algorithm_key_size(pos_terminal_working_algorithm(algorithm));
+        size_t size = pos_algorithm_key_size(pos_algorithm_working(algorithm));
         memcpy(terminal->tpk, tpk, size);
         memcpy(terminal->tak, tak, size);
     }

@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/crypto/exchange.h"
 #include "core/crypto/mac.h"
+#include "core/crypto/pin_block.h"
 #include "core/wire/frame.h"
 #include "core/wire/message.h"
 
@@ -45,6 +46,9 @@ struct pos_terminal {
     struct pos_smn smn; /* "" while blank */
     enum pos_algorithm algorithm;
     uint8_t tmk[POS_KEY_SIZE_MAX], tpk[POS_KEY_SIZE_MAX], tak[POS_KEY_SIZE_MAX];
+    uint8_t tdk[POS_KEY_SIZE_MAX]; /* zeros when the form has none; nothing uses it yet */
+    enum pos_key_form form;        /* of the last sign-on reply; POS_FORM_COUNT: key blocks */
+    bool cup_ecb;                  /* MACs under a TDES TAK are UnionPay's ECB ones */
     uint32_t stan;                 /* last one used; 1 to 999999 */
     bool mac;                      /* MACs are made and required (off: the patent as written) */
     bool sign_on_mac;              /* so it is in a sign-on; off as installed terminals do */
@@ -89,16 +93,22 @@ POS_MUST_USE enum pos_status pos_terminal_restore(struct pos_terminal *terminal,
                                                   const uint8_t *tpk, const uint8_t *tak);
 
 struct pos_sale {
-    uint64_t amount;      /* minor units */
-    const char *pan;      /* test card number */
-    const char *utc_time; /* field 7, MMDDhhmmss */
+    uint64_t amount;                /* minor units */
+    const char *pan;                /* test card number */
+    const char *utc_time;           /* field 7, MMDDhhmmss */
+    const struct pos_pin *pin;      /* NULL: none */
+    enum pos_pin_format pin_format; /* 0, 1 or 3 under a TDES TPK, 4 under the others */
+    const char *pin_pan;            /* in the PIN block; NULL: `pan`. To test that it is refused */
+    bool damage_pin;                /* one bit of the enciphered block is wrong: likewise */
 };
 
 /* Appends one frame with the next STAN and fills *state. `sale` is for financial kinds, NULL else;
  * a reversal undoes the last financial request and takes pan and utc_time from `sale` alone. A key
  * request that is made again before its reply came carries the same public key.
- * POS_ERR_STATE: the terminal has not come far enough (no TMK, no TAK, nothing to reverse).
- * POS_ERR_USAGE: a kind that no terminal sends. Nothing is appended then. */
+ * POS_ERR_STATE: the terminal has not come far enough (no TMK, no TAK, no TPK for a PIN, nothing to
+ * reverse). POS_ERR_USAGE: a kind that no terminal sends, or a PIN that cannot be sent: formats 0,
+ * 1 and 3 need a TDES TPK and 4 one of AES or SM4, and `cup` has no name for 1 and 3. Nothing is
+ * appended then. */
 POS_MUST_USE enum pos_status pos_terminal_request(struct pos_terminal *terminal, enum pos_kind kind,
                                                   const struct pos_sale *sale,
                                                   struct pos_buffer *out,

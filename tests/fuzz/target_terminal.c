@@ -11,14 +11,14 @@ static const uint8_t tmk[POS_KEY_SIZE_MAX] = {1, 2, 3}, tpk[POS_KEY_SIZE_MAX] = 
                      tak[POS_KEY_SIZE_MAX] = {5};
 
 static void start(struct pos_terminal *terminal, const struct pos_dialect *dialect,
-                  enum pos_terminal_stage stage)
+                  enum pos_terminal_stage stage, enum pos_algorithm algorithm)
 {
     pos_terminal_init(terminal, dialect, "123L013K", "TERM0001", "MERCHANT0000001");
     if (stage == POS_STAGE_BLANK)
         return;
     bool signed_on = stage == POS_STAGE_SIGNED_ON;
-    fuzz_must(pos_terminal_restore(terminal, stage, 278, POS_ALGORITHM_A256, tmk,
-                                   signed_on ? tpk : NULL, signed_on ? tak : NULL) == POS_OK,
+    fuzz_must(pos_terminal_restore(terminal, stage, 278, algorithm, tmk, signed_on ? tpk : NULL,
+                                   signed_on ? tak : NULL) == POS_OK,
               "the terminal has its keys");
 }
 
@@ -72,6 +72,8 @@ void fuzz_terminal(const uint8_t *data, size_t size)
 {
     static const struct pos_sale sale = {
         .amount = 1234, .pan = "6225880000000001", .utc_time = "1123090000"};
+    static const enum pos_algorithm algorithms[] = {POS_ALGORITHM_A256, POS_ALGORITHM_T2,
+                                                    POS_ALGORITHM_T3, POS_ALGORITHM_SM4};
     static uint8_t memory[POS_FRAME_SIZE_MAX];
     struct pos_terminal terminal;
     struct pos_exchange_state state;
@@ -79,9 +81,11 @@ void fuzz_terminal(const uint8_t *data, size_t size)
         return;
     enum pos_kind kind = (enum pos_kind)(data[0] % POS_KIND_COUNT);
     start(&terminal, fuzz_dialect(data[1] & 3),
-          (enum pos_terminal_stage)((data[1] >> 2 & 7) % POS_STAGE_COUNT));
+          (enum pos_terminal_stage)((data[1] >> 2 & 7) % POS_STAGE_COUNT),
+          algorithms[data[1] >> 5 & 3]);
     struct pos_buffer out = pos_buffer(memory, sizeof memory);
-    if (pos_terminal_request(&terminal, kind, &sale, &out, &state) == POS_OK)
+    bool financial = pos_kind_rule(kind)->link == POS_LINK_HOST;
+    if (pos_terminal_request(&terminal, kind, financial ? &sale : NULL, &out, &state) == POS_OK)
         answer(&terminal, &state, pos_bytes(data + 2, size - 2), (data[1] & 128) != 0);
     pos_terminal_fini(&terminal);
 }

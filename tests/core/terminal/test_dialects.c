@@ -23,7 +23,7 @@ static void ask_after_its_sale(struct peer *peer, enum pos_kind kind)
 static void answer_rightly(struct peer *peer)
 {
     char keys[512];
-    peer_working_keys(keys);
+    peer_working_keys(POS_ALGORITHM_A256, keys);
     peer->mac = peer->rule->mac ? PEER_MAC_GOOD : PEER_MAC_NONE;
     peer->field_62 = peer->rule->kind == POS_KIND_SIGN_ON ? keys : NULL;
     peer_answer(peer);
@@ -166,7 +166,7 @@ Test(terminal_dialects, a_sign_on_without_mac_takes_keys_from_a_reply_without)
 {
     char keys[512];
     struct peer peer;
-    peer_working_keys(keys);
+    peer_working_keys(POS_ALGORITHM_A256, keys);
     peer_init_in(&peer, POS_STAGE_REGISTERED, &pos_dialect_cup);
     peer.terminal.sign_on_mac = false;
     peer_ask(&peer, POS_KIND_REGISTER);

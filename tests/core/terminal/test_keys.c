@@ -19,8 +19,10 @@ static void ask_for_a_key(struct peer *peer, const char *index, const char *usag
 
 Test(terminal_keys, a_key_reply_brings_tmk_index_and_smn)
 {
-    static const enum pos_algorithm algorithms[] = {POS_ALGORITHM_A256, POS_ALGORITHM_A128};
-    for (size_t i = 0; i < 2; i++) {
+    static const enum pos_algorithm algorithms[] = {POS_ALGORITHM_A256, POS_ALGORITHM_A128,
+                                                    POS_ALGORITHM_T2, POS_ALGORITHM_T3,
+                                                    POS_ALGORITHM_SM4};
+    for (size_t i = 0; i < sizeof algorithms / sizeof algorithms[0]; i++) {
         struct peer peer;
         ask_for_a_key(&peer, "00000278", "K1", algorithms[i]);
         cr_expect_str_eq(peer_field(&peer, 62), "123L013K");
@@ -106,7 +108,7 @@ Test(terminal_keys, a_sign_on_reply_brings_both_working_keys)
 {
     struct peer peer;
     char keys[512];
-    peer_working_keys(keys);
+    peer_working_keys(POS_ALGORITHM_A256, keys);
     peer_init(&peer, POS_STAGE_REGISTERED);
     peer_ask(&peer, POS_KIND_SIGN_ON);
     peer.field_62 = keys;
@@ -128,7 +130,7 @@ Test(terminal_keys, working_keys_that_do_not_open_leave_the_old_ones)
         struct peer peer;
         char keys[512], swapped[512];
         static const uint8_t old_key[32] = {0x77};
-        peer_working_keys(keys);
+        peer_working_keys(POS_ALGORITHM_A256, keys);
         (void)snprintf(swapped, sizeof swapped, "%s%.144s", keys + 144, keys);
         peer_init(&peer, POS_STAGE_REGISTERED);
         cr_assert_eq(pos_terminal_restore(&peer.terminal, POS_STAGE_SIGNED_ON, 278,
