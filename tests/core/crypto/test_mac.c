@@ -156,13 +156,211 @@ Test(mac, context_takes_another_key_and_algorithm)
     pos_mac_destroy(mac);
 }
 
+/* ISO/IEC 9797-1:2011, annex B.4: algorithm 3, padding method 1, both data strings; then that of
+ * the Bouncy Castle library's ISO9797Alg3MacTest. */
+static const struct {
+    const char *key, *message, *mac;
+} retail[] = {
+    {"0123456789ABCDEFFEDCBA9876543210", "Now is the time for all ", "A1C72E74EA3FA9B6"},
+    {"0123456789ABCDEFFEDCBA9876543210", "Now is the time for it", "2E2B1428CC78254F"},
+    {"7CA110454A1A6E570131D9619DC1376E", "Hello World !!!!", "F09B856213BAB83B"},
+};
+
+Test(mac_retail, is_that_of_iso_9797_1)
+{
+    for (size_t i = 0; i < sizeof retail / sizeof retail[0]; i++) {
+        struct vector key = vector_hex(retail[i].key), right = vector_hex(retail[i].mac);
+        struct pos_mac *mac;
+        uint8_t out[POS_MAC_FULL_SIZE_MAX];
+        cr_assert(pos_mac_create(POS_MAC_RETAIL, POS_ALGORITHM_T2, key.data, &mac) == POS_OK);
+        cr_expect(pos_mac_size(mac) == 8);
+        cr_expect(pos_mac_compute(mac, pos_bytes_text(retail[i].message), out) == POS_OK);
+        cr_expect_arr_eq(out, right.data, 8, "row %zu", i);
+        pos_mac_destroy(mac);
+    }
+}
+
+static void tdes(const char *cipher_name, const uint8_t *key, bool encrypt, uint8_t *block)
+{
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, cipher_name, NULL);
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    int size;
+    cr_assert(EVP_CipherInit_ex2(context, cipher, key, NULL, encrypt, NULL) == 1);
+    cr_assert(EVP_CIPHER_CTX_set_padding(context, 0) == 1);
+    cr_assert(EVP_CipherUpdate(context, block, &size, block, 8) == 1 && size == 8);
+    EVP_CIPHER_CTX_free(context);
+    EVP_CIPHER_free(cipher);
+}
+
+static void des(const uint8_t *half, bool encrypt, uint8_t *block)
+{
+    uint8_t key[24];
+    for (int i = 0; i < 3; i++)
+        memcpy(key + 8 * i, half, 8);
+    tdes("DES-EDE3", key, encrypt, block);
+}
+
+/* The standard's steps one by one: E with the left half over each block, then D with the right one
+ * and E with the left one. */
+static void retail_by_steps(const uint8_t *key, const uint8_t *message, size_t size, uint8_t *out)
+{
+    memset(out, 0, 8);
+    for (size_t at = 0; at == 0 || at < size; at += 8) {
+        for (size_t i = 0; i < 8; i++)
+            out[i] ^= at + i < size ? message[at + i] : 0;
+        des(key, true, out);
+    }
+    des(key + 8, false, out);
+    des(key, true, out);
+}
+
+static void cup_ecb_by_steps(const uint8_t *key, const uint8_t *message, size_t size, uint8_t *out)
+{
+    uint8_t block[8] = {0};
+    char text[17];
+    for (size_t i = 0; i < size; i++)
+        block[i % 8] ^= message[i];
+    for (int i = 0; i < 8; i++)
+        (void)snprintf(text + 2 * i, 3, "%02X", block[i]);
+    memcpy(block, text, 8);
+    tdes("DES-EDE", key, true, block);
+    for (int i = 0; i < 8; i++)
+        block[i] ^= (uint8_t)text[8 + i];
+    tdes("DES-EDE", key, true, block);
+    for (int i = 0; i < 4; i++)
+        (void)snprintf(text + 2 * i, 3, "%02X", block[i]);
+    memcpy(out, text, 8);
+}
+
+static const struct {
+    const char *name;
+    enum pos_mac_algorithm mac;
+    void (*by_steps)(const uint8_t *key, const uint8_t *message, size_t size, uint8_t *out);
+} of_terminals[] = {
+    {"retail", POS_MAC_RETAIL, retail_by_steps},
+    {"cup-ecb", POS_MAC_CUP_ECB, cup_ecb_by_steps},
+};
+
+static void check_every_length(size_t row, const uint8_t *key)
+{
+    uint8_t message[600], out[POS_MAC_FULL_SIZE_MAX], right[8];
+    struct pos_mac *mac;
+    cr_assert(pos_random(message, sizeof message) == POS_OK);
+    cr_assert(pos_mac_create(of_terminals[row].mac, POS_ALGORITHM_T2, key, &mac) == POS_OK);
+    for (size_t size = 0; size <= sizeof message; size++) {
+        of_terminals[row].by_steps(key, message, size, right);
+        cr_expect(pos_mac_compute(mac, pos_bytes(message, size), out) == POS_OK);
+        cr_expect_arr_eq(out, right, 8, "%s of %zu", of_terminals[row].name, size);
+        cr_assert(pos_mac_start(mac) == POS_OK);
+        for (size_t at = 0; at < size; at += size / 3 + 1) {
+            size_t piece = size - at < size / 3 + 1 ? size - at : size / 3 + 1;
+            cr_assert(pos_mac_add(mac, pos_bytes(message + at, piece)) == POS_OK);
+        }
+        cr_expect(pos_mac_finish(mac, out) == POS_OK);
+        cr_expect_arr_eq(out, right, 8, "%s of %zu in pieces", of_terminals[row].name, size);
+    }
+    pos_mac_destroy(mac);
+}
+
+Test(mac_of_terminals, follows_its_steps_at_every_length_whole_and_in_pieces)
+{
+    uint8_t key[16];
+    for (size_t i = 0; i < sizeof of_terminals / sizeof of_terminals[0]; i++) {
+        cr_assert(pos_random(key, sizeof key) == POS_OK);
+        check_every_length(i, key);
+        memcpy(key + 8, key, 8); /* a key of single length */
+        check_every_length(i, key);
+    }
+}
+
+/* With equal halves the last two steps undo each other: ISO 9797-1 algorithm 1. */
+Test(mac_retail, with_equal_halves_is_the_cbc_mac_of_single_des)
+{
+    uint8_t key[16], message[40], out[POS_MAC_FULL_SIZE_MAX], right[8] = {0};
+    struct pos_mac *mac;
+    cr_assert(pos_random(key, 8) == POS_OK && pos_random(message, sizeof message) == POS_OK);
+    memcpy(key + 8, key, 8);
+    for (size_t at = 0; at < sizeof message; at += 8) {
+        for (size_t i = 0; i < 8; i++)
+            right[i] ^= message[at + i];
+        des(key, true, right);
+    }
+    cr_assert(pos_mac_create(POS_MAC_RETAIL, POS_ALGORITHM_T2, key, &mac) == POS_OK);
+    cr_expect(pos_mac_compute(mac, pos_bytes(message, sizeof message), out) == POS_OK);
+    cr_expect_arr_eq(out, right, 8);
+    pos_mac_destroy(mac);
+}
+
+Test(mac_cup_ecb, is_that_of_the_public_example)
+{
+    json_t *root = vectors_load("unionpay.json");
+    const json_t *row = json_object_get(root, "ecb_mac");
+    struct vector half = vector_hex(vectors_text(row, "tak"));
+    struct vector message = vector_hex(vectors_text(row, "data"));
+    uint8_t key[16], out[POS_MAC_FULL_SIZE_MAX];
+    struct pos_mac *mac;
+    memcpy(key, half.data, 8);
+    memcpy(key + 8, half.data, 8);
+    cr_assert(pos_mac_create(POS_MAC_CUP_ECB, POS_ALGORITHM_T2, key, &mac) == POS_OK);
+    cr_expect(pos_mac_size(mac) == 8);
+    cr_expect(pos_mac_compute(mac, vector_view(&message), out) == POS_OK);
+    cr_expect_arr_eq(out, vectors_text(row, "mac_ascii"), 8);
+    message.data[20] ^= 1;
+    cr_expect(pos_mac_compute(mac, vector_view(&message), out) == POS_OK);
+    cr_expect_arr_neq(out, vectors_text(row, "mac_ascii"), 8);
+    pos_mac_destroy(mac);
+    json_decref(root);
+}
+
+/* A cache gives its contexts now to this key and now to that one. */
+Test(mac, context_goes_from_each_mac_to_each_other)
+{
+    uint8_t key[POS_KEY_SIZE_MAX], message[100], out[16], right[16];
+    struct pos_mac *mac, *fresh;
+    static const struct {
+        enum pos_mac_algorithm mac;
+        enum pos_algorithm algorithm;
+    } kinds[] = {
+        {POS_MAC_CMAC, POS_ALGORITHM_A256}, {POS_MAC_CMAC, POS_ALGORITHM_T2},
+        {POS_MAC_RETAIL, POS_ALGORITHM_T2}, {POS_MAC_CUP_ECB, POS_ALGORITHM_T2},
+        {POS_MAC_CMAC, POS_ALGORITHM_SM4},
+    };
+    const size_t count = sizeof kinds / sizeof kinds[0];
+    cr_assert(pos_random(message, sizeof message) == POS_OK && pos_random(key, 32) == POS_OK);
+    cr_assert(pos_mac_create(POS_MAC_CMAC, POS_ALGORITHM_A128, key, &mac) == POS_OK);
+    for (size_t i = 0; i < count * count; i++)
+        for (size_t k = 0; k < 2; k++) {
+            size_t to = k == 0 ? i / count : i % count;
+            cr_assert(pos_random(key, sizeof key) == POS_OK);
+            cr_expect(pos_mac_rekey(mac, kinds[to].mac, kinds[to].algorithm, key) == POS_OK);
+            cr_assert(pos_mac_create(kinds[to].mac, kinds[to].algorithm, key, &fresh) == POS_OK);
+            cr_expect(pos_mac_compute(mac, pos_bytes(message, sizeof message), out) == POS_OK);
+            cr_expect(pos_mac_compute(fresh, pos_bytes(message, sizeof message), right) == POS_OK);
+            cr_expect(pos_mac_size(mac) == pos_mac_size(fresh));
+            cr_expect_arr_eq(out, right, pos_mac_size(mac), "step %zu.%zu", i, k);
+            pos_mac_destroy(fresh);
+        }
+    pos_mac_destroy(mac);
+}
+
 Test(mac, that_is_not_made_here_is_refused)
 {
     const uint8_t key[POS_KEY_SIZE_MAX] = {0};
     struct pos_mac *mac;
-    cr_expect(pos_mac_create(POS_MAC_CMAC, POS_ALGORITHM_NONE, key, &mac) == POS_ERR_USAGE);
-    cr_expect(pos_mac_create(POS_MAC_RETAIL, POS_ALGORITHM_T2, key, &mac) == POS_ERR_USAGE);
-    cr_expect(pos_mac_create(POS_MAC_RETAIL, POS_ALGORITHM_A256, key, &mac) == POS_ERR_USAGE);
-    cr_expect(mac == NULL);
+    for (int a = POS_ALGORITHM_NONE; a <= POS_ALGORITHM_COUNT; a++)
+        for (int kind = POS_MAC_CMAC; kind <= POS_MAC_CUP_ECB + 1; kind++) {
+            bool made =
+                a != POS_ALGORITHM_NONE && a != POS_ALGORITHM_COUNT &&
+                (kind == POS_MAC_CMAC || (kind <= POS_MAC_CUP_ECB && a == POS_ALGORITHM_T2));
+            enum pos_status status =
+                pos_mac_create((enum pos_mac_algorithm)kind, (enum pos_algorithm)a, key, &mac);
+            cr_expect(status == (made ? POS_OK : POS_ERR_USAGE), "MAC %d, algorithm %d", kind, a);
+            cr_expect((mac != NULL) == made);
+            pos_mac_destroy(mac);
+        }
+    cr_assert(pos_mac_create(POS_MAC_CMAC, POS_ALGORITHM_A256, key, &mac) == POS_OK);
+    cr_expect(pos_mac_rekey(mac, POS_MAC_RETAIL, POS_ALGORITHM_A256, key) == POS_ERR_USAGE);
+    cr_expect(pos_mac_rekey(mac, POS_MAC_CMAC, POS_ALGORITHM_NONE, key) == POS_ERR_USAGE);
+    pos_mac_destroy(mac);
     pos_mac_destroy(NULL);
 }
