@@ -1,5 +1,6 @@
 #include "core/crypto/derive.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "core/base/secret.h"
@@ -11,17 +12,24 @@ static const uint16_t indicators[POS_ALGORITHM_COUNT] = {
     [POS_ALGORITHM_A256] = 0x0004, [POS_ALGORITHM_SM4] = 0x8004,
 };
 
+void pos_derive_input(enum pos_algorithm algorithm, enum pos_derivation usage, uint8_t counter,
+                      uint8_t input[POS_DERIVE_INPUT_SIZE])
+{
+    struct pos_buffer out = pos_buffer(input, POS_DERIVE_INPUT_SIZE);
+    pos_buffer_put_u8(&out, counter);
+    pos_buffer_put_u16(&out, (uint16_t)usage);
+    pos_buffer_put_u8(&out, 0);
+    pos_buffer_put_u16(&out, indicators[algorithm]);
+    pos_buffer_put_u16(&out, (uint16_t)(8 * pos_algorithm_key_size(algorithm)));
+    assert(out.size == POS_DERIVE_INPUT_SIZE);
+}
+
 static enum pos_status derive_block(struct pos_mac *mac, enum pos_algorithm algorithm,
                                     enum pos_derivation usage, uint8_t counter, uint8_t *out)
 {
-    uint8_t memory[8];
-    struct pos_buffer input = pos_buffer(memory, sizeof memory);
-    pos_buffer_put_u8(&input, counter);
-    pos_buffer_put_u16(&input, (uint16_t)usage);
-    pos_buffer_put_u8(&input, 0);
-    pos_buffer_put_u16(&input, indicators[algorithm]);
-    pos_buffer_put_u16(&input, (uint16_t)(8 * pos_algorithm_key_size(algorithm)));
-    return pos_mac_compute(mac, pos_buffer_view(&input), out);
+    uint8_t input[POS_DERIVE_INPUT_SIZE];
+    pos_derive_input(algorithm, usage, counter, input);
+    return pos_mac_compute(mac, pos_bytes(input, sizeof input), out);
 }
 
 enum pos_status pos_derive(enum pos_algorithm algorithm, const uint8_t *key,

@@ -20,4 +20,10 @@ enum pos_derivation {
 POS_MUST_USE enum pos_status pos_derive(enum pos_algorithm algorithm, const uint8_t *key,
                                         enum pos_derivation usage, uint8_t *derived);
 
+/* What is MACed for block `counter` (from 1) of the derived key: for those who have the key where
+ * it can only be used. */
+enum { POS_DERIVE_INPUT_SIZE = 8 };
+void pos_derive_input(enum pos_algorithm algorithm, enum pos_derivation usage, uint8_t counter,
+                      uint8_t input[POS_DERIVE_INPUT_SIZE]);
+
 #endif
