@@ -22,7 +22,7 @@ struct pos_clerk {
     bool failing;
 };
 
-static void catch_up(struct pos_clerk *clerk)
+static enum pos_status catch_up(struct pos_clerk *clerk)
 {
     enum pos_status status = pos_key_library_catch_up(clerk->options.library);
     clerk->caught_up_ns = pos_clock_monotonic_ns();
@@ -36,6 +36,7 @@ static void catch_up(struct pos_clerk *clerk)
     if (status == POS_OK && clerk->failing)
         pos_log(POS_LOG_INFO, "key-library-followed", "again=yes");
     clerk->failing = status != POS_OK;
+    return status;
 }
 
 /* An index that is not there yet, or that keymgmt may have moved on since. */
@@ -56,7 +57,7 @@ static void find_row(struct pos_clerk *clerk, uint32_t index, struct pos_dossier
     uint64_t since_ns = pos_clock_monotonic_ns() - clerk->caught_up_ns;
     if (since_ns < NS_PER_SECOND / CATCH_UPS_A_SECOND_MAX)
         return;
-    catch_up(clerk);
+    (void)catch_up(clerk);
     dossier->status = pos_key_library_find(clerk->options.library, index, &dossier->row);
 }
 
@@ -75,11 +76,18 @@ static void fill_dossier(struct pos_clerk *clerk, struct pos_clerk_job *job)
 
 static void do_job(struct pos_clerk *clerk, struct pos_clerk_job *job)
 {
-    if (job->work == POS_CLERK_DOSSIER)
+    switch (job->work) {
+    case POS_CLERK_DOSSIER:
         fill_dossier(clerk, job);
-    else
+        break;
+    case POS_CLERK_RESERVE:
         job->first = pos_rrn_blocks_take(clerk->options.rrns, job->count,
                                          !pos_disk_low(clerk->options.disk));
+        break;
+    case POS_CLERK_CATCH_UP:
+        job->status = catch_up(clerk);
+        break;
+    }
     job->done(job);
 }
 
@@ -122,7 +130,7 @@ static void *work(void *context)
         }
         if (stopping || !time_to_catch_up(clerk))
             continue;
-        catch_up(clerk);
+        (void)catch_up(clerk);
         pos_disk_check(clerk->options.disk);
     }
     return NULL;

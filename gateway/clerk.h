@@ -19,7 +19,7 @@ struct pos_clerk;
 
 /* Intrusive; the caller's memory until `done` was called, on the clerk's thread. */
 struct pos_clerk_job {
-    enum pos_clerk_work { POS_CLERK_DOSSIER, POS_CLERK_RESERVE } work;
+    enum pos_clerk_work { POS_CLERK_DOSSIER, POS_CLERK_RESERVE, POS_CLERK_CATCH_UP } work;
     void (*done)(struct pos_clerk_job *job);
     /* DOSSIER: whose key; `dossier` is filled */
     struct pos_smn smn;
@@ -28,6 +28,9 @@ struct pos_clerk_job {
     /* RESERVE: how many numbers; first is set */
     uint32_t count;
     uint64_t first;
+    /* CATCH_UP: with the key library, now, and lets go of the files that keymgmt has deleted;
+     * status is set */
+    enum pos_status status;
     /* the clerk's own */
     struct pos_clerk_job *next;
 };

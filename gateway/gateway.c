@@ -291,6 +291,7 @@ void pos_gateway_close(struct pos_gateway *gateway)
 {
     for (uint32_t i = 0; i < gateway->worker_count; i++)
         pos_worker_join(gateway->workers[i]);
+    pos_admin_close(gateway);
     pos_clerk_stop(gateway->clerk);
     if (gateway->table != NULL)
         pos_terminal_table_close(gateway->table);

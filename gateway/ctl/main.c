@@ -18,7 +18,13 @@
 #include "core/base/exit_code.h"
 #include "core/base/version.h"
 
-enum { WORD_COUNT_MAX = 8, ANSWER_SIZE_MAX = 4 << 20, TIMEOUT_SECONDS = 15 };
+enum {
+    WORD_COUNT_MAX = 8,
+    ANSWER_SIZE_MAX = 4 << 20,
+    TIMEOUT_SECONDS = 15,
+    LONG_TIMEOUT_SECONDS = 3600,
+    PATH_SIZE_MAX = 4096,
+};
 
 struct arguments {
     const char *socket, *operator_name;
@@ -40,16 +46,17 @@ static const struct argp_option options[] = {
 static const struct command {
     const char *words[2];
     const char *arguments[4];
+    int timeout_seconds; /* 0: TIMEOUT_SECONDS */
 } commands[] = {
-    {{"status"}, {0}},
-    {{"terminal", "find"}, {"prefix"}},
-    {{"terminal", "show"}, {"smn"}},
-    {{"terminal", "bind"}, {"smn", "tid", "mid"}},
-    {{"terminal", "suspend"}, {"smn"}},
-    {{"terminal", "resume"}, {"smn"}},
-    {{"terminal", "revoke"}, {"smn"}},
-    {{"reload"}, {0}},
-    {{"log-level"}, {"level"}},
+    {{"status"}, {0}, 0},
+    {{"terminal", "find"}, {"prefix"}, 0},
+    {{"terminal", "show"}, {"smn"}, 0},
+    {{"terminal", "bind"}, {"smn", "tid", "mid"}, 0},
+    {{"terminal", "suspend"}, {"smn"}, 0},
+    {{"terminal", "resume"}, {"smn"}, 0},
+    {{"terminal", "revoke"}, {"smn"}, 0},
+    {{"reload"}, {0}, 0},
+    {{"log-level"}, {"level"}, 0},
 };
 
 static error_t take_option(int key, char *value, struct argp_state *state)
@@ -86,15 +93,20 @@ static const struct argp parser = {
     .options = options,
     .parser = take_option,
     .args_doc = "COMMAND...",
-    .doc = "Asks and commands a running posgate-gateway.\n\n"
-           "  status\n"
-           "  terminal find PREFIX\n"
-           "  terminal show|suspend|resume|revoke SMN\n"
-           "  terminal bind SMN TID MID\n"
-           "  reload                       read the configuration again\n"
-           "  log-level LEVEL              debug, info, warning or error, until the next reload\v"
-           "Exit codes: 0 done, 1 failed, 2 usage, 69 no gateway there, 75 try again, 77 not "
-           "allowed."};
+    .doc =
+        "Asks and commands a running posgate-gateway.\n\n"
+        "  status\n"
+        "  terminal find PREFIX\n"
+        "  terminal show|suspend|resume|revoke SMN\n"
+        "  terminal bind SMN TID MID\n"
+        "  reload                       read the configuration again\n"
+        "  backup DIR                   copy the terminal table into the new folder DIR, which "
+        "must\n"
+        "                               be on the same file system\n"
+        "  log-level LEVEL              debug, info, warning or error, until the next reload\n\n"
+        "Many terminals at once are revoked by 'posgate-keymgmt revoke', which asks two people.\v"
+        "Exit codes: 0 done, 1 failed, 2 usage, 69 no gateway there, 75 try again, 77 not "
+        "allowed."};
 
 /* ---- asking ---- */
 
@@ -123,8 +135,8 @@ static const char *login_name(void)
     return entry == NULL ? "posgatectl" : entry->pw_name;
 }
 
-/* The request's JSON, or NULL with a sentence on stderr. */
-static json_t *make_request(const struct arguments *arguments)
+/* NULL with a sentence on stderr. */
+static const struct command *find_command(const struct arguments *arguments)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         const struct command *command = &commands[i];
@@ -132,28 +144,43 @@ static json_t *make_request(const struct arguments *arguments)
             continue;
         size_t words = word_count(command->words, 2);
         size_t wanted = word_count(command->arguments, 4);
-        if (arguments->word_count - words != wanted) {
-            (void)fprintf(stderr, "posgatectl: '%s %s' takes %zu more words, not %zu; see --help\n",
-                          command->words[0], words > 1 ? command->words[1] : "", wanted,
-                          arguments->word_count - words);
-            return NULL;
-        }
-        char name[64];
-        (void)snprintf(name, sizeof name, "%s%s%s", command->words[0], words > 1 ? " " : "",
-                       words > 1 ? command->words[1] : "");
-        json_t *request =
-            json_pack("{s:s, s:s}", "command", name, "operator",
-                      arguments->operator_name != NULL ? arguments->operator_name : login_name());
-        for (size_t k = 0; k < wanted; k++)
-            json_object_set_new(request, command->arguments[k],
-                                json_string(arguments->words[words + k]));
-        return request;
+        if (arguments->word_count - words == wanted)
+            return command;
+        (void)fprintf(stderr, "posgatectl: '%s %s' takes %zu more words, not %zu; see --help\n",
+                      command->words[0], words > 1 ? command->words[1] : "", wanted,
+                      arguments->word_count - words);
+        return NULL;
     }
     (void)fprintf(stderr, "posgatectl: no such command; see posgatectl --help\n");
     return NULL;
 }
 
-static int open_socket(const char *path)
+/* A path means the same folder to the gateway as to whoever typed it. */
+static json_t *argument_value(const char *name, const char *word)
+{
+    char folder[PATH_SIZE_MAX], path[2 * PATH_SIZE_MAX];
+    if (strcmp(name, "path") != 0 || word[0] == '/' || getcwd(folder, sizeof folder) == NULL)
+        return json_string(word);
+    (void)snprintf(path, sizeof path, "%s/%s", folder, word);
+    return json_string(path);
+}
+
+static json_t *make_request(const struct arguments *arguments, const struct command *command)
+{
+    char name[64];
+    size_t words = word_count(command->words, 2);
+    (void)snprintf(name, sizeof name, "%s%s%s", command->words[0], words > 1 ? " " : "",
+                   words > 1 ? command->words[1] : "");
+    json_t *request =
+        json_pack("{s:s, s:s}", "command", name, "operator",
+                  arguments->operator_name != NULL ? arguments->operator_name : login_name());
+    for (size_t k = 0; k < word_count(command->arguments, 4); k++)
+        json_object_set_new(request, command->arguments[k],
+                            argument_value(command->arguments[k], arguments->words[words + k]));
+    return request;
+}
+
+static int open_socket(const char *path, int timeout_seconds)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
@@ -164,7 +191,7 @@ static int open_socket(const char *path)
     int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (file < 0)
         return -1;
-    const struct timeval patience = {.tv_sec = TIMEOUT_SECONDS};
+    const struct timeval patience = {.tv_sec = timeout_seconds};
     (void)setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     (void)setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(file, (const struct sockaddr *)&address, sizeof address) == 0)
@@ -285,10 +312,13 @@ static int print_answer(const struct arguments *arguments, json_t *answer)
 
 static int run(const struct arguments *arguments)
 {
-    json_t *request = make_request(arguments);
-    if (request == NULL)
+    const struct command *command = find_command(arguments);
+    if (command == NULL)
         return POS_EXIT_USAGE;
-    int file = open_socket(arguments->socket);
+    json_t *request = make_request(arguments, command);
+    int timeout_seconds =
+        command->timeout_seconds == 0 ? TIMEOUT_SECONDS : command->timeout_seconds;
+    int file = open_socket(arguments->socket, timeout_seconds);
     if (file < 0) {
         int number = errno;
         (void)fprintf(
@@ -304,7 +334,7 @@ static int run(const struct arguments *arguments)
     json_decref(request);
     if (answer == NULL) {
         (void)fprintf(stderr, "posgatectl: the gateway gave no answer within %d s\n",
-                      TIMEOUT_SECONDS);
+                      timeout_seconds);
         return POS_EXIT_AGAIN;
     }
     int code = print_answer(arguments, answer);
