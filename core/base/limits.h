@@ -44,6 +44,7 @@ enum {
     POS_COMPONENT_COUNT_MIN = 2,
     POS_COMPONENT_COUNT_MAX = 9,
     POS_KEY_BLOCK_SIZE_MAX = 512,        /* characters */
+    POS_PROTECTOR_COUNT_MAX = 16,        /* block-protection keys cached per session */
     POS_KEY_FILE_LINE_SIZE_MAX = 600,    /* characters, without LF */
     POS_KEY_FILE_COUNT_MAX = 1000000,    /* keys in one file */
     POS_GENERATE_COUNT_MAX = 10000000,   /* keys in one command */
