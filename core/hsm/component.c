@@ -4,6 +4,7 @@
 
 #include "core/base/secret.h"
 #include "core/crypto/kcv.h"
+#include "core/hsm/tdes.h"
 
 static const uint8_t zeros[POS_KEY_SIZE_MAX];
 
@@ -25,6 +26,21 @@ static enum pos_status check_component(const struct pos_component *components, s
     return POS_OK;
 }
 
+/* A key must be worth its length: one part of TDES that repeats another makes it a shorter key. */
+static enum pos_status check_key(enum pos_algorithm algorithm, const uint8_t *key,
+                                 struct pos_error *error)
+{
+    if (pos_secret_equal(key, zeros, pos_algorithm_key_size(algorithm)))
+        return pos_error_set(error, POS_ERR_USAGE,
+                             "the components together make a key of all zeros");
+    if (pos_tdes_repeats(algorithm, key))
+        return pos_error_set(error, POS_ERR_USAGE,
+                             "the components together make a TDES key of which one part repeats "
+                             "another, which is a weaker key than %s",
+                             pos_algorithm_name(algorithm));
+    return POS_OK;
+}
+
 enum pos_status pos_component_combine(const struct pos_component *components,
                                       size_t component_count, enum pos_algorithm algorithm,
                                       uint8_t *key, struct pos_error *error)
@@ -40,9 +56,8 @@ enum pos_status pos_component_combine(const struct pos_component *components,
         for (size_t b = 0; b < size && status == POS_OK; b++)
             key[b] ^= components[i].data[b];
     }
-    if (status == POS_OK && pos_secret_equal(key, zeros, size))
-        status =
-            pos_error_set(error, POS_ERR_USAGE, "the components together make a key of all zeros");
+    if (status == POS_OK)
+        status = check_key(algorithm, key, error);
     if (status != POS_OK)
         pos_secret_wipe(key, POS_KEY_SIZE_MAX);
     return status;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hsm/module.h"
+
 #define NOWHERE UINT16_MAX /* no entry */
 enum { HASH_SIZE = 8 };
 
@@ -135,12 +137,12 @@ static uint16_t take_entry(struct pos_context_cache *cache)
     return evict(cache);
 }
 
-static enum pos_status key_entry(struct entry *entry, enum pos_algorithm algorithm,
-                                 const uint8_t *clear)
+static enum pos_status key_entry(struct entry *entry, enum pos_mac_algorithm mac,
+                                 enum pos_algorithm algorithm, const uint8_t *clear)
 {
     if (entry->mac != NULL)
-        return pos_mac_rekey(entry->mac, POS_MAC_CMAC, algorithm, clear);
-    return pos_mac_create(POS_MAC_CMAC, algorithm, clear, &entry->mac);
+        return pos_mac_rekey(entry->mac, mac, algorithm, clear);
+    return pos_mac_create(mac, algorithm, clear, &entry->mac);
 }
 
 enum pos_status pos_context_cache_put(struct pos_context_cache *cache, const struct pos_key *key,
@@ -149,7 +151,8 @@ enum pos_status pos_context_cache_put(struct pos_context_cache *cache, const str
 {
     uint16_t index = take_entry(cache);
     struct entry *entry = &cache->entries[index];
-    enum pos_status status = key_entry(entry, key->algorithm, clear);
+    enum pos_mac_algorithm algorithm = pos_mac_purpose_algorithm(purpose, key->algorithm);
+    enum pos_status status = key_entry(entry, algorithm, key->algorithm, clear);
     if (status != POS_OK) {
         entry->next = cache->free_entries;
         cache->free_entries = index;

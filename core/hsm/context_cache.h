@@ -26,7 +26,8 @@ void pos_context_cache_destroy(struct pos_context_cache *cache);
 struct pos_mac *pos_context_cache_find(struct pos_context_cache *cache, const struct pos_key *key,
                                        enum pos_mac_purpose purpose);
 
-/* Adds one that find did not find: the context is keyed with `clear`, of key's algorithm.
+/* Adds one that find did not find: the context is keyed with `clear`, of key's algorithm, for the
+ * MAC algorithm that the purpose has with it.
  * POS_ERR_CRYPTO, POS_ERR_MEMORY: nothing was added. */
 POS_MUST_USE enum pos_status pos_context_cache_put(struct pos_context_cache *cache,
                                                    const struct pos_key *key,

@@ -97,7 +97,8 @@ void pos_hsm_session_close(struct pos_hsm_session *session);
 
 /* ---- keys ---- */
 
-/* A new random key under the LMK, with its KCV. Usage TMK, TPK, TAK or TDK. */
+/* A new random key under the LMK, with its KCV. Usage TMK, TPK, TAK or TDK; a TMK of any algorithm,
+ * the others of any but T3 (pos_algorithm_working). TDES keys have odd parity. */
 POS_MUST_USE enum pos_status pos_hsm_generate(struct pos_hsm_session *session,
                                               enum pos_key_usage usage,
                                               enum pos_algorithm algorithm, struct pos_key *key,
@@ -109,7 +110,9 @@ POS_MUST_USE enum pos_status pos_hsm_generate_single(struct pos_hsm_session *ses
                                                      enum pos_key_usage usage, struct pos_key *key,
                                                      struct pos_kcv *kcv);
 
-/* A key from components: KTK, ZPK, ZAK. POS_ERR_USAGE as for the LMK. */
+/* A key from components: KTK, ZPK, ZAK, each of T2, T3, A128 or A256. POS_ERR_USAGE as for the LMK,
+ * and when the parts of a TDES key repeat one another, which makes it a shorter one. Parity bits
+ * are taken as they are: nothing is adjusted and nothing refused for them. */
 POS_MUST_USE enum pos_status
 pos_hsm_import_components(struct pos_hsm_session *session, enum pos_key_usage usage,
                           enum pos_algorithm algorithm, const struct pos_component *components,
@@ -124,8 +127,9 @@ POS_MUST_USE enum pos_status pos_component_kcv(const struct pos_component *compo
 POS_MUST_USE enum pos_status pos_hsm_kcv(struct pos_hsm_session *session, const struct pos_key *key,
                                          struct pos_kcv *kcv);
 
-/* A TMK for a key file: appends its key block under `ktk` (mode B, exportable, with KC and KP) to
- * `block`. POS_ERR_NOT_ALLOWED: the TMK is stronger than the KTK. */
+/* A TMK for a key file: appends its key block under `ktk` (mode B, exportable, with KC and KP;
+ * version D under AES, B under TDES) to `block`. An SM4 TMK has the private letter '4', which only
+ * posgate's own programs read. POS_ERR_NOT_ALLOWED: the TMK is stronger than the KTK. */
 POS_MUST_USE enum pos_status pos_hsm_export_tmk(struct pos_hsm_session *session,
                                                 const struct pos_key *tmk,
                                                 const struct pos_key *ktk,
@@ -133,21 +137,29 @@ POS_MUST_USE enum pos_status pos_hsm_export_tmk(struct pos_hsm_session *session,
 
 /* The same TMK for a recipient whose format is a bare ciphertext: appends the key encrypted in ECB
  * mode under `ktk`, in hexadecimal. It says nothing of what the key is and nothing of whether it
- * was changed, so it is for `export --format` alone. POS_ERR_NOT_ALLOWED as above. */
+ * was changed, so it is for `export --format` alone. POS_ERR_NOT_ALLOWED as above; POS_ERR_USAGE
+ * for a pair for which pos_hsm_bare_possible says no. */
 POS_MUST_USE enum pos_status pos_hsm_export_tmk_bare(struct pos_hsm_session *session,
                                                      const struct pos_key *tmk,
                                                      const struct pos_key *ktk,
                                                      struct pos_buffer *ciphertext);
 
+/* Is the TMK whole blocks of the KTK's cipher? A T3 key under AES is not: 24 bytes in blocks of 16.
+ */
+bool pos_hsm_bare_possible(enum pos_algorithm tmk, enum pos_algorithm ktk);
+
 /* The other end, in a mother POS: a key file's block under `ktk` becomes a key under this LMK.
- * POS_ERR_FORMAT, POS_ERR_MAC, POS_ERR_MISMATCH as pos_key_block_unwrap. */
+ * POS_ERR_FORMAT, POS_ERR_MAC, POS_ERR_MISMATCH as pos_key_block_unwrap; POS_ERR_NOT_ALLOWED as
+ * above. */
 POS_MUST_USE enum pos_status pos_hsm_import_tmk(struct pos_hsm_session *session,
                                                 struct pos_bytes block, const struct pos_key *ktk,
                                                 enum pos_algorithm algorithm, struct pos_key *tmk,
                                                 struct pos_kcv *kcv, struct pos_error *error);
 
 /* A TPK or TAK for its terminal: appends its key block under `tmk` (TPK mode E, TAK mode C, not
- * exportable) to `block`. */
+ * exportable; version D under AES, B under TDES) to `block`. POS_ERR_USAGE under an SM4 TMK, for
+ * which there is no block version (pos_hsm_wrap_working_form), and for a key that is not of
+ * pos_algorithm_working; POS_ERR_NOT_ALLOWED for one that is stronger than the TMK. */
 POS_MUST_USE enum pos_status pos_hsm_wrap_working_key(struct pos_hsm_session *session,
                                                       const struct pos_key *tmk,
                                                       const struct pos_key *working_key,
@@ -157,7 +169,7 @@ POS_MUST_USE enum pos_status pos_hsm_wrap_working_key(struct pos_hsm_session *se
  * bytes, each key in ECB mode under `tmk` with the first 4 bytes of its check value (zeros
  * encrypted) behind it. For TDES and SM4 TMKs. `tdk` is read for the forms that have one.
  * POS_ERR_USAGE for a form that is not possible, POS_ERR_MISMATCH when a key is not of the length
- * that the form says. */
+ * that the form says: with two equal halves where one of them travels, and only there. */
 POS_MUST_USE enum pos_status
 pos_hsm_wrap_working_form(struct pos_hsm_session *session, enum pos_key_form form,
                           const struct pos_key *tmk, const struct pos_key *tpk,
@@ -165,8 +177,9 @@ pos_hsm_wrap_working_form(struct pos_hsm_session *session, enum pos_key_form for
                           struct pos_buffer *out);
 
 /* The same key under another LMK: `from` opens it, `to` seals it; nothing clear is between the two
- * but secret memory. For the rotation of an LMK and for the way from one module to another.
- * POS_ERR_NOT_ALLOWED where the key cannot leave `from`. */
+ * but secret memory. `moved` may be `key`; it is empty after an error. For the rotation of an LMK
+ * and for the way from one module to another. POS_ERR_NOT_ALLOWED where the key cannot leave
+ * `from`. */
 POS_MUST_USE enum pos_status pos_hsm_move_key(struct pos_hsm_session *from,
                                               struct pos_hsm_session *to, const struct pos_key *key,
                                               struct pos_key *moved);
@@ -216,7 +229,9 @@ POS_MUST_USE enum pos_status pos_hsm_fetch_mac_key(struct pos_hsm_session *sessi
                                                    const struct pos_key *key,
                                                    enum pos_mac_purpose purpose,
                                                    struct pos_mac_parcel *parcel);
-/* Never waits; the parcel is empty and wiped afterwards. */
+/* Never waits; the parcel is empty and wiped afterwards, whatever comes back. POS_ERR_STATE: it was
+ * empty. POS_ERR_CORRUPT: it was fetched in another module. POS_ERR_NOT_ALLOWED: not a local
+ * session, in a module that waits. */
 POS_MUST_USE enum pos_status pos_hsm_take_mac_key(struct pos_hsm_session *local,
                                                   struct pos_mac_parcel *parcel);
 
@@ -225,7 +240,7 @@ POS_MUST_USE enum pos_status pos_hsm_audit_mac(struct pos_hsm_session *session,
                                                struct pos_bytes record, uint8_t mac[16]);
 
 /* A long MAC in pieces, for key files and for return files. One at a time per session;
- * POS_ERR_STATE without a start. */
+ * POS_ERR_STATE without a start. Under a TDES KTK it has 8 bytes, and 8 zeros follow. */
 POS_MUST_USE enum pos_status pos_hsm_file_mac_start(struct pos_hsm_session *session,
                                                     const struct pos_key *ktk);
 POS_MUST_USE enum pos_status pos_hsm_return_mac_start(struct pos_hsm_session *session,
@@ -246,7 +261,7 @@ struct pos_pin_cryptogram {
 
 /* From under a TPK to under a ZPK (core/crypto/pin_block.h has the rules). in->format is believed;
  * out->format says what to make. POS_ERR_MISMATCH for whatever is wrong with block, PAN or
- * formats: one error for all. */
+ * formats: one error for all, and `out` is empty then. `out` must not be `in`. */
 POS_MUST_USE enum pos_status pos_hsm_translate_pin(struct pos_hsm_session *session,
                                                    const struct pos_key *tpk,
                                                    const struct pos_key *zpk, struct pos_bytes pan,

@@ -1,6 +1,7 @@
 /*
  * What a kind of security module offers to hsm.c, which asks it nothing before it has checked what
- * holds for every kind: usages, algorithms, component rules. Internal to core/hsm.
+ * holds for every kind: usages, algorithms, strengths, component rules, which PIN block formats may
+ * become which, and that a local session has MACs alone. Internal to core/hsm.
  *
  * A module embeds the two structs below as the first members of its own. Keys it is given have the
  * usage that the verb asks for, an algorithm that is served, and 1 to POS_KEY_VALUE_SIZE_MAX bytes
@@ -12,7 +13,15 @@
 
 #include <stdatomic.h>
 
+#include "core/crypto/derive.h"
+#include "core/crypto/mac.h"
 #include "core/hsm/hsm.h"
+
+/* What hsm.h says of MACs, for modules and their caches: the algorithm for a purpose, and whether
+ * the key is derived from the one that is given. */
+enum pos_mac_algorithm pos_mac_purpose_algorithm(enum pos_mac_purpose purpose,
+                                                 enum pos_algorithm algorithm);
+bool pos_mac_purpose_derives(enum pos_mac_purpose purpose, enum pos_derivation *derivation);
 
 struct pos_hsm_module {
     void (*close)(struct pos_hsm *hsm);
@@ -65,19 +74,25 @@ struct pos_hsm_module {
     enum pos_status (*mac)(struct pos_hsm_session *session, const struct pos_key *key,
                            enum pos_mac_purpose purpose, struct pos_bytes message, uint8_t *mac,
                            size_t *size);
-    /* The key that MACs for this purpose, clear in secret memory, of *algorithm. */
+    /* The key that MACs for this purpose, clear in secret memory, of *algorithm, which is the
+     * key's own. */
     enum pos_status (*fetch_mac_key)(struct pos_hsm_session *session, const struct pos_key *key,
                                      enum pos_mac_purpose purpose, uint8_t *clear,
                                      enum pos_algorithm *algorithm);
     enum pos_status (*take_mac_key)(struct pos_hsm_session *session, const struct pos_key *key,
                                     enum pos_mac_purpose purpose, const uint8_t *clear,
                                     enum pos_algorithm algorithm);
+    /* `mac` has 16 bytes. */
     enum pos_status (*audit_mac)(struct pos_hsm_session *session, struct pos_bytes record,
                                  uint8_t *mac);
+    /* `in` has the size of its format, `out` the size of the one to make, and the pair is allowed.
+     * What is wrong with block, PAN or format is a status of the peer's class or POS_ERR_USAGE:
+     * hsm.c makes one of them. */
     enum pos_status (*translate_pin)(struct pos_hsm_session *session, const struct pos_key *tpk,
                                      const struct pos_key *zpk, struct pos_bytes pan,
                                      const struct pos_pin_cryptogram *in,
                                      struct pos_pin_cryptogram *out);
+    /* Pieces as they come; finish sets the whole MAC, 8 or 16 bytes of the 16 that `mac` has. */
     enum pos_status (*file_mac_start)(struct pos_hsm_session *session, const struct pos_key *ktk,
                                       enum pos_mac_purpose purpose);
     enum pos_status (*file_mac_add)(struct pos_hsm_session *session, struct pos_bytes piece);

@@ -112,7 +112,7 @@ static void hold_ktk_ceremony(struct stage *stage)
               "a TMK is random");
     cr_expect(pos_hsm_import_components(stage->center, POS_USAGE_KTK, stage->algorithm, components,
                                         1, &key, &kcv, &error) == POS_ERR_USAGE);
-    cr_expect(pos_hsm_import_components(stage->center, POS_USAGE_KTK, POS_ALGORITHM_T2, components,
+    cr_expect(pos_hsm_import_components(stage->center, POS_USAGE_KTK, POS_ALGORITHM_SM4, components,
                                         2, &key, &kcv, &error) == POS_ERR_USAGE);
     cr_expect(key.size == 0 && kcv.method == POS_KCV_NONE);
 }
