@@ -78,7 +78,10 @@ static json_t *step_json(const struct pos_report_step *step)
 
 static void print_json(const struct pos_report *report, FILE *to)
 {
-    json_t *steps = json_object(), *texts = json_array();
+    json_t *steps = json_object(), *texts = json_array(), *algorithms = json_object();
+    for (int i = POS_ALGORITHM_NONE + 1; i < POS_ALGORITHM_COUNT; i++)
+        (void)json_object_set_new(algorithms, pos_algorithm_name((enum pos_algorithm)i),
+                                  json_integer((json_int_t)report->store.by_algorithm[i]));
     for (int i = 0; i < POS_KIND_COUNT; i++)
         if (report->steps[i].sent > 0)
             (void)json_object_set_new(steps, pos_kind_rule((enum pos_kind)i)->name,
@@ -86,12 +89,13 @@ static void print_json(const struct pos_report *report, FILE *to)
     for (uint64_t i = 0; i < report->mismatches && i < POS_REPORT_MISMATCH_COUNT_MAX; i++)
         (void)json_array_append_new(texts, json_string(report->texts[i]));
     json_t *all = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "terminals",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:o, s:o}", "terminals",
         (json_int_t)report->terminals, "completed", (json_int_t)report->completed, "mismatches",
         (json_int_t)report->mismatches, "timeouts", (json_int_t)report->timeouts, "closed",
         (json_int_t)report->closed, "keys_stored", (json_int_t)report->store.terminals,
-        "duplicate_indexes", (json_int_t)report->store.duplicate_indexes, "seconds",
-        (double)report->duration_ns / 1e9, "steps", steps, "explanations", texts);
+        "duplicate_indexes", (json_int_t)report->store.duplicate_indexes, "keys_by_algorithm",
+        algorithms, "seconds", (double)report->duration_ns / 1e9, "steps", steps, "explanations",
+        texts);
     (void)json_dumpf(all, to, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     (void)fputc('\n', to);
     json_decref(all);

@@ -32,6 +32,12 @@ struct pos_run_options {
     bool mac;                          /* off: the patent as written */
     bool sign_on_mac;                  /* off: a sign-on goes without, as installed terminals do */
     bool rekey;                        /* ask for a key even when one is stored */
+    bool cup_ecb;                      /* MACs under a TDES TAK are UnionPay's ECB ones */
+    enum pos_algorithm algorithm;      /* that every key must be of; NONE: any */
+    struct pos_pin pin;                /* in sales; of size 0: none */
+    enum pos_pin_format pin_format;    /* COUNT: 0 under a TDES TPK, else 4 */
+    const char *pin_pan;               /* in the PIN block; NULL: field 2's */
+    bool corrupt_pin;                  /* on the last step */
     bool corrupt_mac;                  /* on the last step */
     const char *expect;                /* field 39 of the last step; "00" */
 };

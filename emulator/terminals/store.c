@@ -72,6 +72,7 @@ static struct pos_store_entry *entry_of(struct pos_terminal_store *store, const 
     struct pos_store_entry *entry = &store->slots[slot_of(store, serial)];
     if (entry->serial[0] == '\0') {
         memcpy(entry->serial, serial, POS_SERIAL_SIZE);
+        entry->form = POS_FORM_COUNT;
         store->used++;
     }
     return entry;
@@ -126,16 +127,25 @@ static bool read_key(struct pos_bytes *line, struct pos_store_entry *entry)
     return entry->algorithm != POS_ALGORITHM_NONE && take_key(line, entry->algorithm, entry->tmk);
 }
 
-static enum pos_algorithm working_algorithm(enum pos_algorithm tmk)
+/* What may stand behind the keys of a sign-on: the form they came in, and the TDK of some forms. */
+static bool read_form(struct pos_bytes *line, struct pos_store_entry *entry)
 {
-    return tmk == POS_ALGORITHM_T3 ? POS_ALGORITHM_T2 : tmk;
+    entry->form = POS_FORM_COUNT;
+    if (line->size == 0)
+        return true;
+    entry->form = pos_key_form_parse(next_part(line));
+    if (entry->form == POS_FORM_COUNT || !pos_key_form_possible(entry->form, entry->algorithm))
+        return false;
+    return !pos_key_form_has_tdk(entry->form, entry->algorithm) ||
+           take_key(line, pos_algorithm_working(entry->algorithm), entry->tdk);
 }
 
 static bool read_working_keys(struct pos_bytes *line, struct pos_store_entry *entry)
 {
-    enum pos_algorithm algorithm = working_algorithm(entry->algorithm);
+    enum pos_algorithm algorithm = pos_algorithm_working(entry->algorithm);
     entry->stage = POS_STAGE_SIGNED_ON;
-    return take_key(line, algorithm, entry->tpk) && take_key(line, algorithm, entry->tak);
+    return take_key(line, algorithm, entry->tpk) && take_key(line, algorithm, entry->tak) &&
+           read_form(line, entry);
 }
 
 static bool read_event(struct pos_bytes what, struct pos_bytes *rest, struct pos_store_entry *entry)
@@ -306,6 +316,29 @@ static void put_key(struct pos_buffer *line, const uint8_t *key, enum pos_algori
     pos_secret_wipe(hex, sizeof hex);
 }
 
+static bool same_working_keys(const struct pos_store_entry *entry,
+                              const struct pos_terminal *terminal)
+{
+    return memcmp(entry->tak, terminal->tak, sizeof entry->tak) == 0 &&
+           memcmp(entry->tpk, terminal->tpk, sizeof entry->tpk) == 0 &&
+           memcmp(entry->tdk, terminal->tdk, sizeof entry->tdk) == 0 &&
+           entry->form == terminal->form;
+}
+
+static void put_working_keys(struct pos_buffer *lines, const struct pos_terminal *terminal)
+{
+    enum pos_algorithm working = pos_algorithm_working(terminal->algorithm);
+    pos_buffer_format(lines, "signed-on|%s", terminal->serial);
+    put_key(lines, terminal->tpk, working);
+    put_key(lines, terminal->tak, working);
+    if (terminal->form != POS_FORM_COUNT)
+        pos_buffer_format(lines, "|%s", pos_key_form_name(terminal->form));
+    if (terminal->form != POS_FORM_COUNT &&
+        pos_key_form_has_tdk(terminal->form, terminal->algorithm))
+        put_key(lines, terminal->tdk, working);
+    pos_buffer_put_text(lines, "\n");
+}
+
 /* What happened, as lines; nothing when the entry says it already. */
 static void put_changes(struct pos_buffer *lines, const struct pos_terminal *terminal,
                         const struct pos_store_entry *entry)
@@ -314,7 +347,6 @@ static void put_changes(struct pos_buffer *lines, const struct pos_terminal *ter
     uint32_t index = pos_smn_key_index(&terminal->smn);
     bool rekeyed = entry->stage == POS_STAGE_BLANK || entry->key_index != index;
     enum pos_terminal_stage from = rekeyed ? POS_STAGE_KEYED : entry->stage;
-    enum pos_algorithm working = working_algorithm(terminal->algorithm);
     if (rekeyed) {
         pos_buffer_format(lines, "key|%s|%08u|%s", serial, index,
                           pos_algorithm_name(terminal->algorithm));
@@ -322,12 +354,8 @@ static void put_changes(struct pos_buffer *lines, const struct pos_terminal *ter
         pos_buffer_put_text(lines, "\n");
     }
     if (terminal->stage == POS_STAGE_SIGNED_ON &&
-        (from != POS_STAGE_SIGNED_ON || memcmp(entry->tak, terminal->tak, sizeof entry->tak) != 0 ||
-         memcmp(entry->tpk, terminal->tpk, sizeof entry->tpk) != 0)) {
-        pos_buffer_format(lines, "signed-on|%s", serial);
-        put_key(lines, terminal->tpk, working);
-        put_key(lines, terminal->tak, working);
-        pos_buffer_put_text(lines, "\n");
+        (from != POS_STAGE_SIGNED_ON || !same_working_keys(entry, terminal))) {
+        put_working_keys(lines, terminal);
     } else if (terminal->stage != from) {
         static const char *const names[POS_STAGE_COUNT] = {
             [POS_STAGE_CONFIRMED] = "confirmed", [POS_STAGE_REGISTERED] = "registered"};
@@ -346,6 +374,8 @@ static void note(struct pos_store_entry *entry, const struct pos_terminal *termi
     memcpy(entry->tmk, terminal->tmk, sizeof entry->tmk);
     memcpy(entry->tpk, terminal->tpk, sizeof entry->tpk);
     memcpy(entry->tak, terminal->tak, sizeof entry->tak);
+    memcpy(entry->tdk, terminal->tdk, sizeof entry->tdk);
+    entry->form = terminal->form;
 }
 
 enum pos_status pos_terminal_store_put(struct pos_terminal_store *store,
@@ -404,9 +434,13 @@ enum pos_status pos_terminal_store_count(const struct pos_terminal_store *store,
     uint32_t *indexes = calloc(store->used + 1, sizeof *indexes);
     if (indexes == NULL)
         return POS_ERR_MEMORY;
-    for (size_t i = 0; i < store->slot_count; i++)
-        if (store->slots[i].serial[0] != '\0' && store->slots[i].stage != POS_STAGE_BLANK)
-            indexes[counts->terminals++] = store->slots[i].key_index;
+    for (size_t i = 0; i < store->slot_count; i++) {
+        const struct pos_store_entry *entry = &store->slots[i];
+        if (entry->serial[0] == '\0' || entry->stage == POS_STAGE_BLANK)
+            continue;
+        indexes[counts->terminals++] = entry->key_index;
+        counts->by_algorithm[entry->algorithm]++;
+    }
     qsort(indexes, counts->terminals, sizeof *indexes, by_number);
     for (size_t i = 1; i < counts->terminals; i++)
         counts->duplicate_indexes += indexes[i] == indexes[i - 1];

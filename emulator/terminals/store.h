@@ -6,7 +6,7 @@
  *   key|SERIAL|INDEX|ALGORITHM|TMK        a key came; on disk before it is confirmed
  *   confirmed|SERIAL                      the mother POS knows
  *   registered|SERIAL
- *   signed-on|SERIAL|TPK|TAK
+ *   signed-on|SERIAL|TPK|TAK[|FORM[|TDK]]    FORM when they came in one: 24, 40 or 60
  *   signed-off|SERIAL
  *   stan|SERIAL|N                         STANs up to N may have been used
  *
@@ -24,7 +24,9 @@ struct pos_store_entry {
     enum pos_algorithm algorithm;
     enum pos_terminal_stage stage;
     uint32_t stan_reserved;
+    enum pos_key_form form; /* POS_FORM_COUNT: the working keys came as key blocks */
     uint8_t tmk[POS_KEY_SIZE_MAX], tpk[POS_KEY_SIZE_MAX], tak[POS_KEY_SIZE_MAX];
+    uint8_t tdk[POS_KEY_SIZE_MAX]; /* where the form has one */
 };
 
 struct pos_terminal_store;
@@ -50,8 +52,9 @@ POS_MUST_USE enum pos_status pos_terminal_store_reserve(struct pos_terminal_stor
 POS_MUST_USE enum pos_status pos_terminal_store_sync(struct pos_terminal_store *store);
 
 struct pos_terminal_store_counts {
-    size_t terminals;         /* that hold a key */
-    size_t duplicate_indexes; /* key indexes that more than one terminal holds */
+    size_t terminals;                         /* that hold a key */
+    size_t duplicate_indexes;                 /* key indexes that more than one terminal holds */
+    size_t by_algorithm[POS_ALGORITHM_COUNT]; /* of `terminals` */
 };
 POS_MUST_USE enum pos_status pos_terminal_store_count(const struct pos_terminal_store *store,
                                                       struct pos_terminal_store_counts *counts);

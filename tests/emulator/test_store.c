@@ -86,6 +86,79 @@ Test(terminal_store, a_new_working_key_and_a_new_tmk_replace_the_old_ones)
     cr_expect_eq(pos_terminal_store_find(store, "123L013K")->stage, POS_STAGE_KEYED);
 }
 
+static void put_form(enum pos_algorithm algorithm, enum pos_key_form form, const uint8_t *track_key)
+{
+    struct pos_terminal terminal;
+    pos_terminal_init(&terminal, &pos_dialect_cup, "123L013K", "T", "");
+    cr_assert_eq(
+        pos_terminal_restore(&terminal, POS_STAGE_SIGNED_ON, 278, algorithm, tmk, tpk, tak),
+        POS_OK);
+    terminal.form = form;
+    memcpy(terminal.tdk, track_key, 16);
+    cr_expect_eq(pos_terminal_store_put(store, &terminal), POS_OK);
+    pos_terminal_fini(&terminal);
+}
+
+Test(terminal_store, the_form_of_working_keys_and_a_track_key_are_there_again)
+{
+    static const struct {
+        enum pos_algorithm algorithm;
+        enum pos_key_form form;
+        bool tdk;
+    } rows[] = {{POS_ALGORITHM_T2, POS_FORM_COUNT, false}, {POS_ALGORITHM_T3, POS_FORM_24, false},
+                {POS_ALGORITHM_T2, POS_FORM_40, false},    {POS_ALGORITHM_T3, POS_FORM_60, true},
+                {POS_ALGORITHM_SM4, POS_FORM_40, false},   {POS_ALGORITHM_SM4, POS_FORM_60, true}};
+    static const uint8_t tdk[16] = {9, 8, 7}, other_tdk[16] = {9, 8, 6}, none[16];
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        pos_terminal_store_close(store);
+        folder_write(&folder, "s/terminals.keys", "", 0600);
+        open_store();
+        put_form(rows[i].algorithm, rows[i].form, rows[i].tdk ? tdk : none);
+        reopen();
+        const struct pos_store_entry *entry = pos_terminal_store_find(store, "123L013K");
+        cr_assert_not_null(entry);
+        cr_expect_eq(entry->form, rows[i].form, "row %zu", i);
+        cr_expect_arr_eq(entry->tdk, rows[i].tdk ? tdk : none, 16, "row %zu", i);
+        cr_expect_arr_eq(entry->tmk, tmk, pos_algorithm_key_size(rows[i].algorithm));
+        if (!rows[i].tdk)
+            continue;
+        put_form(rows[i].algorithm, rows[i].form, other_tdk);
+        reopen();
+        entry = pos_terminal_store_find(store, "123L013K");
+        cr_expect_arr_eq(entry->tdk, other_tdk, 16, "row %zu: a new one alone", i);
+    }
+}
+
+Test(terminal_store, a_form_that_the_key_cannot_have_is_damage)
+{
+    static const struct {
+        const char *algorithm, *behind;
+        bool good;
+    } rows[] = {{"SM4", "|40", true},
+                {"SM4", "|24", false},
+                {"SM4", "|60", false}, /* without its TDK */
+                {"SM4", "|41", false},
+                {"A128", "|40", false},
+                {"A128", "", true},
+                {"T2", "|24", true},
+                {"T2", "|60|000102030405060708090A0B0C0D0E0F", true},
+                {"T2", "|40|000102030405060708090A0B0C0D0E0F", false}};
+    static const char key[] = "000102030405060708090A0B0C0D0E0F";
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[512];
+        struct pos_error error = {.text = ""};
+        pos_terminal_store_close(store);
+        (void)snprintf(text, sizeof text,
+                       "key|123L013K|00000278|%s|%s\nsigned-on|123L013K|%s|%s%s\n",
+                       rows[i].algorithm, key, key, key, rows[i].behind);
+        folder_write(&folder, "s/terminals.keys", text, 0600);
+        enum pos_status status =
+            pos_terminal_store_open(folder_file(&folder, "s"), true, &store, &error);
+        cr_expect_eq(status, rows[i].good ? POS_OK : POS_ERR_CORRUPT, "%s%s: %s", rows[i].algorithm,
+                     rows[i].behind, error.text);
+    }
+}
+
 Test(terminal_store, nothing_is_written_when_nothing_changed)
 {
     put("123L013K", POS_STAGE_SIGNED_ON, 278, tak);
@@ -175,6 +248,8 @@ Test(terminal_store, many_terminals_are_counted_and_an_index_twice_is_found)
     reopen();
     cr_expect_eq(pos_terminal_store_count(store, &counts), POS_OK);
     cr_expect_eq(counts.terminals, 3000);
+    cr_expect_eq(counts.by_algorithm[POS_ALGORITHM_A256], 3000);
+    cr_expect_eq(counts.by_algorithm[POS_ALGORITHM_T2], 0);
     cr_expect_eq(counts.duplicate_indexes, 0);
     put("EMU99999", POS_STAGE_KEYED, 1234, tak);
     cr_expect_eq(pos_terminal_store_count(store, &counts), POS_OK);
