@@ -36,9 +36,6 @@ static inline struct pos_software_session *pos_software_own(struct pos_hsm_sessi
     return (struct pos_software_session *)session;
 }
 
-/* The header of a key block under the LMK, which is never written but covered by the MAC. */
-struct pos_key_block_attributes pos_software_attributes(enum pos_key_usage usage,
-                                                        enum pos_algorithm algorithm);
 POS_MUST_USE enum pos_status pos_software_seal(struct pos_software_session *session,
                                                enum pos_key_usage usage,
                                                enum pos_algorithm algorithm, const uint8_t *clear,

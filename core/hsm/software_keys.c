@@ -4,33 +4,15 @@
 #include "core/base/secret.h"
 #include "core/crypto/kcv.h"
 #include "core/crypto/random.h"
+#include "core/hsm/key_attributes.h"
 #include "core/hsm/software_inside.h"
 #include "core/hsm/tdes.h"
-
-/* X9.143 names KTK and TMK both key-encryption keys, and the zone's keys as the terminal's; what
- * is not to be exported tells the latter apart. */
-static const struct pos_key_block_attributes at_rest[POS_USAGE_COUNT] = {
-    [POS_USAGE_KTK] = {"K0", 0, 'B', "00", 'N'}, [POS_USAGE_TMK] = {"K1", 0, 'B', "00", 'E'},
-    [POS_USAGE_TPK] = {"P0", 0, 'B', "00", 'E'}, [POS_USAGE_TAK] = {"M6", 0, 'C', "00", 'E'},
-    [POS_USAGE_ZPK] = {"P0", 0, 'B', "00", 'N'}, [POS_USAGE_ZAK] = {"M6", 0, 'C', "00", 'N'},
-    [POS_USAGE_TDK] = {"D0", 0, 'B', "00", 'E'},
-};
-
-struct pos_key_block_attributes pos_software_attributes(enum pos_key_usage usage,
-                                                        enum pos_algorithm algorithm)
-{
-    struct pos_key_block_attributes attributes = at_rest[usage];
-    attributes.algorithm = pos_key_block_algorithm_letter(algorithm);
-    if (attributes.usage[0] == 'M' && algorithm == POS_ALGORITHM_T2)
-        attributes.usage[1] = '3'; /* ISO 9797-1 algorithm 3; M6 is CMAC */
-    return attributes;
-}
 
 enum pos_status pos_software_seal(struct pos_software_session *session, enum pos_key_usage usage,
                                   enum pos_algorithm algorithm, const uint8_t *clear,
                                   struct pos_key *key, struct pos_kcv *kcv)
 {
-    struct pos_key_block_attributes attributes = pos_software_attributes(usage, algorithm);
+    struct pos_key_block_attributes attributes = pos_key_attributes(usage, algorithm);
     struct pos_key made = {.usage = usage, .algorithm = algorithm};
     enum pos_status status = pos_kcv_compute(algorithm, clear, kcv);
     if (status == POS_OK)
@@ -45,8 +27,7 @@ enum pos_status pos_software_seal(struct pos_software_session *session, enum pos
 enum pos_status pos_software_open_key(struct pos_software_session *session,
                                       const struct pos_key *key, uint8_t *clear)
 {
-    struct pos_key_block_attributes attributes =
-        pos_software_attributes(key->usage, key->algorithm);
+    struct pos_key_block_attributes attributes = pos_key_attributes(key->usage, key->algorithm);
     enum pos_status status = pos_key_block_unseal(session->lmk, &attributes, key->algorithm,
                                                   pos_bytes(key->data, key->size), clear);
     return pos_status_class(status) == POS_CLASS_PEER ? POS_ERR_CORRUPT : status;

@@ -8,6 +8,7 @@
 #include "core/crypto/cipher.h"
 #include "core/crypto/exchange.h"
 #include "core/crypto/kcv.h"
+#include "core/hsm/key_attributes.h"
 #include "core/hsm/software_inside.h"
 #include "core/hsm/working_form.h"
 
@@ -33,8 +34,7 @@ static enum pos_status export_open_tmk(struct pos_software_session *session,
                                        const struct pos_protection *protection,
                                        const struct pos_key *tmk, struct pos_buffer *block)
 {
-    struct pos_key_block_attributes attributes =
-        pos_software_attributes(POS_USAGE_TMK, tmk->algorithm);
+    struct pos_key_block_attributes attributes = pos_key_attributes(POS_USAGE_TMK, tmk->algorithm);
     struct pos_kcv kc;
     enum pos_status status = pos_kcv_compute(tmk->algorithm, session->page->first, &kc);
     if (status != POS_OK)
@@ -91,7 +91,7 @@ enum pos_status pos_software_import_tmk(struct pos_hsm_session *base, struct pos
     if (status != POS_OK)
         return pos_error_set(error, status, "the KTK does not open under this LMK: %s",
                              pos_status_text(status));
-    struct pos_key_block_expectation expected = {pos_software_attributes(POS_USAGE_TMK, algorithm),
+    struct pos_key_block_expectation expected = {pos_key_attributes(POS_USAGE_TMK, algorithm),
                                                  algorithm};
     memset(expected.attributes.version, 0, sizeof expected.attributes.version); /* any */
     status =
@@ -112,8 +112,7 @@ enum pos_status pos_software_import_tmk(struct pos_hsm_session *base, struct pos
 static enum pos_status wrap_for_terminal(const struct pos_key *tmk, const uint8_t *clear,
                                          const uint8_t *session_key, struct pos_buffer *block)
 {
-    struct pos_key_block_attributes attributes =
-        pos_software_attributes(POS_USAGE_TMK, tmk->algorithm);
+    struct pos_key_block_attributes attributes = pos_key_attributes(POS_USAGE_TMK, tmk->algorithm);
     attributes.mode = 'D'; /* a terminal unwraps with it and never wraps */
     attributes.exportable = 'N';
     struct pos_key_block_protector *protector;
@@ -155,7 +154,7 @@ enum pos_status pos_software_wrap_working_key(struct pos_hsm_session *base,
 {
     struct pos_software_session *session = pos_software_own(base);
     struct pos_key_block_attributes attributes =
-        pos_software_attributes(working_key->usage, working_key->algorithm);
+        pos_key_attributes(working_key->usage, working_key->algorithm);
     if (working_key->usage == POS_USAGE_TPK)
         attributes.mode = 'E'; /* a terminal encrypts PINs and never decrypts one */
     attributes.exportable = 'N';
