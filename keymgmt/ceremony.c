@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/secret.h"
 #include "keymgmt/command.h"
+#include "keymgmt/login.h"
 #include "keymgmt/prompt.h"
 #include "keymgmt/report.h"
 
@@ -26,6 +27,10 @@ static enum pos_status check_counts(const struct pos_ceremony *ceremony, size_t 
     if (ceremony->custodian_count > 0 && ceremony->custodian_count != count)
         return pos_error_set(error, POS_ERR_USAGE, "%zu custodians are named for %zu components",
                              ceremony->custodian_count, count);
+    if (ceremony->credential_count > 0 && ceremony->credential_count != count)
+        return pos_error_set(error, POS_ERR_USAGE,
+                             "%zu password files are named for %zu custodians",
+                             ceremony->credential_count, count);
     if (!pos_prompt_possible() && (ceremony->file_count == 0 || ceremony->custodian_count == 0))
         return pos_error_set(error, POS_ERR_USAGE,
                              "stdin is no terminal to ask on: name each component's file with "
@@ -50,6 +55,24 @@ static enum pos_status take_custodian(const struct pos_ceremony *ceremony, size_
         (void)fprintf(stderr, "%s\n", error->text);
     }
     return error->status;
+}
+
+/* The custodian is who that name says. From here on the name is written as the library has it. */
+static enum pos_status let_in(struct pos_home *home, const struct pos_ceremony *ceremony,
+                              struct pos_custody *custody, struct pos_error *error)
+{
+    size_t i = custody->count;
+    struct pos_person_row person;
+    if (home->policy.single_operator)
+        return POS_OK;
+    const struct pos_login login = {.name = custody->custodians[i],
+                                    .file = ceremony->credentials[i],
+                                    .roles = POS_ROLE_CUSTODIAN,
+                                    .command = "ceremony"};
+    enum pos_status status = pos_login(home, &login, &person, error);
+    if (status == POS_OK)
+        (void)snprintf(custody->custodians[i], sizeof custody->custodians[i], "%s", person.name);
+    return status;
 }
 
 /* True: the person who typed it says that this is the right check value. */
@@ -103,20 +126,35 @@ static enum pos_status take_component(const struct pos_ceremony *ceremony,
 
 /* The custodian vouches for this step, not the operator. */
 static enum pos_status record_step(struct pos_home *home, const struct pos_custody *custody,
-                                   const char *what, size_t count, struct pos_error *error)
+                                   size_t i, const char *what, size_t count,
+                                   struct pos_error *error)
 {
     char on_what[WHAT_SIZE_MAX], kcv[POS_KCV_TEXT_SIZE];
-    pos_kcv_text(&custody->kcvs[custody->count], kcv);
-    (void)snprintf(on_what, sizeof on_what, "%s component=%zu of=%zu kcv=%s", what,
-                   custody->count + 1, count, kcv);
+    pos_kcv_text(&custody->kcvs[i], kcv);
+    (void)snprintf(on_what, sizeof on_what, "%s component=%zu of=%zu kcv=%s", what, i + 1, count,
+                   kcv);
     struct pos_audit_event event = pos_home_event(home, "ceremony-component", on_what);
-    event.who = custody->custodians[custody->count];
+    event.who = custody->custodians[i];
     enum pos_status status = pos_key_library_audit(home->library, &event);
     if (status != POS_OK)
         return pos_error_set(error, status,
                              "the audit record cannot be written, so the ceremony "
                              "stops here");
     return POS_OK;
+}
+
+static bool must_wait(const struct pos_home *home)
+{
+    return home->chain.kept.sealed && home->session == NULL;
+}
+
+enum pos_status pos_ceremony_record(struct pos_home *home, const struct pos_custody *custody,
+                                    const char *what, struct pos_error *error)
+{
+    enum pos_status status = POS_OK;
+    for (size_t i = 0; custody->unrecorded && i < custody->count && status == POS_OK; i++)
+        status = record_step(home, custody, i, what, custody->count, error);
+    return status;
 }
 
 enum pos_status pos_ceremony_gather(struct pos_home *home, const struct pos_ceremony *ceremony,
@@ -131,12 +169,15 @@ enum pos_status pos_ceremony_gather(struct pos_home *home, const struct pos_cere
     struct pos_custody *all = pos_secret_create(sizeof *all);
     if (all == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no locked memory for the components");
+    all->unrecorded = must_wait(home);
     while (status == POS_OK && all->count < count) {
         status = take_custodian(ceremony, count, all, error);
         if (status == POS_OK)
-            status = take_component(ceremony, algorithm, all, error);
+            status = let_in(home, ceremony, all, error);
         if (status == POS_OK)
-            status = record_step(home, all, what, count, error);
+            status = take_component(ceremony, algorithm, all, error);
+        if (status == POS_OK && !all->unrecorded)
+            status = record_step(home, all, all->count, what, count, error);
         all->count++;
     }
     if (status != POS_OK) {
@@ -152,22 +193,24 @@ void pos_custody_destroy(struct pos_custody *custody)
     pos_secret_destroy(custody, sizeof *custody);
 }
 
-void pos_ceremony_report(const struct pos_options *options, const char *key, const char *name,
-                         enum pos_algorithm algorithm, const struct pos_kcv *kcv,
+void pos_ceremony_report(const struct pos_options *options,
+                         const struct pos_ceremony_result *result,
                          const struct pos_custody *custody)
 {
     static const struct pos_column columns[] = {
-        {"component", 9}, {"kcv", -15}, {"custodian", -POS_CUSTODIAN_SIZE_MAX}};
+        {"component", 9}, {"kcv", -15}, {"parity", -6}, {"custodian", -POS_CUSTODIAN_SIZE_MAX}};
     struct pos_report *report = pos_report_create(stdout, options->json, NULL, 0);
-    pos_report_text(report, "key", key);
-    if (name != NULL)
-        pos_report_text(report, "mother", name);
-    pos_report_text(report, "algorithm", pos_algorithm_name(algorithm));
-    pos_report_kcv(report, "kcv", kcv);
+    pos_report_text(report, "key", result->key);
+    if (result->name != NULL)
+        pos_report_text(report, result->owner, result->name);
+    pos_report_text(report, "algorithm", pos_algorithm_name(result->algorithm));
+    pos_report_kcv(report, "kcv", &result->kcv);
     pos_report_table(report, "components", columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < custody->count; i++) {
         pos_report_number(report, "component", i + 1);
         pos_report_kcv(report, "kcv", &custody->kcvs[i]);
+        pos_report_text(report, "parity",
+                        pos_component_parity(&custody->components[i], result->algorithm));
         pos_report_text(report, "custodian", custody->custodians[i]);
         pos_report_end_row(report);
     }

@@ -9,17 +9,20 @@
 struct pos_ceremony {
     const char *files[POS_COMPONENT_COUNT_MAX]; /* borrowed from argv */
     const char *custodians[POS_COMPONENT_COUNT_MAX];
-    size_t file_count, custodian_count;
+    const char *credentials[POS_COMPONENT_COUNT_MAX]; /* files with the custodians' passwords */
+    size_t file_count, custodian_count, credential_count;
     size_t component_count;       /* 0 until settled: that of the files, else two */
     enum pos_algorithm algorithm; /* NONE: not said */
-    const char *name;             /* ktk: the mother POS */
+    const char *name;             /* ktk: the mother POS; zpk, zak: the host link */
     const char *out;              /* components: the folder */
 };
 
 /*
- * Gathers every component: checks the counts, takes or asks each custodian's name, reads the file
- * or the typed digits, says the KCV, and puts the step into the audit chain. `what` is "LMK" or
- * "KTK of MPOS0001". *custody is secret memory, owned by the caller (pos_custody_destroy).
+ * Gathers every component: checks the counts, takes or asks each custodian's name, lets that person
+ * log in (not in a library for a single operator), reads the file or the typed digits, says the
+ * KCV, and puts the step into the audit chain (pos_ceremony_record, where the chain cannot take it
+ * yet). `what` is "LMK" or "KTK mother=MPOS0001". *custody is secret memory, owned by the caller
+ * (pos_custody_destroy).
  */
 POS_MUST_USE enum pos_status pos_ceremony_gather(struct pos_home *home,
                                                  const struct pos_ceremony *ceremony,
@@ -28,14 +31,32 @@ POS_MUST_USE enum pos_status pos_ceremony_gather(struct pos_home *home,
                                                  struct pos_error *error);
 void pos_custody_destroy(struct pos_custody *custody); /* NULL is fine */
 
+/* Where the chain's records have MACs and there is no LMK to make the next one, because it was lost
+ * and is being made again, the steps wait: this puts them on record once it is there. Nothing
+ * otherwise. */
+POS_MUST_USE enum pos_status pos_ceremony_record(struct pos_home *home,
+                                                 const struct pos_custody *custody,
+                                                 const char *what, struct pos_error *error);
+
+/* What a ceremony made. */
+struct pos_ceremony_result {
+    const char *key;          /* "KTK" */
+    const char *owner, *name; /* "mother", "MPOS0001"; NULL for the LMK */
+    enum pos_algorithm algorithm;
+    struct pos_kcv kcv;
+};
 /* Says on stdout which key was made from whose components; check values only. */
-void pos_ceremony_report(const struct pos_options *options, const char *key, const char *name,
-                         enum pos_algorithm algorithm, const struct pos_kcv *kcv,
+void pos_ceremony_report(const struct pos_options *options,
+                         const struct pos_ceremony_result *result,
                          const struct pos_custody *custody);
 
 enum pos_status pos_ceremony_lmk(struct pos_home *home, const struct pos_ceremony *ceremony,
                                  struct pos_error *error);
 enum pos_status pos_ceremony_ktk(struct pos_home *home, const struct pos_ceremony *ceremony,
+                                 struct pos_error *error);
+enum pos_status pos_ceremony_zpk(struct pos_home *home, const struct pos_ceremony *ceremony,
+                                 struct pos_error *error);
+enum pos_status pos_ceremony_zak(struct pos_home *home, const struct pos_ceremony *ceremony,
                                  struct pos_error *error);
 /* Random component files, one a custodian, for demonstrations and tests. */
 enum pos_status pos_ceremony_components(const struct pos_options *options,

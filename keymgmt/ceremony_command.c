@@ -1,12 +1,20 @@
-/* `posgate-keymgmt ceremony lmk|ktk|components`: the command lines. */
+/* `posgate-keymgmt ceremony lmk|ktk|zpk|zak|components`: the command lines. */
 #include <string.h>
 
 #include "keymgmt/ceremony.h"
 #include "keymgmt/command.h"
 
-enum { KEY_COMPONENTS = 0x200, KEY_COMPONENT, KEY_CUSTODIAN, KEY_NAME, KEY_ALG, KEY_OUT };
+enum {
+    KEY_COMPONENTS = 0x200,
+    KEY_COMPONENT,
+    KEY_CUSTODIAN,
+    KEY_CUSTODIAN_CREDENTIAL,
+    KEY_NAME,
+    KEY_ALG,
+    KEY_OUT
+};
 
-#define TEXT_ALG "Algorithm of the key: A256 or A128"
+#define TEXT_ALG "Algorithm of the key: T2, T3, A128 or A256"
 
 #define GATHER_OPTIONS                                                                             \
     {"components", KEY_COMPONENTS, "N", 0, "How many components there are (default 2)", 0},        \
@@ -17,14 +25,27 @@ enum { KEY_COMPONENTS = 0x200, KEY_COMPONENT, KEY_CUSTODIAN, KEY_NAME, KEY_ALG, 
          "Read a component from FILE (one line of hex, mode 0600) instead of the terminal; once "  \
          "for each",                                                                               \
          0},                                                                                       \
+        {"custodian",                                                                              \
+         KEY_CUSTODIAN,                                                                            \
+         "NAME",                                                                                   \
+         0,                                                                                        \
+         "Who holds it, in the same order; once for each",                                         \
+         0},                                                                                       \
     {                                                                                              \
-        "custodian", KEY_CUSTODIAN, "NAME", 0, "Who holds it, in the same order; once for each", 0 \
+        "custodian-credential", KEY_CUSTODIAN_CREDENTIAL, "FILE", 0,                               \
+            "That custodian's password, mode 0600, in the same order (default: typed)", 0          \
     }
 
 static const struct argp_option lmk_options[] = {GATHER_OPTIONS, {NULL, 0, NULL, 0, NULL, 0}};
 
 static const struct argp_option ktk_options[] = {
     {"name", KEY_NAME, "NAME", 0, "The mother POS: 1 to 16 characters of A-Z and 0-9", 0},
+    {"alg", KEY_ALG, "ALG", 0, TEXT_ALG " (default A256)", 0},
+    GATHER_OPTIONS,
+    {NULL, 0, NULL, 0, NULL, 0}};
+
+static const struct argp_option link_options[] = {
+    {"name", KEY_NAME, "LINK", 0, "The host link: 1 to 16 characters of A-Z and 0-9", 0},
     {"alg", KEY_ALG, "ALG", 0, TEXT_ALG " (default A256)", 0},
     GATHER_OPTIONS,
     {NULL, 0, NULL, 0, NULL, 0}};
@@ -57,6 +78,10 @@ static error_t parse_ceremony(int key, char *argument, struct argp_state *state)
     case KEY_CUSTODIAN:
         add_text(state, "--custodian", ceremony->custodians, &ceremony->custodian_count, argument);
         return 0;
+    case KEY_CUSTODIAN_CREDENTIAL:
+        add_text(state, "--custodian-credential", ceremony->credentials,
+                 &ceremony->credential_count, argument);
+        return 0;
     case KEY_NAME:
         if (!pos_key_name_valid(pos_bytes_text(argument)))
             argp_error(state, "--name takes 1 to %d characters of A-Z and 0-9",
@@ -65,6 +90,8 @@ static error_t parse_ceremony(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_ALG:
         ceremony->algorithm = pos_options_algorithm(state, argument);
+        if (ceremony->algorithm == POS_ALGORITHM_SM4)
+            argp_error(state, "no key of a ceremony is SM4: T2, T3, A128 or A256");
         return 0;
     case KEY_OUT:
         ceremony->out = argument;
@@ -83,7 +110,7 @@ static void settle(struct pos_ceremony *ceremony)
         ceremony->algorithm = POS_ALGORITHM_A256;
 }
 
-/* Parses, opens the library and runs one of the two that need a home. */
+/* Opens the library and runs one of those that need a home. An operator leads it. */
 static enum pos_status run_in_home(struct pos_options *options, struct pos_ceremony *ceremony,
                                    enum pos_status (*run)(struct pos_home *,
                                                           const struct pos_ceremony *,
@@ -94,7 +121,7 @@ static enum pos_status run_in_home(struct pos_options *options, struct pos_cerem
     struct pos_home home;
     enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
-        status = pos_home_open_writer(&home, false, error);
+        status = pos_home_begin(&home, POS_ROLE_OPERATOR, "ceremony", error);
     if (status == POS_OK)
         status = run(&home, ceremony, error);
     pos_home_fini(&home);
@@ -131,6 +158,37 @@ static enum pos_status run_ktk(struct pos_options *options, int argc, char **arg
     return run_in_home(options, &ceremony, pos_ceremony_ktk, error);
 }
 
+/* A ZPK or ZAK: both are named by the link that they are for. */
+static enum pos_status
+run_link(struct pos_options *options, int argc, char **argv,
+         enum pos_status (*run)(struct pos_home *, const struct pos_ceremony *, struct pos_error *),
+         struct pos_error *error)
+{
+    static const struct argp argp = {
+        .options = link_options,
+        .parser = parse_ceremony,
+        .doc = "Makes the key that a host link shares with its host from components and stores it "
+               "under the LMK: zpk for PIN blocks, zak for MACs. The same components go to the "
+               "host."};
+    struct pos_ceremony ceremony = {0};
+    pos_options_parse(options, &argp, &ceremony, argc, argv);
+    if (ceremony.name == NULL)
+        return pos_error_set(error, POS_ERR_USAGE, "the ceremony needs --name LINK, the host link");
+    return run_in_home(options, &ceremony, run, error);
+}
+
+static enum pos_status run_zpk(struct pos_options *options, int argc, char **argv,
+                               struct pos_error *error)
+{
+    return run_link(options, argc, argv, pos_ceremony_zpk, error);
+}
+
+static enum pos_status run_zak(struct pos_options *options, int argc, char **argv,
+                               struct pos_error *error)
+{
+    return run_link(options, argc, argv, pos_ceremony_zak, error);
+}
+
 static enum pos_status run_components(struct pos_options *options, int argc, char **argv,
                                       struct pos_error *error)
 {
@@ -153,6 +211,8 @@ enum pos_status pos_command_ceremony(struct pos_options *options, int argc, char
     static const struct pos_command commands[] = {
         {"lmk", "the local master key of this library", run_lmk},
         {"ktk", "the key-transport key of one mother POS", run_ktk},
+        {"zpk", "the PIN key that a host link shares with its host", run_zpk},
+        {"zak", "the MAC key that a host link shares with its host", run_zak},
         {"components", "random component files, for demonstrations", run_components},
         {NULL, NULL, NULL}};
     return pos_command_dispatch(commands, "posgate-keymgmt ceremony",

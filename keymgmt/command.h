@@ -33,6 +33,12 @@ enum pos_status pos_command_show(struct pos_options *options, int argc, char **a
                                  struct pos_error *error);
 enum pos_status pos_command_stock(struct pos_options *options, int argc, char **argv,
                                   struct pos_error *error);
+enum pos_status pos_command_operator(struct pos_options *options, int argc, char **argv,
+                                     struct pos_error *error);
+enum pos_status pos_command_approve(struct pos_options *options, int argc, char **argv,
+                                    struct pos_error *error);
+enum pos_status pos_command_approvals(struct pos_options *options, int argc, char **argv,
+                                      struct pos_error *error);
 enum pos_status pos_command_audit(struct pos_options *options, int argc, char **argv,
                                   struct pos_error *error);
 

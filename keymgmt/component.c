@@ -55,6 +55,19 @@ enum pos_status pos_component_read(const char *path, enum pos_algorithm algorith
     return status == POS_OK ? POS_OK : pos_error_prefix(error, "component file %s", path);
 }
 
+const char *pos_component_parity(const struct pos_component *component,
+                                 enum pos_algorithm algorithm)
+{
+    size_t odd = 0;
+    if (algorithm != POS_ALGORITHM_T2 && algorithm != POS_ALGORITHM_T3)
+        return "-";
+    for (size_t i = 0; i < component->size; i++)
+        odd += (size_t)__builtin_parity(component->data[i]);
+    if (odd == component->size)
+        return "odd";
+    return odd == 0 ? "even" : "mixed";
+}
+
 static bool printable(const char *name, size_t size)
 {
     for (size_t i = 0; i < size; i++)

@@ -9,6 +9,7 @@ enum { POS_CUSTODIAN_SIZE_MAX = 40 };
 /* Everything a ceremony gathered; lives in secret memory as a whole. */
 struct pos_custody {
     size_t count;
+    bool unrecorded; /* the audit chain could not take the steps yet */
     struct pos_component components[POS_COMPONENT_COUNT_MAX];
     struct pos_kcv kcvs[POS_COMPONENT_COUNT_MAX];
     char custodians[POS_COMPONENT_COUNT_MAX][POS_CUSTODIAN_SIZE_MAX + 1];
@@ -25,6 +26,11 @@ POS_MUST_USE enum pos_status pos_component_parse(struct pos_bytes text,
 POS_MUST_USE enum pos_status pos_component_read(const char *path, enum pos_algorithm algorithm,
                                                 struct pos_component *component,
                                                 struct pos_error *error);
+
+/* What the parity bits of a TDES component look like: "odd", "even", "mixed". They are part of the
+ * component as it is and of its check value in no way; "-" for AES. */
+const char *pos_component_parity(const struct pos_component *component,
+                                 enum pos_algorithm algorithm);
 
 /* Takes `name`, without spaces at its ends, as the custodian of the next component (not yet
  * counted). POS_ERR_USAGE: empty, too long, or a custodian already, in whatever case. */

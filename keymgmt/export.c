@@ -16,6 +16,7 @@
 
 #include "core/base/failpoint.h"
 #include "core/base/file.h"
+#include "keymgmt/approval.h"
 #include "keymgmt/command.h"
 #include "keymgmt/report.h"
 
@@ -138,6 +139,18 @@ static enum pos_status find_batch(struct pos_export *export)
     return POS_OK;
 }
 
+/* The header of an SM4 key's block has a letter that only posgate's own programs know. */
+static enum pos_status check_format(const struct pos_export *export)
+{
+    if (export->format == NULL || export->batch.algorithm != POS_ALGORITHM_SM4 ||
+        !pos_template_has(export->format->key, 'b'))
+        return POS_OK;
+    return pos_error_set(export->error, POS_ERR_NOT_ALLOWED,
+                         "format %s has key blocks (%%b), and the standard has no letter for SM4 "
+                         "keys: nobody else could read them. Use a format with %%c",
+                         export->format->name);
+}
+
 static enum pos_status find_mother(struct pos_export *export)
 {
     enum pos_status status =
@@ -149,13 +162,17 @@ static enum pos_status find_mother(struct pos_export *export)
                              export->destination);
     if (status != POS_OK)
         return pos_error_set(export->error, status, "cannot read the key library");
-    if (pos_algorithm_key_size(export->mother.ktk.algorithm) <
-        pos_algorithm_key_size(export->batch.algorithm))
+    if (export->mother.compromised)
+        return pos_error_set(export->error, POS_ERR_STATE,
+                             "the KTK of %s is compromised: nothing is exported to it any more",
+                             export->mother.name);
+    if (pos_algorithm_strength(export->mother.ktk.algorithm) <
+        pos_algorithm_strength(export->batch.algorithm))
         return pos_error_set(export->error, POS_ERR_NOT_ALLOWED,
                              "the KTK of %s is %s and may not protect stronger keys (%s)",
                              export->mother.name, pos_algorithm_name(export->mother.ktk.algorithm),
                              pos_algorithm_name(export->batch.algorithm));
-    return POS_OK;
+    return check_format(export);
 }
 
 static enum pos_status name_part(struct pos_export *export)
@@ -203,6 +220,24 @@ static enum pos_status give_name(struct pos_export *export)
                             export->part);
 }
 
+/* A second person agrees to which keys go where and in what form; whose they are to open is said by
+ * the KTK's check value. */
+static enum pos_status require_approval(struct pos_export *export)
+{
+    char subject[ON_WHAT_SIZE_MAX], kcv[POS_KCV_TEXT_SIZE];
+    struct pos_buffer text = pos_buffer(subject, sizeof subject - 1);
+    pos_kcv_text(&export->mother.ktk_kcv, kcv);
+    pos_buffer_format(&text, "batch=%08u dest=%s ktkkcv=%s algorithm=%s count=%u first=%08u",
+                      export->batch.number, export->mother.name, kcv,
+                      pos_algorithm_name(export->batch.algorithm), export->batch.count,
+                      export->batch.first);
+    if (export->format != NULL)
+        pos_buffer_put_text(&text, " ");
+    pos_export_put_format(export, &text);
+    subject[text.size] = '\0';
+    return pos_approval_require(export->home, "export", subject, export->error);
+}
+
 static enum pos_status export_again(struct pos_export *export)
 {
     enum pos_status status = pos_export_find_again(export);
@@ -219,7 +254,9 @@ static enum pos_status export_first(struct pos_export *export)
     enum pos_status status = pos_home_open_hsm(export->home, export->error);
     if (status != POS_OK || export->dry_run)
         return status;
-    status = pos_export_write(export);
+    status = require_approval(export);
+    if (status == POS_OK)
+        status = pos_export_write(export);
     if (status == POS_OK)
         status = mark_exported(export);
     return status == POS_OK ? give_name(export) : status;
@@ -296,7 +333,7 @@ enum pos_status pos_command_export(struct pos_options *options, int argc, char *
         return pos_error_set(error, POS_ERR_USAGE, "--config is for --format");
     enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
-        status = pos_home_open_writer(&home, false, error);
+        status = pos_home_begin(&home, POS_ROLE_OPERATOR, "export", error);
     if (status == POS_OK)
         status = export_batch(&export);
     if (status == POS_OK)

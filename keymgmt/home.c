@@ -67,8 +67,11 @@ enum pos_status pos_home_open_writer(struct pos_home *home, bool create, struct 
         .path = home->library_path,
         .create = create,
         .audit = pos_audit_chain_init(&home->chain),
+        .policy = home->policy,
     };
-    return explain_library(home, pos_key_library_open(&options, &home->library, error), error);
+    enum pos_status status = pos_key_library_open(&options, &home->library, error);
+    home->writer = status == POS_OK;
+    return explain_library(home, status, error);
 }
 
 /* Needed for opening only: it is removed at once, so that whatever ends this process later, nothing
@@ -194,6 +197,8 @@ static enum pos_status explain_hsm(const struct pos_home *home, enum pos_status 
 
 enum pos_status pos_home_open_hsm(struct pos_home *home, struct pos_error *error)
 {
+    if (home->session != NULL)
+        return POS_OK;
     /* No LMK, nothing to type a passphrase for. */
     if (access(home->lmk_path, F_OK) != 0)
         return explain_hsm(home, POS_ERR_NOT_FOUND, error);
@@ -209,15 +214,34 @@ enum pos_status pos_home_open_hsm(struct pos_home *home, struct pos_error *error
     status = pos_hsm_session_open(home->hsm, &home->session);
     if (status != POS_OK)
         return pos_error_set(error, status, "cannot open a session with the security module");
+    pos_home_seal_audit(home);
     return POS_OK;
+}
+
+static enum pos_status make_audit_mac(void *context, struct pos_bytes record,
+                                      uint8_t mac[POS_AUDIT_MAC_SIZE])
+{
+    return pos_hsm_audit_mac(context, record, mac);
+}
+
+void pos_home_seal_audit(struct pos_home *home)
+{
+    home->chain.sealer =
+        (struct pos_audit_sealer){.mac = make_audit_mac, .context = home->session};
+}
+
+enum pos_status pos_home_open_sealer(struct pos_home *home, struct pos_error *error)
+{
+    return access(home->lmk_path, F_OK) == 0 ? pos_home_open_hsm(home, error) : POS_OK;
 }
 
 struct pos_audit_event pos_home_event(const struct pos_home *home, const char *what,
                                       const char *on_what)
 {
-    return (struct pos_audit_event){.utc_ms = pos_clock_utc_ms(),
-                                    .who = home->options->operator_name,
-                                    .what = what,
-                                    .on_what = on_what,
-                                    .outcome = "done"};
+    return (struct pos_audit_event){
+        .utc_ms = pos_clock_utc_ms(),
+        .who = home->person.name[0] != '\0' ? home->person.name : home->options->operator_name,
+        .what = what,
+        .on_what = on_what,
+        .outcome = "done"};
 }

@@ -5,8 +5,8 @@
  *   HOME/credential   the credential, unless --credential names another file or it is typed
  *   HOME/library      the key library (RocksDB) with the audit chain
  *
- * A command opens what it needs. One process at a time has the library open for writing; readers
- * follow it, also while it is being written.
+ * A command begins with pos_home_begin or pos_home_begin_reader. One process at a time has the
+ * library open for writing; readers follow it, also while it is being written.
  */
 #ifndef POS_KEYMGMT_HOME_H
 #define POS_KEYMGMT_HOME_H
@@ -29,6 +29,7 @@ struct pos_home {
     char lmk_path[POS_PATH_SIZE_MAX + 16];
     char library_path[POS_PATH_SIZE_MAX + 16];
     struct pos_key_library *library;
+    bool writer;                      /* the library is open for writing */
     struct pos_library_policy policy; /* behind pos_home_begin */
     struct pos_person_row person;     /* who has logged in; "" in a library for a single operator */
     struct pos_audit_chain chain;
@@ -41,7 +42,8 @@ POS_MUST_USE enum pos_status pos_home_init(struct pos_home *home, struct pos_opt
                                            struct pos_error *error);
 void pos_home_fini(struct pos_home *home); /* closes whatever is open */
 
-/* POS_ERR_DATABASE: there is no library, or it cannot be opened. POS_ERR_BUSY: another writer. */
+/* POS_ERR_DATABASE: there is no library, or it cannot be opened. POS_ERR_BUSY: another writer. A
+ * new one is made with home->policy. */
 POS_MUST_USE enum pos_status pos_home_open_writer(struct pos_home *home, bool create,
                                                   struct pos_error *error);
 POS_MUST_USE enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error);
@@ -74,6 +76,12 @@ void pos_credential_fini(struct pos_credential *credential);
 /* Opens the security module and a session, unless they are open. POS_ERR_HSM: no LMK yet;
  * POS_ERR_NOT_ALLOWED: the credential does not open it. */
 POS_MUST_USE enum pos_status pos_home_open_hsm(struct pos_home *home, struct pos_error *error);
+
+/* Where there is an LMK, the same: no record of the audit chain goes without its MAC. Nothing where
+ * there is none yet. Before the first write. */
+POS_MUST_USE enum pos_status pos_home_open_sealer(struct pos_home *home, struct pos_error *error);
+/* Has the audit chain sealed by the session that is open. */
+void pos_home_seal_audit(struct pos_home *home);
 
 /* The event that goes with a write, by the operator, now. Borrows all texts. */
 struct pos_audit_event pos_home_event(const struct pos_home *home, const char *what,

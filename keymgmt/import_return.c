@@ -459,7 +459,7 @@ enum pos_status pos_command_import_return(struct pos_options *options, int argc,
         return pos_error_set(error, POS_ERR_USAGE, "import-return needs a return file");
     enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
-        status = pos_home_open_writer(&home, false, error);
+        status = pos_home_begin(&home, POS_ROLE_OPERATOR, "import-return", error);
     if (status == POS_OK)
         status = pos_home_open_hsm(&home, error);
     if (status == POS_OK)

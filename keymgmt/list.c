@@ -83,6 +83,7 @@ static void put_key(struct pos_report *report, const struct pos_key_row *row)
     pos_report_text(report, "algorithm", pos_algorithm_name(row->algorithm));
     pos_report_number(report, "batch", row->batch);
     pos_report_text(report, "mother", name_of(row->mother));
+    pos_report_text(report, "form", pos_key_form_name(row->form));
     pos_report_kcv(report, "tmk_kcv", &row->tmk_kcv);
 }
 
@@ -106,6 +107,7 @@ static bool list_batch(void *context, const struct pos_batch_row *row)
     pos_report_number(report, "batch", row->number);
     pos_report_text(report, "state", batch_state_name(row->state));
     pos_report_text(report, "algorithm", pos_algorithm_name(row->algorithm));
+    pos_report_text(report, "form", pos_key_form_name(row->form));
     pos_report_number(report, "count", row->count);
     pos_report_index(report, "first", row->first);
     pos_report_index(report, "last", row->first + row->count - 1);
@@ -130,11 +132,13 @@ static bool list_mother(void *context, const struct pos_mother_row *row)
 
 /* ---- list ---- */
 
-static const struct pos_column key_columns[] = {{"index", -8}, {"state", -11},  {"algorithm", -9},
-                                                {"batch", 8},  {"mother", -16}, {"tmk_kcv", -15}};
+static const struct pos_column key_columns[] = {{"index", -8},   {"state", -11}, {"algorithm", -9},
+                                                {"form", -4},    {"batch", 8},   {"mother", -16},
+                                                {"tmk_kcv", -15}};
 static const struct pos_column batch_columns[] = {
-    {"batch", 8}, {"state", -9},   {"algorithm", -9}, {"count", 8},      {"first", -8},
-    {"last", -8}, {"mother", -16}, {"created", -20},  {"exported", -20}, {"loaded", -20}};
+    {"batch", 8},     {"state", -9},     {"algorithm", -9}, {"form", -4},
+    {"count", 8},     {"first", -8},     {"last", -8},      {"mother", -16},
+    {"created", -20}, {"exported", -20}, {"loaded", -20}};
 static const struct pos_column mother_columns[] = {
     {"mother", -16}, {"algorithm", -9}, {"ktk_kcv", -15}, {"created", -20}};
 
@@ -199,7 +203,7 @@ enum pos_status pos_command_list(struct pos_options *options, int argc, char **a
     struct pos_home home;
     enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
-        status = pos_home_open_reader(&home, error);
+        status = pos_home_begin_reader(&home, POS_ROLE_ALL, "list", error);
     if (status == POS_OK) {
         status = list_table(&home, &listing);
         if (status == POS_ERR_NOT_FOUND)
@@ -231,6 +235,7 @@ static void show_key(const struct pos_options *options, const struct pos_key_row
     put_key(report, row);
     pos_report_kcv(report, "tpk_kcv", &row->tpk_kcv);
     pos_report_kcv(report, "tak_kcv", &row->tak_kcv);
+    pos_report_kcv(report, "tdk_kcv", &row->tdk_kcv);
     pos_report_text(report, "serial", name_of(row->serial));
     pos_report_time(report, "generated", row->generated_ms);
     pos_report_time(report, "exported", row->exported_ms);
@@ -254,7 +259,7 @@ enum pos_status pos_command_show(struct pos_options *options, int argc, char **a
     struct pos_key_row row;
     enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
-        status = pos_home_open_reader(&home, error);
+        status = pos_home_begin_reader(&home, POS_ROLE_ALL, "show", error);
     if (status == POS_OK) {
         status = pos_key_library_find(home.library, index, &row);
         if (status == POS_OK)

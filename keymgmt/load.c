@@ -278,7 +278,7 @@ static enum pos_status load_file(struct load *load)
 {
     enum pos_status status = pos_key_file_scan(load->path, &load->header, load->error);
     if (status == POS_OK)
-        status = pos_home_open_writer(load->home, false, load->error);
+        status = pos_home_begin(load->home, POS_ROLE_OPERATOR, "load", load->error);
     if (status == POS_OK)
         status = check_batch(load);
     if (status == POS_OK)

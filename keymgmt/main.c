@@ -24,6 +24,9 @@ static const struct pos_command commands[] = {
     {"list", "list keys, batches or mother POSes", pos_command_list},
     {"show", "show one key's history and check values", pos_command_show},
     {"stock", "count keys by state, algorithm and mother POS", pos_command_stock},
+    {"operator", "the people: add, list, change, password, remove", pos_command_operator},
+    {"approvals", "list what waits for a second person", pos_command_approvals},
+    {"approve", "agree to what somebody else asked for, or refuse it", pos_command_approve},
     {"audit", "read the audit chain: show, verify", pos_command_audit},
     {NULL, NULL, NULL},
 };

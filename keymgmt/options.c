@@ -7,7 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_HOME = 0x100, KEY_CREDENTIAL, KEY_OPERATOR, KEY_JSON };
+enum {
+    KEY_HOME = 0x100,
+    KEY_CREDENTIAL,
+    KEY_OPERATOR,
+    KEY_OPERATOR_CREDENTIAL,
+    KEY_APPROVAL,
+    KEY_JSON
+};
 
 static const struct argp_option common_options[] = {
     {NULL, 0, NULL, 0, "Every command:", 50},
@@ -17,8 +24,14 @@ static const struct argp_option common_options[] = {
      "What opens the LMK, mode 0600 (default: HOME/credential; when that is missing a passphrase "
      "is asked for on a terminal)",
      51},
-    {"operator", KEY_OPERATOR, "NAME", 0, "Who this is, for the audit log (default: login name)",
+    {"operator", KEY_OPERATOR, "NAME", 0,
+     "Who this is, by the name in the key library (default: login name)", 51},
+    {"operator-credential", KEY_OPERATOR_CREDENTIAL, "FILE", 0,
+     "Who this is, proved: a file with that person's password, mode 0600 (default: it is asked for "
+     "on a terminal)",
      51},
+    {"approval", KEY_APPROVAL, "N", 0,
+     "Use approval N for what needs a second person (default: the one that fits)", 51},
     {"json", KEY_JSON, NULL, 0, "Answer in JSON", 51},
     {NULL, 0, NULL, 0, NULL, 0}};
 
@@ -43,6 +56,14 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
     case KEY_OPERATOR:
         copy_text(state, "operator", argument, options->operator_name,
                   sizeof options->operator_name);
+        options->operator_given = true;
+        return 0;
+    case KEY_OPERATOR_CREDENTIAL:
+        copy_text(state, "operator-credential", argument, options->operator_credential,
+                  sizeof options->operator_credential);
+        return 0;
+    case KEY_APPROVAL:
+        options->approval = (uint32_t)pos_options_number(state, "--approval", argument, UINT32_MAX);
         return 0;
     case KEY_JSON:
         options->json = true;
@@ -129,7 +150,7 @@ uint64_t pos_options_number(struct argp_state *state, const char *name, const ch
 enum pos_algorithm pos_options_algorithm(struct argp_state *state, const char *text)
 {
     enum pos_algorithm algorithm = pos_algorithm_parse(pos_bytes_text(text));
-    if (algorithm != POS_ALGORITHM_A128 && algorithm != POS_ALGORITHM_A256)
-        argp_error(state, "the algorithm must be A256 or A128, not '%.16s'", text);
+    if (algorithm == POS_ALGORITHM_NONE)
+        argp_error(state, "the algorithm must be T2, T3, A128, A256 or SM4, not '%.16s'", text);
     return algorithm;
 }

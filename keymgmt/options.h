@@ -17,10 +17,14 @@ struct pos_options {
     char home[POS_PATH_SIZE_MAX];
     char credential[POS_PATH_SIZE_MAX]; /* "" until finished: HOME/credential */
     char operator_name[POS_OPERATOR_SIZE_MAX + 1];
+    bool operator_given;                         /* by --operator; else it is the login name */
+    char operator_credential[POS_PATH_SIZE_MAX]; /* with the operator's password; "": typed */
+    uint32_t approval;                           /* --approval; 0: not named */
     bool json;
 };
 
-/* --home, --credential, --operator, --json; its input is a struct pos_options. */
+/* --home, --credential, --operator and its password, --approval, --json; its input is a struct
+ * pos_options. */
 extern const struct argp pos_options_argp;
 
 /* From the environment and the login name; before anything is parsed. */
@@ -41,7 +45,7 @@ void pos_options_parse(struct pos_options *options, const struct argp *own, void
 uint64_t pos_options_number(struct argp_state *state, const char *name, const char *text,
                             uint64_t maximum);
 
-/* One of the algorithms that keys are made of here (AES), or argp's usage error. */
+/* One of T2, T3, A128, A256 and SM4, or argp's usage error. */
 enum pos_algorithm pos_options_algorithm(struct argp_state *state, const char *text);
 
 #endif

@@ -81,7 +81,7 @@ enum pos_status pos_command_stock(struct pos_options *options, int argc, char **
     struct counting counting = {.status = POS_OK};
     enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
-        status = pos_home_open_reader(&home, error);
+        status = pos_home_begin_reader(&home, POS_ROLE_ALL, "stock", error);
     if (status == POS_OK)
         status = count(&home, &counting, error);
     pos_stock_fini(&counting.stock);
