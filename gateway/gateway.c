@@ -28,6 +28,22 @@ static enum pos_status reserve_rrns(void *context, uint64_t count, uint64_t *fir
     return pos_terminal_table_reserve(gateway->table, count, first);
 }
 
+/* On the committer's thread; a record that gets no MAC is not written, nor what it is about. */
+static enum pos_status make_audit_mac(void *context, struct pos_bytes record,
+                                      uint8_t mac[POS_AUDIT_MAC_SIZE])
+{
+    return pos_hsm_audit_mac(context, record, mac);
+}
+
+/* The chain, zeroed, with who seals it. */
+static struct pos_audit_writer init_chain(struct pos_gateway *gateway)
+{
+    struct pos_audit_writer writer = pos_audit_chain_init(&gateway->chain);
+    gateway->chain.sealer =
+        (struct pos_audit_sealer){.mac = make_audit_mac, .context = gateway->audit_session};
+    return writer;
+}
+
 /* With its first write, which a disk without room refuses even when it lets the table be opened. */
 static enum pos_status try_table(struct pos_gateway *gateway, struct pos_error *error)
 {
@@ -35,7 +51,7 @@ static enum pos_status try_table(struct pos_gateway *gateway, struct pos_error *
         .path = gateway->settings->database.path,
         .create_if_missing = true,
         .cache_size = (size_t)gateway->settings->database.cache_mb << MIB_SHIFT,
-        .audit = pos_audit_chain_init(&gateway->chain)};
+        .audit = init_chain(gateway)};
     enum pos_status status = pos_terminal_table_open(&options, &gateway->table, error);
     if (status != POS_OK)
         return status;
@@ -126,6 +142,10 @@ static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error
         status = open_software_module(gateway, error);
         break;
     }
+    if (status == POS_OK &&
+        (status = pos_hsm_session_open(gateway->hsm, &gateway->audit_session)) != POS_OK)
+        (void)pos_error_set(error, status, "no session for the audit records: %s",
+                            pos_status_text(status));
     return status == POS_OK ? POS_OK : pos_error_prefix(error, "security module");
 }
 
@@ -304,6 +324,8 @@ void pos_gateway_close(struct pos_gateway *gateway)
     pos_admission_destroy(gateway->admission);
     if (gateway->library != NULL)
         pos_key_library_close(gateway->library);
+    if (gateway->audit_session != NULL)
+        pos_hsm_session_close(gateway->audit_session);
     if (gateway->hsm != NULL)
         pos_hsm_close(gateway->hsm);
     *gateway = (struct pos_gateway){0};

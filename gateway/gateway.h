@@ -19,6 +19,7 @@ struct pos_gateway {
     struct pos_rrn_blocks rrns;
     struct pos_key_library *library;
     struct pos_hsm *hsm;
+    struct pos_hsm_session *audit_session; /* the committer's, for the MACs of audit records */
     struct pos_clerk *clerk;
     struct pos_admission *admission;
     struct pos_worker *workers[POS_LOOP_COUNT_MAX];
