@@ -111,3 +111,8 @@ enum pos_status pos_cipher_ecb(struct pos_cipher *cipher, uint8_t *data, size_t 
         status = pos_cipher_cbc(cipher, zeros, data + at, cipher->block_size);
     return status;
 }
+
+enum pos_status pos_cipher_run_ecb(void *context, uint8_t *data, size_t size)
+{
+    return pos_cipher_ecb(context, data, size);
+}

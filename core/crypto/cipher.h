@@ -41,5 +41,7 @@ POS_MUST_USE enum pos_status pos_cipher_cbc(struct pos_cipher *cipher, const uin
 /* Each block by itself, in place; sizes and errors as above. It shows which blocks are equal: for
  * forms that others prescribe. */
 POS_MUST_USE enum pos_status pos_cipher_ecb(struct pos_cipher *cipher, uint8_t *data, size_t size);
+/* The same for a struct pos_block_cipher; `context` is the struct pos_cipher. */
+POS_MUST_USE enum pos_status pos_cipher_run_ecb(void *context, uint8_t *data, size_t size);
 
 #endif

@@ -198,48 +198,60 @@ static enum pos_status make_pin_field(enum pos_pin_format format, const struct p
 }
 
 /* Format 4 encrypts before the PAN comes in and after it; the others after it alone. */
-static enum pos_status encrypt(enum pos_pin_format format, struct pos_cipher *cipher,
+static enum pos_status encrypt(enum pos_pin_format format, const struct pos_block_cipher *cipher,
                                const uint8_t *pan_field, uint8_t *block)
 {
     size_t size = formats[format].size;
     enum pos_status status = POS_OK;
     if (format == POS_PIN_FORMAT_4)
-        status = pos_cipher_ecb(cipher, block, size);
+        status = cipher->run(cipher->context, block, size);
     xor_into(block, pan_field, size);
-    return status == POS_OK ? pos_cipher_ecb(cipher, block, size) : status;
+    return status == POS_OK ? cipher->run(cipher->context, block, size) : status;
+}
+
+enum pos_status pos_pin_block_make_by(enum pos_pin_format format, enum pos_algorithm algorithm,
+                                      const struct pos_block_cipher *encryption,
+                                      struct pos_bytes pan, const struct pos_pin *pin,
+                                      uint8_t *block)
+{
+    uint8_t pan_field[POS_PIN_BLOCK_SIZE_MAX], made[POS_PIN_BLOCK_SIZE_MAX];
+    if (!is_possible(format, algorithm) || !is_pin(pin) || !make_pan_field(format, pan, pan_field))
+        return POS_ERR_USAGE;
+    enum pos_status status = make_pin_field(format, pin, made);
+    if (status == POS_OK)
+        status = encrypt(format, encryption, pan_field, made);
+    if (status == POS_OK)
+        memcpy(block, made, formats[format].size);
+    pos_secret_wipe(made, sizeof made);
+    pos_secret_wipe(pan_field, sizeof pan_field);
+    return status;
 }
 
 enum pos_status pos_pin_block_make(enum pos_pin_format format, enum pos_algorithm algorithm,
                                    const uint8_t *key, struct pos_bytes pan,
                                    const struct pos_pin *pin, uint8_t *block)
 {
-    uint8_t pan_field[POS_PIN_BLOCK_SIZE_MAX], made[POS_PIN_BLOCK_SIZE_MAX];
-    if (!is_possible(format, algorithm) || !is_pin(pin) || !make_pan_field(format, pan, pan_field))
+    if (!is_possible(format, algorithm))
         return POS_ERR_USAGE;
     struct pos_cipher cipher = {0};
+    const struct pos_block_cipher encryption = {pos_cipher_run_ecb, &cipher};
     enum pos_status status = pos_cipher_init(&cipher, algorithm, POS_CIPHER_ENCRYPT, key);
     if (status == POS_OK)
-        status = make_pin_field(format, pin, made);
-    if (status == POS_OK)
-        status = encrypt(format, &cipher, pan_field, made);
-    if (status == POS_OK)
-        memcpy(block, made, formats[format].size);
+        status = pos_pin_block_make_by(format, algorithm, &encryption, pan, pin, block);
     pos_cipher_fini(&cipher);
-    pos_secret_wipe(made, sizeof made);
-    pos_secret_wipe(pan_field, sizeof pan_field);
     return status;
 }
 
 /* ---- opening ---- */
 
-static enum pos_status decrypt(enum pos_pin_format format, struct pos_cipher *cipher,
+static enum pos_status decrypt(enum pos_pin_format format, const struct pos_block_cipher *cipher,
                                const uint8_t *pan_field, uint8_t *block)
 {
     size_t size = formats[format].size;
-    enum pos_status status = pos_cipher_ecb(cipher, block, size);
+    enum pos_status status = cipher->run(cipher->context, block, size);
     xor_into(block, pan_field, size);
     if (format == POS_PIN_FORMAT_4 && status == POS_OK)
-        status = pos_cipher_ecb(cipher, block, size);
+        status = cipher->run(cipher->context, block, size);
     return status;
 }
 
@@ -279,9 +291,10 @@ static uint32_t read_pin_field(enum pos_pin_format format, const uint8_t *field,
     return wrong;
 }
 
-enum pos_status pos_pin_block_open(enum pos_pin_format format, enum pos_algorithm algorithm,
-                                   const uint8_t *key, struct pos_bytes pan, struct pos_bytes block,
-                                   struct pos_pin *pin)
+enum pos_status pos_pin_block_open_by(enum pos_pin_format format, enum pos_algorithm algorithm,
+                                      const struct pos_block_cipher *decryption,
+                                      struct pos_bytes pan, struct pos_bytes block,
+                                      struct pos_pin *pin)
 {
     *pin = (struct pos_pin){0};
     if (!is_possible(format, algorithm) || block.size != formats[format].size)
@@ -289,18 +302,30 @@ enum pos_status pos_pin_block_open(enum pos_pin_format format, enum pos_algorith
     uint8_t pan_field[POS_PIN_BLOCK_SIZE_MAX], field[POS_PIN_BLOCK_SIZE_MAX];
     uint32_t wrong = make_pan_field(format, pan, pan_field) ? 0 : 1;
     memcpy(field, block.data, block.size);
-    struct pos_cipher cipher = {0};
-    enum pos_status status = pos_cipher_init(&cipher, algorithm, POS_CIPHER_DECRYPT, key);
-    if (status == POS_OK)
-        status = decrypt(format, &cipher, pan_field, field);
+    enum pos_status status = decrypt(format, decryption, pan_field, field);
     if (status == POS_OK) {
         wrong |= read_pin_field(format, field, pin);
         status = wrong == 0 ? POS_OK : POS_ERR_MISMATCH;
     }
     if (status != POS_OK)
         pos_secret_wipe(pin, sizeof *pin);
-    pos_cipher_fini(&cipher);
     pos_secret_wipe(field, sizeof field);
     pos_secret_wipe(pan_field, sizeof pan_field);
+    return status;
+}
+
+enum pos_status pos_pin_block_open(enum pos_pin_format format, enum pos_algorithm algorithm,
+                                   const uint8_t *key, struct pos_bytes pan, struct pos_bytes block,
+                                   struct pos_pin *pin)
+{
+    *pin = (struct pos_pin){0};
+    if (!is_possible(format, algorithm))
+        return POS_ERR_MISMATCH;
+    struct pos_cipher cipher = {0};
+    const struct pos_block_cipher decryption = {pos_cipher_run_ecb, &cipher};
+    enum pos_status status = pos_cipher_init(&cipher, algorithm, POS_CIPHER_DECRYPT, key);
+    if (status == POS_OK)
+        status = pos_pin_block_open_by(format, algorithm, &decryption, pan, block, pin);
+    pos_cipher_fini(&cipher);
     return status;
 }

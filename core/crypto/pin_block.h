@@ -10,6 +10,7 @@
 #define POS_CRYPTO_PIN_BLOCK_H
 
 #include "core/base/key.h"
+#include "core/crypto/block_cipher.h"
 
 enum pos_pin_format {
     POS_PIN_FORMAT_0 = 0, /* PAN in it, filled with F */
@@ -45,14 +46,27 @@ POS_MUST_USE enum pos_status pos_pin_block_make(enum pos_pin_format format,
                                                 struct pos_bytes pan, const struct pos_pin *pin,
                                                 uint8_t *block);
 /* POS_ERR_MISMATCH for everything that is wrong with block, PAN or format, whatever it is: one
- * answer for all, in one time as far as that goes. POS_ERR_CRYPTO, POS_ERR_MEMORY. Formats differ in
- * what they can notice: format 4 refuses any other PAN; format 0 gives another PIN or none for one
- * that differs in its 12 digits before the check digit; format 3 as format 0, but where its random
- * filler happens to stay A to F under the other PAN it does not notice; format 1 has no PAN, and
- * one in some 600 of damaged blocks opens. */
+ * answer for all, in one time as far as that goes. POS_ERR_CRYPTO, POS_ERR_MEMORY. Formats differ
+ * in what they can notice: format 4 refuses any other PAN; format 0 gives another PIN or none for
+ * one that differs in its 12 digits before the check digit; format 3 as format 0, but where its
+ * random filler happens to stay A to F under the other PAN it does not notice; format 1 has no PAN,
+ * and one in some 600 of damaged blocks opens. */
 POS_MUST_USE enum pos_status pos_pin_block_open(enum pos_pin_format format,
                                                 enum pos_algorithm algorithm, const uint8_t *key,
                                                 struct pos_bytes pan, struct pos_bytes block,
                                                 struct pos_pin *pin);
+
+/* The same with a key that is elsewhere: `encryption` and `decryption` are of `algorithm`. What
+ * they return otherwise is returned. */
+POS_MUST_USE enum pos_status pos_pin_block_make_by(enum pos_pin_format format,
+                                                   enum pos_algorithm algorithm,
+                                                   const struct pos_block_cipher *encryption,
+                                                   struct pos_bytes pan, const struct pos_pin *pin,
+                                                   uint8_t *block);
+POS_MUST_USE enum pos_status pos_pin_block_open_by(enum pos_pin_format format,
+                                                   enum pos_algorithm algorithm,
+                                                   const struct pos_block_cipher *decryption,
+                                                   struct pos_bytes pan, struct pos_bytes block,
+                                                   struct pos_pin *pin);
 
 #endif

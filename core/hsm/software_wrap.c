@@ -175,13 +175,14 @@ static enum pos_status put_form(struct pos_software_session *session, enum pos_k
                                 size_t key_count, struct pos_buffer *out)
 {
     struct pos_form_part parts[POS_FORM_PART_COUNT_MAX];
+    const struct pos_block_cipher tmk = {pos_cipher_run_ecb, cipher};
     if (pos_form_parts(form, cipher->algorithm, parts) != key_count)
         return POS_ERR_USAGE;
     enum pos_status status = POS_OK;
     for (size_t i = 0; i < key_count && status == POS_OK; i++) {
         status = pos_software_open_key(session, keys[i], session->page->first);
         if (status == POS_OK)
-            status = pos_form_put(&parts[i], cipher, keys[i]->algorithm, session->page->first, out);
+            status = pos_form_put(&parts[i], &tmk, keys[i]->algorithm, session->page->first, out);
     }
     return status;
 }

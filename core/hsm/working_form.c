@@ -1,6 +1,7 @@
 #include "core/hsm/working_form.h"
 
 #include "core/base/secret.h"
+#include "core/crypto/cipher.h"
 #include "core/hsm/tdes.h"
 
 enum { KEY_SIZE = 16 };
@@ -46,7 +47,7 @@ static enum pos_status encrypt_zeros(enum pos_algorithm algorithm, const uint8_t
     return status;
 }
 
-enum pos_status pos_form_put(const struct pos_form_part *part, struct pos_cipher *tmk,
+enum pos_status pos_form_put(const struct pos_form_part *part, const struct pos_block_cipher *tmk,
                              enum pos_algorithm algorithm, uint8_t *clear, struct pos_buffer *out)
 {
     static const uint8_t zeros[POS_DES_KEY_SIZE];
@@ -55,7 +56,7 @@ enum pos_status pos_form_put(const struct pos_form_part *part, struct pos_cipher
         return POS_ERR_MISMATCH;
     enum pos_status status = encrypt_zeros(algorithm, clear, check);
     if (status == POS_OK) /* in place: nothing leaves before it is encrypted */
-        status = pos_cipher_ecb(tmk, clear, part->key_size);
+        status = tmk->run(tmk->context, clear, part->key_size);
     if (status == POS_OK) {
         pos_buffer_put(out, pos_bytes(clear, part->key_size));
         pos_buffer_put(out, pos_bytes(zeros, part->zero_size));

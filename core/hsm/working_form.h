@@ -12,7 +12,7 @@
 #ifndef POS_HSM_WORKING_FORM_H
 #define POS_HSM_WORKING_FORM_H
 
-#include "core/crypto/cipher.h"
+#include "core/crypto/block_cipher.h"
 #include "core/hsm/hsm.h"
 
 enum { POS_FORM_PART_COUNT_MAX = 3, POS_FORM_KCV_SIZE = 4 };
@@ -28,9 +28,10 @@ size_t pos_form_parts(enum pos_key_form form, enum pos_algorithm tmk,
                       struct pos_form_part parts[POS_FORM_PART_COUNT_MAX]);
 
 /* Appends one part. `clear` is the working key of `algorithm`, 16 bytes of secret memory, and is
- * encrypted in place; `tmk` is keyed to encrypt. POS_ERR_MISMATCH: the halves are equal where
+ * encrypted in place; `tmk` encrypts under the TMK. POS_ERR_MISMATCH: the halves are equal where
  * the whole key travels, or differ where one does. */
-POS_MUST_USE enum pos_status pos_form_put(const struct pos_form_part *part, struct pos_cipher *tmk,
+POS_MUST_USE enum pos_status pos_form_put(const struct pos_form_part *part,
+                                          const struct pos_block_cipher *tmk,
                                           enum pos_algorithm algorithm, uint8_t *clear,
                                           struct pos_buffer *out);
 
