@@ -12,6 +12,15 @@ static bool is_due(uint64_t n, uint32_t percent)
     return (n + 1) * percent / 100 > n * percent / 100;
 }
 
+/* One request under way. */
+struct answer {
+    struct pos_host *host;
+    const struct pos_frame *frame;
+    struct pos_message request;
+    bool decoded;
+    bool mac_good; /* so the reply carries one */
+};
+
 /* ---- what the ledger keeps ---- */
 
 /* A field that may be spaced out or absent, as one word. */
@@ -72,10 +81,11 @@ static void local_times(uint64_t utc_ms, struct pos_reply_times *times)
 
 /* Codes that only a host gives (05, 51, ...) are not in posgate's list: the draft's 39 is set over.
  */
-static bool put_reply(const struct pos_frame *frame, const struct pos_message *request,
-                      const struct pos_kind_rule *rule, enum pos_response response, uint64_t utc_ms,
+static bool put_reply(const struct answer *answer, const struct pos_kind_rule *rule,
+                      enum pos_response response, uint64_t utc_ms,
                       const struct pos_host_entry *entry, struct pos_buffer *out)
 {
+    const struct pos_message *request = &answer->request;
     struct pos_draft draft;
     struct pos_reply_times times;
     struct pos_encoded encoded;
@@ -87,8 +97,11 @@ static bool put_reply(const struct pos_frame *frame, const struct pos_message *r
         pos_draft_echo(&draft, 37, request);
     if (entry->approval[0] != '\0')
         pos_draft_set(&draft, 38, pos_bytes_text(entry->approval));
-    size_t start = pos_frame_begin(request->dialect, frame, true, out);
-    if (pos_iso8583_encode(request->dialect, &draft, out, &encoded, &error) == POS_OK)
+    if (answer->mac_good)
+        pos_draft_reserve_mac(&draft);
+    size_t start = pos_frame_begin(request->dialect, answer->frame, true, out);
+    if (pos_iso8583_encode(request->dialect, &draft, out, &encoded, &error) == POS_OK &&
+        (!answer->mac_good || pos_host_keys_put_mac(answer->host->keys, &encoded) == POS_OK))
         return pos_frame_end(out, start) == POS_OK;
     out->size = start;
     return false;
@@ -116,28 +129,44 @@ static bool is_hosts(const struct pos_kind_rule *rule)
     return rule != NULL && (rule->link == POS_LINK_HOST || rule->kind == POS_KIND_ECHO);
 }
 
+/* What is wrong with a request before anybody decides about it; in the gateway's order of checks.
+ * An echo between gateway and host names no terminal, moves nothing, and may come without a MAC. */
+static enum pos_response check(struct answer *answer, const struct pos_kind_rule *rule,
+                               bool complete, struct pos_host_entry *entry)
+{
+    const struct pos_host_keys *keys = answer->host->keys;
+    if (!answer->decoded)
+        return POS_RESPONSE_FORMAT;
+    if (!is_hosts(rule))
+        return POS_RESPONSE_NOT_SUPPORTED;
+    bool echo = rule->kind == POS_KIND_ECHO;
+    if (!complete && !echo)
+        return POS_RESPONSE_FORMAT;
+    if (pos_host_keys_have_mac(keys)) {
+        answer->mac_good = pos_host_keys_mac_is_good(keys, &answer->request);
+        if (!answer->mac_good && !echo)
+            return POS_RESPONSE_MAC;
+    }
+    entry->pin_result =
+        pos_host_keys_open_pin(keys, &answer->request, &entry->pin, &entry->pin_format);
+    return entry->pin_result == POS_HOST_PIN_WRONG ? POS_RESPONSE_PIN : POS_RESPONSE_APPROVED;
+}
+
 enum pos_host_result pos_host_answer(struct pos_host *host, const struct pos_frame *frame,
                                      uint64_t utc_ms, struct pos_buffer *out,
                                      struct pos_host_entry *entry)
 {
-    struct pos_message message;
+    struct answer answer = {.host = host, .frame = frame};
     struct pos_decode_error error;
     const struct pos_kind_rule *rule = NULL;
     unsigned missing;
-    enum pos_response response = POS_RESPONSE_APPROVED;
-    bool decoded = pos_iso8583_decode(host->dialect, frame->message, &message, &error) == POS_OK;
-    if (!pos_mti_is_request(message.mti))
+    answer.decoded =
+        pos_iso8583_decode(host->dialect, frame->message, &answer.request, &error) == POS_OK;
+    if (!pos_mti_is_request(answer.request.mti))
         return POS_HOST_CLOSE;
-    enum pos_status status = pos_message_classify(&message, &rule, &missing);
-    /* An echo between gateway and host names no terminal. */
-    bool complete = status == POS_OK || (rule != NULL && rule->kind == POS_KIND_ECHO);
-    keep(&message, rule, entry);
-    if (!decoded)
-        response = POS_RESPONSE_FORMAT;
-    else if (!is_hosts(rule))
-        response = POS_RESPONSE_NOT_SUPPORTED;
-    else if (!complete)
-        response = POS_RESPONSE_FORMAT;
+    bool complete = pos_message_classify(&answer.request, &rule, &missing) == POS_OK;
+    keep(&answer.request, rule, entry);
+    enum pos_response response = check(&answer, rule, complete, entry);
     if (response == POS_RESPONSE_APPROVED && rule->kind != POS_KIND_ECHO &&
         is_due(host->request_count++, host->silent_percent))
         return POS_HOST_SILENT;
@@ -145,7 +174,7 @@ enum pos_host_result pos_host_answer(struct pos_host *host, const struct pos_fra
         decide(host, rule, entry);
     else
         memcpy(entry->code, pos_response_code(response), sizeof entry->code);
-    return put_reply(frame, &message, decoded && is_hosts(rule) ? rule : NULL, response, utc_ms,
+    return put_reply(&answer, answer.decoded && is_hosts(rule) ? rule : NULL, response, utc_ms,
                      entry, out)
                ? POS_HOST_ANSWERED
                : POS_HOST_SILENT;

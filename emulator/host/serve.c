@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/secret.h"
 #include "core/net/net.h"
 #include "emulator/frames.h"
 
@@ -71,6 +72,20 @@ static void put_off(struct server *server, struct pos_connection *connection, ui
     memcpy(delayed->reply, reply.data, reply.size);
 }
 
+/* The one place where a PIN leaves the host: for a test with cards and PINs that were made up. */
+static void tell_pin(const struct server *server, struct pos_host_entry *entry)
+{
+    FILE *told = server->options->told_pins;
+    if (told != NULL && entry->pin_result != POS_HOST_PIN_NONE) {
+        bool opened = entry->pin_result == POS_HOST_PIN_OPENED;
+        (void)fprintf(told, "tid=%s stan=%s rrn=%s pan=%s format=%d pin=%.*s\n", entry->tid,
+                      entry->stan, entry->rrn, entry->pan, (int)entry->pin_format,
+                      opened ? (int)entry->pin.size : 5, opened ? entry->pin.digits : "wrong");
+        (void)fflush(told);
+    }
+    pos_secret_wipe(&entry->pin, sizeof entry->pin);
+}
+
 static bool handle(void *context, struct pos_connection *connection, const struct pos_frame *frame)
 {
     struct server *server = context;
@@ -82,6 +97,7 @@ static bool handle(void *context, struct pos_connection *connection, const struc
         pos_host_answer(&server->options->host, frame, utc_ms, &out, &entry);
     if (result == POS_HOST_CLOSE)
         return false;
+    tell_pin(server, &entry);
     uint64_t number = pos_ledger_request(server->ledger, &entry, utc_ms);
     if (result == POS_HOST_SILENT) {
         pos_ledger_answer(server->ledger, number, "", false, utc_ms);

@@ -10,6 +10,7 @@ struct pos_host_options {
     struct pos_host host;
     uint32_t delay_ms; /* every answer waits for so long */
     const char *ledger_path;
+    FILE *told_pins; /* --tell-pin; NULL: PINs are told nobody. Borrowed */
 };
 
 /* Serves until SIGTERM or SIGINT. Answers that still wait for their time are not given then. */
