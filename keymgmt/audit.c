@@ -1,13 +1,13 @@
 /*
- * `posgate-keymgmt audit show|verify`: the chain as it is, and whether it is whole. The gateway
- * keeps a chain of its own in its terminal table, which is read here too when it is named.
+ * `posgate-keymgmt audit show|verify|export`: the chain as it is, whether it is whole, and for
+ * others. The gateway keeps a chain of its own in its terminal table, which is read here too when
+ * it is named.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "core/base/hex.h"
+#include "keymgmt/audit_walk.h"
 #include "keymgmt/command.h"
-#include "keymgmt/home.h"
 #include "keymgmt/report.h"
 
 enum { KEY_FROM = 0x200, KEY_TABLE };
@@ -31,57 +31,6 @@ static error_t parse_show(int key, char *argument, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     }
 }
-
-static error_t parse_verify(int key, char *argument, struct argp_state *state)
-{
-    return key == KEY_TABLE ? parse_show(key, argument, state) : ARGP_ERR_UNKNOWN;
-}
-
-typedef bool each_record(void *context, struct pos_bytes record);
-
-static enum pos_status cannot_read(enum pos_status status, struct pos_error *error)
-{
-    return pos_error_set(error, status, "the audit records cannot be read: %s",
-                         pos_status_text(status));
-}
-
-static enum pos_status walk_library(struct pos_options *options, uint64_t first, each_record *each,
-                                    void *context, struct pos_error *error)
-{
-    struct pos_home home;
-    enum pos_status status = pos_home_init(&home, options, error);
-    if (status == POS_OK)
-        status = pos_home_open_reader(&home, error);
-    if (status == POS_OK) {
-        status = pos_key_library_walk_audit(home.library, first, each, context);
-        if (status != POS_OK)
-            (void)cannot_read(status, error);
-    }
-    pos_home_fini(&home);
-    return status;
-}
-
-static enum pos_status walk_table(const char *path, uint64_t first, each_record *each,
-                                  void *context, struct pos_error *error)
-{
-    struct pos_terminal_table *table;
-    enum pos_status status = pos_home_follow_table(path, &table, error);
-    if (status != POS_OK)
-        return status;
-    status = pos_terminal_table_walk_audit(table, first, each, context);
-    pos_terminal_table_close(table);
-    return status == POS_OK ? POS_OK : cannot_read(status, error);
-}
-
-/* Opens the library, or the table when a path is given, and walks its chain from `first`. */
-static enum pos_status walk(struct pos_options *options, const char *table, uint64_t first,
-                            each_record *each, void *context, struct pos_error *error)
-{
-    return table == NULL ? walk_library(options, first, each, context, error)
-                         : walk_table(table, first, each, context, error);
-}
-
-/* ---- show ---- */
 
 static void put(struct pos_report *report, const char *name, struct pos_bytes value)
 {
@@ -120,6 +69,23 @@ static bool show_record(void *context, struct pos_bytes record)
     return true;
 }
 
+static enum pos_status show(struct pos_home *home, const struct asked *asked,
+                            struct pos_error *error)
+{
+    static const struct pos_column columns[] = {{"sequence", 8}, {"time", -24},   {"who", -16},
+                                                {"what", -18},   {"outcome", -8}, {"on_what", -1}};
+    struct showing showing = {.report = pos_report_create(stdout, home->options->json, columns,
+                                                          sizeof columns / sizeof columns[0])};
+    enum pos_status status =
+        pos_audit_walk(home, asked->table, asked->from, show_record, &showing, error);
+    pos_report_destroy(showing.report);
+    if (status == POS_OK && showing.unreadable)
+        return pos_error_set(error, POS_ERR_CORRUPT,
+                             "record %llu cannot be read: see 'audit verify'",
+                             (unsigned long long)(asked->from + showing.shown));
+    return status;
+}
+
 static enum pos_status run_show(struct pos_options *options, int argc, char **argv,
                                 struct pos_error *error)
 {
@@ -130,106 +96,13 @@ static enum pos_status run_show(struct pos_options *options, int argc, char **ar
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {
         .options = own, .parser = parse_show, .doc = "Shows the audit records."};
-    static const struct pos_column columns[] = {{"sequence", 8}, {"time", -24},   {"who", -16},
-                                                {"what", -18},   {"outcome", -8}, {"on_what", -1}};
     struct asked asked = {.from = 1};
     pos_options_parse(options, &argp, &asked, argc, argv);
-    struct showing showing = {.report = pos_report_create(stdout, options->json, columns,
-                                                          sizeof columns / sizeof columns[0])};
-    enum pos_status status = walk(options, asked.table, asked.from, show_record, &showing, error);
-    pos_report_destroy(showing.report);
-    if (status == POS_OK && showing.unreadable)
-        return pos_error_set(error, POS_ERR_CORRUPT,
-                             "record %llu cannot be read: see 'audit verify'",
-                             (unsigned long long)(asked.from + showing.shown));
-    return status;
-}
-
-/* ---- verify ---- */
-
-struct verifying {
-    struct pos_audit_head head;
-    enum pos_status status;
-    struct pos_error *error;
-};
-
-static bool verify_record(void *context, struct pos_bytes record)
-{
-    struct verifying *verifying = context;
-    verifying->status = pos_audit_verify_next(&verifying->head, &(struct pos_audit_sealer){0},
-                                              record, verifying->error);
-    return verifying->status == POS_OK;
-}
-
-static enum pos_status verify(struct pos_options *options, const char *table,
-                              struct pos_audit_head *head, struct pos_error *error)
-{
-    const char *broken =
-        table == NULL ? "the audit chain is broken" : "the gateway's audit chain is broken";
-    struct verifying verifying = {.error = error};
-    enum pos_status status = walk(options, table, 0, verify_record, &verifying, error);
-    /* Damage that the database itself notices is a broken record too. */
-    if (status == POS_ERR_CORRUPT || (status != POS_OK && verifying.head.sequence > 0))
-        return pos_error_set(error, POS_ERR_CORRUPT, "%s: record %llu cannot be read", broken,
-                             (unsigned long long)verifying.head.sequence + 1);
-    if (status != POS_OK)
-        return status;
-    if (verifying.status != POS_OK) {
-        (void)pos_error_prefix(error, "%s", broken);
-        return verifying.status;
-    }
-    /* `init` wrote the library's first record, so a chain without any was cut away. A gateway that
-     * had nothing to record has none. */
-    if (verifying.head.sequence == 0 && table == NULL)
-        return pos_error_set(error, POS_ERR_CORRUPT, "%s: record 1 is missing", broken);
-    *head = verifying.head;
-    return POS_OK;
-}
-
-static void report_chain(struct pos_report *answer, const char *const names[3],
-                         const struct pos_audit_head *head)
-{
-    char hash[2 * POS_AUDIT_HASH_SIZE + 1];
-    pos_hex_encode(pos_bytes(head->hash, POS_AUDIT_HASH_SIZE), hash);
-    pos_report_text(answer, names[0], "intact");
-    pos_report_number(answer, names[1], head->sequence);
-    pos_report_text(answer, names[2], hash);
-}
-
-static void report(const struct pos_options *options, const struct pos_audit_head *library,
-                   const struct pos_audit_head *gateway)
-{
-    static const char *const names[] = {"chain", "records", "last_hash"};
-    static const char *const gateways[] = {"gateway_chain", "gateway_records", "gateway_last_hash"};
-    struct pos_report *answer = pos_report_create(stdout, options->json, NULL, 0);
-    report_chain(answer, names, library);
-    if (gateway != NULL)
-        report_chain(answer, gateways, gateway);
-    pos_report_destroy(answer);
-}
-
-static enum pos_status run_verify(struct pos_options *options, int argc, char **argv,
-                                  struct pos_error *error)
-{
-    static const struct argp_option own[] = {
-        {"gateway-table", KEY_TABLE, "DIR", 0,
-         "Check the chain of the gateway whose terminal table is in DIR as well; it may be running",
-         0},
-        {NULL, 0, NULL, 0, NULL, 0}};
-    static const struct argp argp = {
-        .options = own,
-        .parser = parse_verify,
-        .doc = "Checks every audit record against the one before it. Ends with 1 and names the "
-               "first broken record when one was changed, cut out or swapped. Keep the count and "
-               "the last hash elsewhere: they tell whether records were cut off at the end."};
-    struct asked asked = {.from = 0};
-    struct pos_audit_head library, gateway;
-    pos_options_parse(options, &argp, &asked, argc, argv);
-    enum pos_status status = verify(options, NULL, &library, error);
-    if (status == POS_OK && asked.table != NULL)
-        status = verify(options, asked.table, &gateway, error);
+    struct pos_home home;
+    enum pos_status status = pos_audit_begin(&home, options, "audit show", error);
     if (status == POS_OK)
-        report(options, &library, asked.table != NULL ? &gateway : NULL);
+        status = show(&home, &asked, error);
+    pos_home_fini(&home);
     return status;
 }
 
@@ -238,7 +111,8 @@ enum pos_status pos_command_audit(struct pos_options *options, int argc, char **
 {
     static const struct pos_command commands[] = {
         {"show", "show the records", run_show},
-        {"verify", "check that the chain is whole", run_verify},
+        {"verify", "check that the chain is whole", pos_command_audit_verify},
+        {"export", "write the records as JSON lines", pos_command_audit_export},
         {NULL, NULL, NULL}};
     return pos_command_dispatch(commands, "posgate-keymgmt audit",
                                 "Reads the audit chain of the key library.", options, argc, argv,
