@@ -25,6 +25,7 @@ find_package(OpenSSL 3.0 REQUIRED)
 pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
 pkg_check_modules(CONFIG REQUIRED IMPORTED_TARGET libconfig)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
 find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
 find_library(HTTP_PARSER_LIBRARY http_parser REQUIRED)
 
