@@ -77,7 +77,7 @@ static enum pos_status show(struct pos_home *home, const struct asked *asked,
     struct showing showing = {.report = pos_report_create(stdout, home->options->json, columns,
                                                           sizeof columns / sizeof columns[0])};
     enum pos_status status =
-        pos_audit_walk(home, asked->table, asked->from, show_record, &showing, error);
+        pos_audit_command_walk(home, asked->table, asked->from, show_record, &showing, error);
     pos_report_destroy(showing.report);
     if (status == POS_OK && showing.unreadable)
         return pos_error_set(error, POS_ERR_CORRUPT,
@@ -99,7 +99,7 @@ static enum pos_status run_show(struct pos_options *options, int argc, char **ar
     struct asked asked = {.from = 1};
     pos_options_parse(options, &argp, &asked, argc, argv);
     struct pos_home home;
-    enum pos_status status = pos_audit_begin(&home, options, "audit show", error);
+    enum pos_status status = pos_audit_command_begin(&home, options, "audit show", error);
     if (status == POS_OK)
         status = show(&home, &asked, error);
     pos_home_fini(&home);

@@ -99,7 +99,7 @@ static enum pos_status export_chain(struct pos_home *home, const struct asked *a
                                   .next = asked->since,
                                   .error = error};
     enum pos_status status =
-        pos_audit_walk(home, asked->table, asked->since, export_record, &exporting, error);
+        pos_audit_command_walk(home, asked->table, asked->since, export_record, &exporting, error);
     return status == POS_OK ? exporting.status : status;
 }
 
@@ -119,7 +119,7 @@ enum pos_status pos_command_audit_export(struct pos_options *options, int argc, 
     struct asked asked = {.since = 1};
     pos_options_parse(options, &argp, &asked, argc, argv);
     struct pos_home home;
-    enum pos_status status = pos_audit_begin(&home, options, "audit export", error);
+    enum pos_status status = pos_audit_command_begin(&home, options, "audit export", error);
     if (status == POS_OK)
         status = export_chain(&home, &asked, error);
     pos_home_fini(&home);

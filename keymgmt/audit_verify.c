@@ -68,7 +68,7 @@ static enum pos_status verify(struct pos_home *home, struct verifying *verifying
 {
     verifying->error = error;
     enum pos_status status =
-        pos_audit_walk(home, verifying->table, 0, verify_record, verifying, error);
+        pos_audit_command_walk(home, verifying->table, 0, verify_record, verifying, error);
     /* Damage that the database itself notices is a broken record too. */
     if (status == POS_ERR_CORRUPT || (status != POS_OK && verifying->head.sequence > 0))
         return pos_error_set(error, POS_ERR_CORRUPT, "%s: record %llu cannot be read",
@@ -179,7 +179,7 @@ enum pos_status pos_command_audit_verify(struct pos_options *options, int argc, 
     const char *table = NULL;
     pos_options_parse(options, &argp, &table, argc, argv);
     struct pos_home home;
-    enum pos_status status = pos_audit_begin(&home, options, "audit verify", error);
+    enum pos_status status = pos_audit_command_begin(&home, options, "audit verify", error);
     if (status == POS_OK)
         status = verify_both(&home, table, error);
     pos_home_fini(&home);

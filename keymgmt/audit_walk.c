@@ -6,8 +6,8 @@ static enum pos_status cannot_read(enum pos_status status, struct pos_error *err
                          pos_status_text(status));
 }
 
-enum pos_status pos_audit_begin(struct pos_home *home, struct pos_options *options,
-                                const char *command, struct pos_error *error)
+enum pos_status pos_audit_command_begin(struct pos_home *home, struct pos_options *options,
+                                        const char *command, struct pos_error *error)
 {
     enum pos_status status = pos_home_init(home, options, error);
     if (status != POS_OK)
@@ -27,8 +27,9 @@ static enum pos_status walk_table(const char *path, uint64_t first, pos_each_rec
     return status == POS_OK ? POS_OK : cannot_read(status, error);
 }
 
-enum pos_status pos_audit_walk(struct pos_home *home, const char *table, uint64_t first,
-                               pos_each_record *each, void *context, struct pos_error *error)
+enum pos_status pos_audit_command_walk(struct pos_home *home, const char *table, uint64_t first,
+                                       pos_each_record *each, void *context,
+                                       struct pos_error *error)
 {
     if (table != NULL)
         return walk_table(table, first, each, context, error);
