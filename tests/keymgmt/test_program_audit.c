@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "core/audit/chain.h"
+#include "core/base/file.h"
+#include "core/base/secret.h"
+#include "core/hsm/hsm.h"
 #include "core/store/terminal_table.h"
 #include "tests/keymgmt/program_steps.h"
 
@@ -14,6 +17,43 @@ static struct outcome outcome;
 static void expect_said(const char *words)
 {
     cr_expect_not_null(strstr(outcome.err, words), "not said: '%s' in: %s", words, outcome.err);
+}
+
+/* The gateway's own session with the security module of step_lmk. */
+static struct pos_hsm *hsm;
+static struct pos_hsm_session *session;
+
+static void open_module(void)
+{
+    uint8_t *secret;
+    size_t size;
+    struct pos_error error;
+    cr_assert(pos_file_read_secret(in_folder("home/credential"), 256, &secret, &size, &error) ==
+              POS_OK);
+    cr_assert(pos_hsm_software_open(in_folder("home/lmk.sealed"), pos_bytes(secret, size - 1), &hsm,
+                                    &error) == POS_OK,
+              "%s", error.text);
+    pos_secret_destroy(secret, size + 1);
+    cr_assert(pos_hsm_session_open(hsm, &session) == POS_OK);
+}
+
+static void close_module(void)
+{
+    pos_hsm_session_close(session);
+    pos_hsm_close(hsm);
+}
+
+static enum pos_status make_mac(void *context, struct pos_bytes record,
+                                uint8_t mac[POS_AUDIT_MAC_SIZE])
+{
+    return pos_hsm_audit_mac(context, record, mac);
+}
+
+static struct pos_audit_writer init_chain(struct pos_audit_chain *chain)
+{
+    struct pos_audit_writer writer = pos_audit_chain_init(chain);
+    chain->sealer = (struct pos_audit_sealer){.mac = make_mac, .context = session};
+    return writer;
 }
 
 /* A table with its chain's writer, which a test may replace by a worse one. */
@@ -50,15 +90,16 @@ static long long records_of(const char *name)
 static enum pos_status append_misplaced(void *context, const void *event, struct pos_buffer *out)
 {
     struct pos_audit_head head = {.sequence = 3};
-    (void)context;
-    return pos_audit_append(&head, &(struct pos_audit_sealer){0}, event, out);
+    const struct pos_audit_chain *chain = context;
+    return pos_audit_append(&head, &chain->sealer, event, out);
 }
 
 Test(program_audit, reads_the_gateways_chain_too_also_while_it_is_written)
 {
     struct pos_audit_chain chain;
     step_lmk(&outcome);
-    struct pos_terminal_table *table = open_table(pos_audit_chain_init(&chain));
+    open_module();
+    struct pos_terminal_table *table = open_table(init_chain(&chain));
     EXPECT(&outcome, 0, "audit", "verify", "--gateway-table", in_folder("table"), "--json");
     cr_expect_eq(records_of("gateway_records"), 0, "a gateway may have had nothing to record");
     record(table, "suspend");
@@ -76,17 +117,19 @@ Test(program_audit, reads_the_gateways_chain_too_also_while_it_is_written)
     pos_terminal_table_close(table);
     EXPECT(&outcome, 0, "audit", "verify", "--json");
     cr_expect_null(strstr(outcome.out, "gateway"), "not named, not read");
+    close_module();
 }
 
 Test(program_audit, names_the_gateways_first_broken_record)
 {
     struct pos_audit_chain chain;
     step_lmk(&outcome);
-    struct pos_terminal_table *table = open_table(pos_audit_chain_init(&chain));
+    open_module();
+    struct pos_terminal_table *table = open_table(init_chain(&chain));
     for (int i = 0; i < 3; i++)
         record(table, "suspend");
     pos_terminal_table_close(table);
-    struct pos_audit_writer writer = pos_audit_chain_init(&chain);
+    struct pos_audit_writer writer = init_chain(&chain);
     writer.append = append_misplaced;
     table = open_table(writer);
     record(table, "planted");
@@ -94,6 +137,68 @@ Test(program_audit, names_the_gateways_first_broken_record)
     EXPECT(&outcome, 1, "audit", "verify", "--gateway-table", in_folder("table"));
     expect_said("the gateway's audit chain is broken: audit record 4");
     EXPECT(&outcome, 0, "audit", "verify");
+    close_module();
+}
+
+/* Whoever can write the database and knows the format can make hashes, and nothing else. */
+Test(program_audit, a_gateways_chain_without_macs_is_somebody_elses)
+{
+    struct pos_audit_chain chain;
+    step_lmk(&outcome);
+    struct pos_terminal_table *table = open_table(pos_audit_chain_init(&chain));
+    record(table, "suspend");
+    pos_terminal_table_close(table);
+    EXPECT(&outcome, 1, "audit", "verify", "--gateway-table", in_folder("table"));
+    expect_said("the gateway's audit chain is broken: audit record 1 has lost its MAC");
+}
+
+Test(program_audit, says_when_macs_were_not_checked)
+{
+    step_lmk(&outcome);
+    EXPECT(&outcome, 0, "audit", "verify", "--json");
+    json_t *verdict = parse(&outcome);
+    cr_expect_str_eq(text_of(verdict, "macs"), "checked");
+    cr_expect_eq(number_of(verdict, "macs_from"), 4, "from the ceremony's own record on");
+    json_decref(verdict);
+    shell("mv %s %s", in_folder("home/credential"), in_folder("elsewhere"));
+    EXPECT(&outcome, 0, "audit", "verify", "--json");
+    verdict = parse(&outcome);
+    cr_expect_not_null(strstr(text_of(verdict, "macs"), "NOT CHECKED"));
+    json_decref(verdict);
+    EXPECT(&outcome, 0, "audit", "verify", "--credential", in_folder("elsewhere"), "--json");
+    cr_expect_null(strstr(outcome.out, "NOT CHECKED"));
+}
+
+Test(program_audit, exports_json_lines_of_both_chains)
+{
+    struct pos_audit_chain chain;
+    step_lmk(&outcome);
+    open_module();
+    struct pos_terminal_table *table = open_table(init_chain(&chain));
+    record(table, "suspend");
+    record(table, "resume");
+    EXPECT(&outcome, 0, "audit", "export", "--since", "3");
+    char *second = strchr(outcome.out, '\n');
+    cr_assert_not_null(second);
+    *second++ = '\0';
+    json_t *line = json_loads(outcome.out, 0, NULL);
+    cr_assert_not_null(line, "each line is an object: %s", outcome.out);
+    cr_expect_eq(number_of(line, "sequence"), 3);
+    cr_expect_str_eq(text_of(line, "chain"), "library");
+    cr_expect_str_eq(text_of(line, "who"), "Grace");
+    cr_expect_eq(strncmp(text_of(line, "record"), "2|3|", 4), 0, "and the record as it is");
+    json_decref(line);
+    cr_expect_not_null(strstr(second, "\"ceremony-lmk\""));
+    EXPECT(&outcome, 0, "audit", "export", "--gateway-table", in_folder("table"), "--since", "2");
+    line = json_loads(outcome.out, 0, NULL);
+    cr_assert_not_null(line);
+    cr_expect_str_eq(text_of(line, "chain"), "gateway");
+    cr_expect_str_eq(text_of(line, "what"), "resume");
+    json_decref(line);
+    EXPECT(&outcome, 0, "audit", "export", "--since", "5");
+    cr_expect_str_empty(outcome.out, "nothing since");
+    pos_terminal_table_close(table);
+    close_module();
 }
 
 Test(program_audit, a_table_that_is_none)

@@ -119,7 +119,9 @@ Test(program_refusals, ceremonies_that_are_none)
     EXPECT(&outcome, 2, "ceremony", "ktk", "--component", one, "--component", one);
     expect_said("--name");
     EXPECT(&outcome, 2, "ceremony", "ktk", "--name", "mpos", "--component", one);
-    EXPECT(&outcome, 2, "ceremony", "ktk", "--name", "M", "--alg", "T2");
+    EXPECT(&outcome, 2, "ceremony", "ktk", "--name", "M", "--alg", "SM4");
+    EXPECT(&outcome, 2, "ceremony", "zpk", "--component", one, "--component", one);
+    expect_said("--name");
     EXPECT(&outcome, 69, "ceremony", "ktk", "--name", "M", "--component", one, "--component", two,
            "--custodian", "a", "--custodian", "b");
     expect_said("ceremony lmk");
@@ -158,7 +160,11 @@ Test(program_refusals, generations_that_make_no_sense)
     EXPECT(&outcome, 2, "generate", "--count", "-1");
     EXPECT(&outcome, 2, "generate", "--count", "10000001");
     EXPECT(&outcome, 2, "generate", "--count", "1x");
-    EXPECT(&outcome, 2, "generate", "--count", "1", "--alg", "SM4");
+    EXPECT(&outcome, 2, "generate", "--count", "1", "--alg", "T4");
+    EXPECT(&outcome, 2, "generate", "--count", "1", "--form", "50");
+    EXPECT(&outcome, 2, "generate", "--count", "1", "--form", "40");
+    expect_said("no A256 keys of form 40");
+    EXPECT(&outcome, 2, "generate", "--count", "1", "--alg", "SM4", "--form", "24");
     EXPECT(&outcome, 1, "generate", "--count", "1", "--batch", "1");
     expect_said("no batch 1");
     (void)step_generate(&outcome, "2");
@@ -432,7 +438,8 @@ Test(program_refusals, an_interrupted_load_says_where_it_stood)
 /* Does something to the stored record number 3 of a copy of the library. */
 static void tamper(const char *folder, bool remove)
 {
-    static const char *const names[] = {"default", "keys", "batches", "mothers", "audit", "meta"};
+    static const char *const names[] = {"default", "keys",  "batches", "mothers",  "audit",
+                                        "meta",    "links", "people",  "approvals"};
     enum { FAMILIES = sizeof names / sizeof names[0], AUDIT = 4 };
     const rocksdb_options_t *each[FAMILIES];
     rocksdb_column_family_handle_t *handles[FAMILIES];
