@@ -17,6 +17,12 @@ struct pos_ceremony {
     const char *out;              /* components: the folder */
 };
 
+/* The options of `ceremony lmk`, for a command that makes an LMK too; its input is a struct
+ * pos_ceremony, zeroed. */
+extern const struct argp pos_ceremony_lmk_argp;
+/* Fills in what was not said. */
+void pos_ceremony_settle(struct pos_ceremony *ceremony);
+
 /*
  * Gathers every component: checks the counts, takes or asks each custodian's name, lets that person
  * log in (not in a library for a single operator), reads the file or the typed digits, says the

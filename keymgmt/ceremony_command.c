@@ -101,7 +101,9 @@ static error_t parse_ceremony(int key, char *argument, struct argp_state *state)
     }
 }
 
-static void settle(struct pos_ceremony *ceremony)
+const struct argp pos_ceremony_lmk_argp = {.options = lmk_options, .parser = parse_ceremony};
+
+void pos_ceremony_settle(struct pos_ceremony *ceremony)
 {
     if (ceremony->component_count == 0)
         ceremony->component_count =
@@ -117,7 +119,7 @@ static enum pos_status run_in_home(struct pos_options *options, struct pos_cerem
                                                           struct pos_error *),
                                    struct pos_error *error)
 {
-    settle(ceremony);
+    pos_ceremony_settle(ceremony);
     struct pos_home home;
     enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
@@ -201,7 +203,7 @@ static enum pos_status run_components(struct pos_options *options, int argc, cha
     pos_options_parse(options, &argp, &ceremony, argc, argv);
     if (ceremony.out == NULL)
         return pos_error_set(error, POS_ERR_USAGE, "ceremony components needs --out DIR");
-    settle(&ceremony);
+    pos_ceremony_settle(&ceremony);
     return pos_ceremony_components(options, &ceremony, error);
 }
 

@@ -39,6 +39,14 @@ enum pos_status pos_command_approve(struct pos_options *options, int argc, char 
                                     struct pos_error *error);
 enum pos_status pos_command_approvals(struct pos_options *options, int argc, char **argv,
                                       struct pos_error *error);
+enum pos_status pos_command_lmk(struct pos_options *options, int argc, char **argv,
+                                struct pos_error *error);
+enum pos_status pos_command_destroy(struct pos_options *options, int argc, char **argv,
+                                    struct pos_error *error);
+enum pos_status pos_command_compromise(struct pos_options *options, int argc, char **argv,
+                                       struct pos_error *error);
+enum pos_status pos_command_revoke(struct pos_options *options, int argc, char **argv,
+                                   struct pos_error *error);
 enum pos_status pos_command_audit(struct pos_options *options, int argc, char **argv,
                                   struct pos_error *error);
 

@@ -23,6 +23,8 @@ enum pos_status pos_home_init(struct pos_home *home, struct pos_options *options
         return status;
     (void)snprintf(home->lmk_path, sizeof home->lmk_path, "%s/lmk.sealed", options->home);
     (void)snprintf(home->library_path, sizeof home->library_path, "%s/library", options->home);
+    (void)snprintf(home->rotating_path, sizeof home->rotating_path, "%s.rotating",
+                   home->library_path);
     return POS_OK;
 }
 
@@ -61,17 +63,70 @@ static enum pos_status explain_library(const struct pos_home *home, enum pos_sta
     return status;
 }
 
-enum pos_status pos_home_open_writer(struct pos_home *home, bool create, struct pos_error *error)
+/* Half of the keys may be under one LMK and half under another. */
+static enum pos_status check_rotation(const struct pos_home *home, struct pos_error *error)
+{
+    if (home->rotates || access(home->rotating_path, F_OK) != 0)
+        return POS_OK;
+    return pos_error_set(error, POS_ERR_STATE,
+                         "the LMK of %s is being rotated, or was when something broke off: finish "
+                         "it with 'posgate-keymgmt lmk rotate'",
+                         home->options->home);
+}
+
+/* --anchor, else what keymgmt.conf says, else HOME/anchor. */
+static enum pos_status find_anchor(struct pos_home *home, struct pos_error *error)
+{
+    const struct pos_keymgmt_settings *settings;
+    enum pos_status status = pos_home_settings(home, &settings, error);
+    if (status != POS_OK)
+        return status;
+    if (home->options->anchor[0] != '\0')
+        (void)snprintf(home->anchor_path, sizeof home->anchor_path, "%s", home->options->anchor);
+    else if (settings->anchor[0] != '\0')
+        (void)snprintf(home->anchor_path, sizeof home->anchor_path, "%s", settings->anchor);
+    else
+        (void)snprintf(home->anchor_path, sizeof home->anchor_path, "%s/anchor",
+                       home->options->home);
+    return POS_OK;
+}
+
+static enum pos_status open_library(struct pos_home *home, bool create, bool anchored,
+                                    struct pos_error *error)
 {
     const struct pos_key_library_options options = {
         .path = home->library_path,
         .create = create,
         .audit = pos_audit_chain_init(&home->chain),
         .policy = home->policy,
+        .anchor = {.path = anchored ? home->anchor_path : NULL,
+                   .accept_old = home->accept_old,
+                   .report = anchored ? &home->anchor : NULL},
     };
     enum pos_status status = pos_key_library_open(&options, &home->library, error);
     home->writer = status == POS_OK;
     return explain_library(home, status, error);
+}
+
+/* The library is not what its anchor says it should be. */
+static bool anchor_speaks_up(const struct pos_home *home)
+{
+    return home->anchor.finding == POS_ANCHOR_BEHIND ||
+           home->anchor.finding == POS_ANCHOR_MISSING || home->anchor.finding == POS_ANCHOR_FOREIGN;
+}
+
+enum pos_status pos_home_open_writer(struct pos_home *home, bool create, struct pos_error *error)
+{
+    enum pos_status status = check_rotation(home, error);
+    if (status == POS_OK)
+        status = find_anchor(home, error);
+    if (status == POS_OK)
+        status = open_library(home, create, true, error);
+    if (status != POS_ERR_STATE || !anchor_speaks_up(home))
+        return status;
+    if (home->settles_old)
+        return open_library(home, create, false, error);
+    return pos_error_prefix(error, "%s", home->library_path);
 }
 
 /* Needed for opening only: it is removed at once, so that whatever ends this process later, nothing
@@ -87,7 +142,9 @@ static enum pos_status make_scratch(char scratch[SCRATCH_SIZE], struct pos_error
 enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error)
 {
     char scratch[SCRATCH_SIZE];
-    enum pos_status status = make_scratch(scratch, error);
+    enum pos_status status = check_rotation(home, error);
+    if (status == POS_OK)
+        status = make_scratch(scratch, error);
     if (status != POS_OK)
         return status;
     status = pos_key_library_follow(home->library_path, scratch, &home->library, error);
@@ -226,8 +283,7 @@ static enum pos_status make_audit_mac(void *context, struct pos_bytes record,
 
 void pos_home_seal_audit(struct pos_home *home)
 {
-    home->chain.sealer =
-        (struct pos_audit_sealer){.mac = make_audit_mac, .context = home->session};
+    home->chain.sealer = (struct pos_audit_sealer){.mac = make_audit_mac, .context = home->session};
 }
 
 enum pos_status pos_home_open_sealer(struct pos_home *home, struct pos_error *error)

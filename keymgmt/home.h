@@ -4,6 +4,11 @@
  *   HOME/lmk.sealed   the LMK, sealed under the credential
  *   HOME/credential   the credential, unless --credential names another file or it is typed
  *   HOME/library      the key library (RocksDB) with the audit chain
+ *   HOME/anchor       where the library stands, a second time (core/store/anchor.h), unless
+ *                     keymgmt.conf or --anchor puts it somewhere else, best on another disk
+ *   HOME/keymgmt.conf settings, when there is one
+ *   HOME/library.rotating, HOME/lmk.next, HOME/lmk.old
+ *                     while the LMK is rotated (keymgmt/rotate.h)
  *
  * A command begins with pos_home_begin or pos_home_begin_reader. One process at a time has the
  * library open for writing; readers follow it, also while it is being written.
@@ -16,6 +21,7 @@
 #include "core/store/key_library.h"
 #include "core/store/terminal_table.h"
 #include "keymgmt/options.h"
+#include "keymgmt/settings.h"
 
 /* A secret in locked memory. */
 struct pos_credential {
@@ -28,6 +34,13 @@ struct pos_home {
     const struct pos_options *options; /* borrowed */
     char lmk_path[POS_PATH_SIZE_MAX + 16];
     char library_path[POS_PATH_SIZE_MAX + 16];
+    char rotating_path[POS_PATH_SIZE_MAX + 32]; /* there: the LMK is being rotated */
+    char anchor_path[POS_PATH_SIZE_MAX + 16];   /* "" until the library is opened for writing */
+    /* set by the command, before anything is opened */
+    bool rotates;     /* it may find a rotation under way: it is the one that finishes it */
+    bool settles_old; /* it is for a library that is older than its anchor: see open_writer */
+    bool accept_old;  /* it makes the anchor start anew */
+    struct pos_anchor_report anchor; /* what opening for writing found */
     struct pos_key_library *library;
     bool writer;                      /* the library is open for writing */
     struct pos_library_policy policy; /* behind pos_home_begin */
@@ -42,8 +55,16 @@ POS_MUST_USE enum pos_status pos_home_init(struct pos_home *home, struct pos_opt
                                            struct pos_error *error);
 void pos_home_fini(struct pos_home *home); /* closes whatever is open */
 
-/* POS_ERR_DATABASE: there is no library, or it cannot be opened. POS_ERR_BUSY: another writer. A
- * new one is made with home->policy. */
+/* HOME/keymgmt.conf, read once; the defaults when there is none. POS_ERR_CONFIG with every mistake.
+ * Static memory. */
+POS_MUST_USE enum pos_status pos_home_settings(const struct pos_home *home,
+                                               const struct pos_keymgmt_settings **settings,
+                                               struct pos_error *error);
+
+/* POS_ERR_DATABASE: there is no library, or it cannot be opened. POS_ERR_BUSY: another writer.
+ * POS_ERR_STATE: the LMK is being rotated; or the library is older than its anchor, or the anchor
+ * is gone or another one's. A command that settles_old gets it opened then all the same, without
+ * its anchor, which stays as it is. A new one is made with home->policy. */
 POS_MUST_USE enum pos_status pos_home_open_writer(struct pos_home *home, bool create,
                                                   struct pos_error *error);
 POS_MUST_USE enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error);

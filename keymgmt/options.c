@@ -10,6 +10,7 @@
 enum {
     KEY_HOME = 0x100,
     KEY_CREDENTIAL,
+    KEY_ANCHOR,
     KEY_OPERATOR,
     KEY_OPERATOR_CREDENTIAL,
     KEY_APPROVAL,
@@ -24,6 +25,8 @@ static const struct argp_option common_options[] = {
      "What opens the LMK, mode 0600 (default: HOME/credential; when that is missing a passphrase "
      "is asked for on a terminal)",
      51},
+    {"anchor", KEY_ANCHOR, "FILE", 0,
+     "The key library's anchor (default: as HOME/keymgmt.conf says, else HOME/anchor)", 51},
     {"operator", KEY_OPERATOR, "NAME", 0,
      "Who this is, by the name in the key library (default: login name)", 51},
     {"operator-credential", KEY_OPERATOR_CREDENTIAL, "FILE", 0,
@@ -52,6 +55,9 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_CREDENTIAL:
         copy_text(state, "credential", argument, options->credential, sizeof options->credential);
+        return 0;
+    case KEY_ANCHOR:
+        copy_text(state, "anchor", argument, options->anchor, sizeof options->anchor);
         return 0;
     case KEY_OPERATOR:
         copy_text(state, "operator", argument, options->operator_name,

@@ -16,6 +16,7 @@ enum { POS_OPERATOR_SIZE_MAX = 64 };
 struct pos_options {
     char home[POS_PATH_SIZE_MAX];
     char credential[POS_PATH_SIZE_MAX]; /* "" until finished: HOME/credential */
+    char anchor[POS_PATH_SIZE_MAX];     /* "": as keymgmt.conf says */
     char operator_name[POS_OPERATOR_SIZE_MAX + 1];
     bool operator_given;                         /* by --operator; else it is the login name */
     char operator_credential[POS_PATH_SIZE_MAX]; /* with the operator's password; "": typed */
@@ -23,8 +24,8 @@ struct pos_options {
     bool json;
 };
 
-/* --home, --credential, --operator and its password, --approval, --json; its input is a struct
- * pos_options. */
+/* --home, --credential, --anchor, --operator and its password, --approval, --json; its input is a
+ * struct pos_options. */
 extern const struct argp pos_options_argp;
 
 /* From the environment and the login name; before anything is parsed. */

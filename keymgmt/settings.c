@@ -75,6 +75,12 @@ static const struct pos_config_key format_keys[] = {
 
 #define HOLDER struct pos_keymgmt_settings
 static const struct pos_config_key keymgmt_keys[] = {
+    {.name = "anchor",
+     POS_CONFIG_MEMBER_TEXT(
+         HOLDER, anchor, "", NULL,
+         "File that says a second time where the key library stands, so that a "
+         "restored old copy is noticed; best on another disk. \"\": HOME/anchor"),
+     .may_be_empty = true},
     {
         .name = "formats",
         .kind = POS_CONFIG_LIST,

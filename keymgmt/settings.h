@@ -25,6 +25,7 @@ struct pos_format {
 };
 
 struct pos_keymgmt_settings {
+    char anchor[POS_PATH_SIZE_MAX]; /* "": HOME/anchor */
     struct pos_format formats[POS_FORMAT_COUNT_MAX];
     uint32_t format_count;
 };
