@@ -57,23 +57,49 @@ POS_MUST_USE enum pos_status pos_hsm_software_open(const char *path, struct pos_
  * A PKCS#11 token, loaded at run time. Its LMK (AES-256) and audit key are made inside and can
  * never be extracted. docs/keys.md lists what leaves the token.
  */
+#define POS_TOKEN_LMK_LABEL "posgate-lmk" /* unless somebody says otherwise */
+enum {
+    POS_TOKEN_LABEL_SIZE = 65,         /* bytes with NUL: of an LMK */
+    POS_TOKEN_SESSION_COUNT_MAX = 256, /* a token is never asked for more */
+};
 struct pos_pkcs11_options {
     const char *module;     /* path of the vendor's library */
     const char *token;      /* a PKCS#11 URI (RFC 7512) that names one token */
-    const char *lmk_label;  /* of the LMK on the token; NULL: "posgate-lmk" */
+    const char *lmk_label;  /* of the LMK on the token; NULL: POS_TOKEN_LMK_LABEL */
     struct pos_bytes pin;   /* the user PIN; borrowed for the call */
-    uint32_t session_count; /* most sessions open at once; 0: 16. POS_ERR_LIMIT beyond */
+    uint32_t session_count; /* most sessions that the token is asked for; 0: 16. A verb that finds
+                               none free waits for one, 5 seconds at the most: POS_ERR_LIMIT */
 };
+/* Does this URI name a token, whether there is one or not? POS_ERR_CONFIG: not a URI, none of a
+ * token, or it holds a PIN, which the error does not repeat. */
+POS_MUST_USE enum pos_status pos_hsm_check_token_uri(const char *uri, struct pos_error *error);
 /* Makes LMK and audit key on the token. POS_ERR_EXISTS: it has an LMK of that label. */
 POS_MUST_USE enum pos_status pos_hsm_pkcs11_init(const struct pos_pkcs11_options *options,
                                                  struct pos_kcv *kcv, struct pos_error *error);
-/* POS_ERR_HSM: no such module or token, or it has no LMK; POS_ERR_NOT_ALLOWED: wrong PIN;
- * POS_ERR_CONFIG: not a URI, or it names no token or several. */
+/* POS_ERR_NOT_FOUND: no LMK, run a ceremony. POS_ERR_HSM: no such module or token, or it cannot do
+ * what posgate needs; POS_ERR_NOT_ALLOWED: wrong PIN; POS_ERR_CONFIG: not a URI, or it names no
+ * token or several. A token that goes away is POS_ERR_HSM from every verb; it is looked for again,
+ * once a second at the most, and with the same LMK it serves on. */
 POS_MUST_USE enum pos_status pos_hsm_pkcs11_open(const struct pos_pkcs11_options *options,
                                                  struct pos_hsm **hsm, struct pos_error *error);
 /* Takes LMK and audit key of that label off the token, after a rotation. POS_ERR_NOT_FOUND. */
 POS_MUST_USE enum pos_status pos_hsm_pkcs11_drop_lmk(const struct pos_pkcs11_options *options,
                                                      struct pos_error *error);
+
+/* Whichever of these the settings name. */
+enum pos_hsm_kind { POS_HSM_SOFTWARE, POS_HSM_PKCS11 };
+struct pos_hsm_options {
+    enum pos_hsm_kind kind;
+    struct pos_bytes secret; /* opens the LMK file, or is the token's user PIN; borrowed, as all */
+    const char *lmk_file;    /* software */
+    const char *module;      /* PKCS#11, as in struct pos_pkcs11_options; and what follows */
+    const char *token;
+    const char *lmk_label;
+    uint32_t session_count;
+};
+/* Errors as of the kind's own function; in both POS_ERR_NOT_FOUND is that there is no LMK yet. */
+POS_MUST_USE enum pos_status pos_hsm_open(const struct pos_hsm_options *options,
+                                          struct pos_hsm **hsm, struct pos_error *error);
 
 void pos_hsm_close(struct pos_hsm *hsm); /* after all its sessions */
 /* Can keys of this algorithm be made and used here? */

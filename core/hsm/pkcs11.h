@@ -26,11 +26,9 @@
 #include "core/hsm/module.h"
 
 enum {
-    POS_PKCS11_LABEL_SIZE = 65,         /* bytes with NUL: of the LMK; the audit key's is longer */
-    POS_PKCS11_SESSION_COUNT = 16,      /* unless the options say otherwise */
-    POS_PKCS11_SESSION_COUNT_MAX = 256, /* whatever they say */
-    POS_PKCS11_URI_SIZE = 512,          /* bytes with NUL */
-    POS_PKCS11_PIN_SIZE_MAX = 255,      /* bytes */
+    POS_PKCS11_SESSION_COUNT = 16, /* unless the options say otherwise */
+    POS_PKCS11_URI_SIZE = 512,     /* bytes with NUL */
+    POS_PKCS11_PIN_SIZE_MAX = 255, /* bytes */
     POS_PKCS11_SLOT_COUNT_MAX = 256,
     POS_PKCS11_WAIT_MS = 5000,  /* for a session that somebody else has */
     POS_PKCS11_RETRY_MS = 1000, /* between attempts to get a lost token back */
@@ -78,7 +76,7 @@ struct pos_pkcs11_token {
     struct pos_pkcs11_library *library;
     const CK_FUNCTION_LIST *functions;
     char uri[POS_PKCS11_URI_SIZE];
-    char lmk_label[POS_PKCS11_LABEL_SIZE];
+    char lmk_label[POS_TOKEN_LABEL_SIZE];
     uint8_t *pin; /* secret memory: to log in again */
     size_t pin_size;
     bool served[POS_ALGORITHM_COUNT];
@@ -96,7 +94,7 @@ struct pos_pkcs11_token {
     bool pin_refused;     /* never again: a token counts wrong PINs and locks itself */
     uint64_t retry_at_ns; /* not before this time */
     uint32_t session_count, lease_count, free_count;
-    CK_SESSION_HANDLE free_sessions[POS_PKCS11_SESSION_COUNT_MAX];
+    CK_SESSION_HANDLE free_sessions[POS_TOKEN_SESSION_COUNT_MAX];
 };
 
 /* A session of the token for one verb, and the handles that are good with it. */

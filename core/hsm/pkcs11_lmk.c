@@ -10,7 +10,7 @@
 
 #include "core/hsm/pkcs11.h"
 
-enum { AUDIT_LABEL_SIZE = POS_PKCS11_LABEL_SIZE + 8, LMK_SIZE = 32 };
+enum { AUDIT_LABEL_SIZE = POS_TOKEN_LABEL_SIZE + 8, LMK_SIZE = 32 };
 
 static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 static CK_OBJECT_CLASS secret_key = CKO_SECRET_KEY;
@@ -113,12 +113,18 @@ enum pos_status pos_pkcs11_lmk_find(struct pos_pkcs11_token *token, struct pos_e
     char label[AUDIT_LABEL_SIZE];
     audit_label(token, label);
     enum pos_status status = find_key(token, token->lmk_label, &token->lmk, error);
-    if (status == POS_OK)
-        status = find_key(token, label, &token->audit, error);
+    if (status != POS_OK)
+        return status;
+    status = find_key(token, label, &token->audit, error);
+    if (status == POS_ERR_NOT_FOUND)
+        return pos_error_set(error, POS_ERR_HSM,
+                             "the token has the LMK \"%s\" and not the key \"%s\" that belongs to "
+                             "it: no key at rest can be checked without it",
+                             token->lmk_label, label);
     return status == POS_OK ? read_kcv(token, error) : status;
 }
 
-/* ---- making ---- */
+/* ---- making a key ---- */
 
 static enum pos_status make_key(struct pos_pkcs11_token *token, char *label, bool wraps,
                                 CK_OBJECT_HANDLE *object, struct pos_error *error)
@@ -147,40 +153,6 @@ static enum pos_status make_key(struct pos_pkcs11_token *token, char *label, boo
     CK_RV result = token->functions->C_GenerateKey(token->free_sessions[0], &mechanism, template,
                                                    sizeof template / sizeof template[0], object);
     return result == CKR_OK ? POS_OK : fail(error, result, "make a key");
-}
-
-static enum pos_status expect_none(struct pos_pkcs11_token *token, char *label,
-                                   struct pos_error *error)
-{
-    CK_OBJECT_HANDLE object;
-    CK_ULONG count = 0;
-    enum pos_status status = look_up(token, label, &object, &count, error);
-    if (status == POS_OK && count > 0)
-        status = pos_error_set(error, POS_ERR_EXISTS,
-                               "the token has a key \"%s\" already; nothing was changed", label);
-    return status;
-}
-
-enum pos_status pos_pkcs11_lmk_make(struct pos_pkcs11_token *token, struct pos_error *error)
-{
-    char label[AUDIT_LABEL_SIZE];
-    CK_OBJECT_HANDLE lmk;
-    CK_OBJECT_HANDLE audit;
-    audit_label(token, label);
-    enum pos_status status = expect_none(token, token->lmk_label, error);
-    if (status == POS_OK)
-        status = expect_none(token, label, error);
-    /* The LMK last: with it the pair is whole, and a call that broke off can be made again. */
-    if (status == POS_OK)
-        status = make_key(token, label, false, &audit, error);
-    if (status != POS_OK)
-        return status;
-    status = make_key(token, token->lmk_label, true, &lmk, error);
-    if (status != POS_OK) {
-        (void)token->functions->C_DestroyObject(token->free_sessions[0], audit);
-        return status;
-    }
-    return pos_pkcs11_lmk_find(token, error);
 }
 
 /* ---- dropping ---- */
@@ -217,4 +189,36 @@ enum pos_status pos_pkcs11_lmk_drop(struct pos_pkcs11_token *token, struct pos_e
         return pos_error_set(error, POS_ERR_NOT_FOUND, "there is no key \"%s\" on the token",
                              token->lmk_label);
     return status;
+}
+
+/* ---- making the pair ---- */
+
+/* An audit key without an LMK is what is left of a call that broke off; nothing was ever made with
+ * it that an LMK would open. */
+static enum pos_status make_room(struct pos_pkcs11_token *token, char *label,
+                                 struct pos_error *error)
+{
+    CK_OBJECT_HANDLE object;
+    CK_ULONG count = 0;
+    bool dropped;
+    enum pos_status status = look_up(token, token->lmk_label, &object, &count, error);
+    if (status == POS_OK && count > 0)
+        status = pos_error_set(error, POS_ERR_EXISTS,
+                               "the token has an LMK \"%s\" already; nothing was changed",
+                               token->lmk_label);
+    return status == POS_OK ? drop_key(token, label, &dropped, error) : status;
+}
+
+enum pos_status pos_pkcs11_lmk_make(struct pos_pkcs11_token *token, struct pos_error *error)
+{
+    char label[AUDIT_LABEL_SIZE];
+    CK_OBJECT_HANDLE made;
+    audit_label(token, label);
+    enum pos_status status = make_room(token, label, error);
+    /* The LMK last: with it the pair is whole. */
+    if (status == POS_OK)
+        status = make_key(token, label, false, &made, error);
+    if (status == POS_OK)
+        status = make_key(token, token->lmk_label, true, &made, error);
+    return status == POS_OK ? pos_pkcs11_lmk_find(token, error) : status;
 }

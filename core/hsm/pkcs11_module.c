@@ -106,7 +106,7 @@ static enum pos_status fill_module(struct pos_pkcs11 *hsm, const struct pos_pkcs
     if (status == POS_OK)
         status = pos_pkcs11_lmk_find(&hsm->token, error);
     if (status == POS_ERR_NOT_FOUND)
-        return pos_error_set(error, POS_ERR_HSM,
+        return pos_error_set(error, POS_ERR_NOT_FOUND,
                              "there is no LMK \"%s\" on the token: make it with 'posgate-keymgmt "
                              "ceremony lmk'",
                              hsm->token.lmk_label);

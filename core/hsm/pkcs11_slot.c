@@ -99,3 +99,12 @@ enum pos_status pos_pkcs11_slot_find(const CK_FUNCTION_LIST *functions, const ch
         p11_kit_uri_free(parsed);
     return status;
 }
+
+enum pos_status pos_hsm_check_token_uri(const char *uri, struct pos_error *error)
+{
+    P11KitUri *parsed = NULL;
+    enum pos_status status = parse(uri, &parsed, error);
+    if (parsed != NULL)
+        p11_kit_uri_free(parsed);
+    return status;
+}

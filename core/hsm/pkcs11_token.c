@@ -188,12 +188,12 @@ static enum pos_status take_options(struct pos_pkcs11_token *token,
                                     const struct pos_pkcs11_options *options,
                                     struct pos_error *error)
 {
-    const char *label = options->lmk_label == NULL ? "posgate-lmk" : options->lmk_label;
+    const char *label = options->lmk_label == NULL ? POS_TOKEN_LMK_LABEL : options->lmk_label;
     uint32_t count =
         options->session_count == 0 ? POS_PKCS11_SESSION_COUNT : options->session_count;
-    if (count > POS_PKCS11_SESSION_COUNT_MAX)
+    if (count > POS_TOKEN_SESSION_COUNT_MAX)
         return pos_error_set(error, POS_ERR_CONFIG, "%u sessions with a token: %d is the most",
-                             count, POS_PKCS11_SESSION_COUNT_MAX);
+                             count, POS_TOKEN_SESSION_COUNT_MAX);
     if (options->pin.size == 0 || options->pin.size > POS_PKCS11_PIN_SIZE_MAX)
         return pos_error_set(error, POS_ERR_CONFIG, "the token's PIN has %zu characters",
                              options->pin.size);
