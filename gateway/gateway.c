@@ -119,28 +119,31 @@ static struct pos_bytes without_line_end(struct pos_bytes secret)
     return secret;
 }
 
-static enum pos_status open_software_module(struct pos_gateway *gateway, struct pos_error *error)
+static enum pos_status open_with_secret(struct pos_gateway *gateway, struct pos_bytes secret,
+                                        struct pos_error *error)
+{
+    const struct pos_gateway_settings *settings = gateway->settings;
+    const struct pos_hsm_options options = {
+        .kind = settings->security_module.kind,
+        .secret = secret,
+        .lmk_file = settings->security_module.lmk_file,
+        .module = settings->security_module.module,
+        .token = settings->security_module.token,
+        .lmk_label = settings->security_module.lmk_label,
+        .session_count = settings->security_module.token_sessions,
+    };
+    return pos_hsm_open(&options, &gateway->hsm, error);
+}
+
+static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error *error)
 {
     const char *file = gateway->settings->security_module.credential_file;
     uint8_t *secret = NULL;
     size_t size = 0;
     enum pos_status status = pos_file_read_secret(file, CREDENTIAL_SIZE_MAX, &secret, &size, error);
     if (status == POS_OK) {
-        status =
-            pos_hsm_software_open(gateway->settings->security_module.lmk_file,
-                                  without_line_end(pos_bytes(secret, size)), &gateway->hsm, error);
+        status = open_with_secret(gateway, without_line_end(pos_bytes(secret, size)), error);
         pos_secret_destroy(secret, size + 1);
-    }
-    return status;
-}
-
-static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error *error)
-{
-    enum pos_status status = POS_ERR_USAGE;
-    switch (gateway->settings->security_module.kind) {
-    case POS_MODULE_SOFTWARE:
-        status = open_software_module(gateway, error);
-        break;
     }
     if (status == POS_OK &&
         (status = pos_hsm_session_open(gateway->hsm, &gateway->audit_session)) != POS_OK)

@@ -16,7 +16,7 @@ static const char *const registration_modes[] = {"proof", "open", NULL};
 static const char *const authentication_modes[] = {"mac", "smn", NULL};
 static const char *const sign_on_modes[] = {"required", "absent", NULL};
 static const char *const binding_modes[] = {"first-use", "provisioned", NULL};
-static const char *const module_kinds[] = {"software", NULL};
+static const char *const module_kinds[] = {"software", "pkcs11", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
@@ -56,6 +56,15 @@ static bool accept_tpdu(const char *text, struct pos_buffer *reason)
 static bool accept_header(const char *text, struct pos_buffer *reason)
 {
     return accept_hex(text, POS_HEADER_SIZE, reason);
+}
+
+static bool accept_token(const char *text, struct pos_buffer *reason)
+{
+    struct pos_error error = {0};
+    if (pos_hsm_check_token_uri(text, &error) == POS_OK)
+        return true;
+    pos_buffer_format(reason, "is no use: %s", error.text);
+    return false;
 }
 
 /* Names go into logs and metric labels as they are. */
@@ -152,11 +161,23 @@ static const struct pos_config_key key_library_keys[] = {
 };
 
 static const struct pos_config_key security_module_keys[] = {
-    CHOICE(HOLDER, "kind", security_module.kind, "software", module_kinds, "Kind of module"),
+    CHOICE(HOLDER, "kind", security_module.kind, "software", module_kinds,
+           "Kind of module; pkcs11: a token. The LMK of both is made by posgate-keymgmt ceremony "
+           "lmk"),
     TEXT(HOLDER, "lmk_file", security_module.lmk_file, "/var/lib/posgate/keymgmt/lmk.sealed", NULL,
-         "The sealed LMK, made by posgate-keymgmt ceremony lmk"),
+         "software: the sealed LMK"),
     TEXT(HOLDER, "credential_file", security_module.credential_file, "/etc/posgate/credential",
-         NULL, "The secret that opens it; mode 600"),
+         NULL, "The secret that opens it, or the token's user PIN; mode 600"),
+    {.name = "module",
+     POS_CONFIG_MEMBER_TEXT(HOLDER, security_module.module, "", NULL,
+                            "pkcs11: path of the vendor's library"),
+     .may_be_empty = true},
+    TEXT(HOLDER, "token", security_module.token, "pkcs11:token=posgate", accept_token,
+         "pkcs11: URI that names one token (RFC 7512), without a PIN"),
+    TEXT(HOLDER, "lmk_label", security_module.lmk_label, POS_TOKEN_LMK_LABEL, NULL,
+         "pkcs11: label of the LMK on the token"),
+    NUMBER(HOLDER, "token_sessions", security_module.token_sessions, 16, 1,
+           POS_TOKEN_SESSION_COUNT_MAX, "sessions", "pkcs11: open at once with the token"),
     END,
 };
 
@@ -322,6 +343,17 @@ static void check_listeners(const struct pos_gateway_settings *settings,
     }
 }
 
+/* In the group, whose line nobody keeps. */
+static void check_security_module(const struct pos_gateway_settings *settings,
+                                  struct pos_config_report *report)
+{
+    if (settings->security_module.kind == POS_HSM_PKCS11 &&
+        settings->security_module.module[0] == '\0')
+        pos_config_mistake(report, 0,
+                           "security_module.kind = \"pkcs11\" needs security_module.module, the "
+                           "path of the vendor's library");
+}
+
 static void check_upstreams(const struct pos_gateway_settings *settings,
                             struct pos_config_report *report)
 {
@@ -345,6 +377,7 @@ enum pos_status pos_gateway_settings_read(const char *path, struct pos_gateway_s
     resolve(settings);
     check_listeners(settings, report);
     check_upstreams(settings, report);
+    check_security_module(settings, report);
     if (status == POS_OK && report->count > 0)
         status = POS_ERR_CONFIG;
     return status;

@@ -10,6 +10,7 @@
 
 #include "core/base/log.h"
 #include "core/config/config.h"
+#include "core/hsm/hsm.h"
 #include "core/wire/frame.h"
 
 enum {
@@ -42,7 +43,6 @@ enum pos_binding_mode {
     POS_BINDING_PROVISIONED, /* the operator's `posgatectl terminal bind` */
 };
 
-enum pos_module_kind { POS_MODULE_SOFTWARE };
 enum pos_log_format { POS_LOG_FORMAT_TEXT, POS_LOG_FORMAT_JSON };
 
 struct pos_listener_settings {
@@ -92,9 +92,13 @@ struct pos_gateway_settings {
     } key_library;
 
     struct {
-        enum pos_module_kind kind;
+        enum pos_hsm_kind kind;
         char lmk_file[POS_PATH_SIZE_MAX];
         char credential_file[POS_PATH_SIZE_MAX];
+        char module[POS_PATH_SIZE_MAX];
+        char token[POS_PATH_SIZE_MAX];
+        char lmk_label[POS_TOKEN_LABEL_SIZE];
+        uint32_t token_sessions;
     } security_module;
 
     enum pos_binding_mode binding;

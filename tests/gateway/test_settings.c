@@ -163,6 +163,14 @@ Test(settings, rules_between_keys)
         {"pauses alike", "upstreams = ( { reconnect_min_ms = 500; reconnect_max_ms = 500; } );", 0},
         {"follows too slowly", "key_library = { follow_interval_ms = 1001; };", 1},
         {"follows slowly", "key_library = { follow_interval_ms = 1000; };", 0},
+        {"a token", "security_module = { kind = \"pkcs11\"; module = \"/lib/x.so\"; };", 0},
+        {"a token without its library", "security_module = { kind = \"pkcs11\"; };", 1},
+        {"a kind of module there is not", "security_module = { kind = \"hardware\"; };", 1},
+        {"a token by its serial", "security_module = { token = \"pkcs11:serial=1234\"; };", 0},
+        {"a token by nothing", "security_module = { token = \"pkcs11:\"; };", 1},
+        {"not a URI of a token", "security_module = { token = \"token=posgate\"; };", 1},
+        {"a URI with a PIN", "security_module = { token = \"pkcs11:token=a?pin-value=1\"; };", 1},
+        {"too many sessions with a token", "security_module = { token_sessions = 257; };", 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         enum pos_status status = read_text(rows[i].text);
