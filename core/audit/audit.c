@@ -190,6 +190,16 @@ struct ties {
     struct pos_bytes hash, mac;
 };
 
+/* Hex as put_record writes it: in lower case it would say the same and be another record. */
+static bool read_hex(struct pos_bytes text, uint8_t *out, size_t size)
+{
+    char again[HASH_DIGITS + 1];
+    if (pos_hex_decode(text, out, size) != POS_OK)
+        return false;
+    pos_hex_encode(pos_bytes(out, size), again);
+    return memcmp(again, text.data, text.size) == 0;
+}
+
 /* Takes a record apart. */
 static enum pos_status parse(struct pos_bytes record, struct pos_buffer *text,
                              struct pos_audit_record *out, struct ties *ties)
@@ -223,7 +233,7 @@ static enum pos_status check_mac(const struct pos_audit_head *head,
         return POS_OK;
     }
     uint8_t given[POS_AUDIT_MAC_SIZE], right[POS_AUDIT_MAC_SIZE];
-    if (pos_hex_decode(mac, given, sizeof given) != POS_OK)
+    if (!read_hex(mac, given, sizeof given))
         return pos_error_set(error, POS_ERR_FORMAT, "audit record %" PRIu64 " is not one", next);
     if (sealer->mac == NULL)
         return POS_OK;
@@ -249,7 +259,7 @@ enum pos_status pos_audit_verify_next(struct pos_audit_head *head,
     struct pos_audit_record parts;
     struct ties ties;
     if (parse(record, &text, &parts, &ties) != POS_OK ||
-        pos_hex_decode(ties.hash, hash_before, sizeof hash_before) != POS_OK)
+        !read_hex(ties.hash, hash_before, sizeof hash_before))
         return pos_error_set(error, POS_ERR_FORMAT, "audit record %" PRIu64 " is not one", next);
     if (parts.sequence != next)
         return pos_error_set(error, POS_ERR_ORDER,
