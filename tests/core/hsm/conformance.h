@@ -50,4 +50,9 @@ struct hsm_factory {
 
 void hsm_conformance(const struct hsm_factory *factory);
 
+/* For the way between two kinds: keys of every usage that this algorithm has, from one session's
+ * module to the other's. Part of the suite within one kind. */
+void hsm_expect_moves(const char *name, struct pos_hsm_session *from, struct pos_hsm_session *to,
+                      enum pos_algorithm algorithm);
+
 #endif
