@@ -10,6 +10,7 @@
 
 #include "core/base/hex.h"
 #include "keymgmt/audit_walk.h"
+#include "keymgmt/era.h"
 #include "keymgmt/report.h"
 
 enum { KEY_TABLE = 0x200 };
@@ -29,17 +30,26 @@ struct verifying {
     const char *table;    /* NULL: the library's */
     bool sealed_by_now;   /* there is an LMK, so the last record must have a MAC */
     uint64_t sealed_from; /* first record with a MAC; 0: none */
+    uint64_t era;         /* first record under the present LMK; MACs before it are not checked */
     struct pos_audit_sealer sealer;
     struct pos_audit_head head;
     enum pos_status status;
     struct pos_error *error;
 };
 
+static bool find_era(void *context, struct pos_bytes record)
+{
+    pos_era_look_at(record, &((struct verifying *)context)->era);
+    return true;
+}
+
 static bool verify_record(void *context, struct pos_bytes record)
 {
+    static const struct pos_audit_sealer unchecked = {.mac = NULL};
     struct verifying *verifying = context;
-    verifying->status =
-        pos_audit_verify_next(&verifying->head, &verifying->sealer, record, verifying->error);
+    bool old = verifying->head.sequence + 1 < verifying->era;
+    verifying->status = pos_audit_verify_next(
+        &verifying->head, old ? &unchecked : &verifying->sealer, record, verifying->error);
     if (verifying->status == POS_OK && verifying->head.sealed && verifying->sealed_from == 0)
         verifying->sealed_from = verifying->head.sequence;
     return verifying->status == POS_OK;
@@ -68,7 +78,9 @@ static enum pos_status verify(struct pos_home *home, struct verifying *verifying
 {
     verifying->error = error;
     enum pos_status status =
-        pos_audit_command_walk(home, verifying->table, 0, verify_record, verifying, error);
+        pos_audit_command_walk(home, verifying->table, 0, find_era, verifying, error);
+    if (status == POS_OK)
+        status = pos_audit_command_walk(home, verifying->table, 0, verify_record, verifying, error);
     /* Damage that the database itself notices is a broken record too. */
     if (status == POS_ERR_CORRUPT || (status != POS_OK && verifying->head.sequence > 0))
         return pos_error_set(error, POS_ERR_CORRUPT, "%s: record %llu cannot be read",
