@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/base/secret.h"
-#include "core/crypto/mac.h"
 
 /* The algorithm indicators of X9.143; SM4 has none there and gets one that no standard uses. */
 static const uint16_t indicators[POS_ALGORITHM_COUNT] = {
@@ -32,16 +31,13 @@ static enum pos_status derive_block(struct pos_mac *mac, enum pos_algorithm algo
     return pos_mac_compute(mac, pos_bytes(input, sizeof input), out);
 }
 
-enum pos_status pos_derive(enum pos_algorithm algorithm, const uint8_t *key,
-                           enum pos_derivation usage, uint8_t *derived)
+enum pos_status pos_derive_by(struct pos_mac *mac, enum pos_algorithm algorithm,
+                              enum pos_derivation usage, uint8_t *derived)
 {
-    struct pos_mac *mac;
-    enum pos_status status = pos_mac_create(POS_MAC_CMAC, algorithm, key, &mac);
-    if (status != POS_OK)
-        return status;
     size_t size = pos_algorithm_key_size(algorithm);
     uint8_t block[POS_MAC_FULL_SIZE_MAX];
     uint8_t counter = 1;
+    enum pos_status status = POS_OK;
     for (size_t done = 0; done < size && status == POS_OK; counter++) {
         status = derive_block(mac, algorithm, usage, counter, block);
         size_t part = size - done < pos_mac_size(mac) ? size - done : pos_mac_size(mac);
@@ -50,6 +46,17 @@ enum pos_status pos_derive(enum pos_algorithm algorithm, const uint8_t *key,
         done += part;
     }
     pos_secret_wipe(block, sizeof block);
+    return status;
+}
+
+enum pos_status pos_derive(enum pos_algorithm algorithm, const uint8_t *key,
+                           enum pos_derivation usage, uint8_t *derived)
+{
+    struct pos_mac *mac;
+    enum pos_status status = pos_mac_create(POS_MAC_CMAC, algorithm, key, &mac);
+    if (status != POS_OK)
+        return status;
+    status = pos_derive_by(mac, algorithm, usage, derived);
     pos_mac_destroy(mac);
     return status;
 }

@@ -5,7 +5,7 @@
 #ifndef POS_CRYPTO_DERIVE_H
 #define POS_CRYPTO_DERIVE_H
 
-#include "core/base/key.h"
+#include "core/crypto/mac.h"
 
 enum pos_derivation {
     POS_DERIVE_BLOCK_ENCRYPTION = 0x0000,
@@ -19,6 +19,9 @@ enum pos_derivation {
 /* Derives a key of the same algorithm and length. `derived` has pos_algorithm_key_size bytes. */
 POS_MUST_USE enum pos_status pos_derive(enum pos_algorithm algorithm, const uint8_t *key,
                                         enum pos_derivation usage, uint8_t *derived);
+/* The same with a CMAC context that is keyed with the key already: for more than one. */
+POS_MUST_USE enum pos_status pos_derive_by(struct pos_mac *mac, enum pos_algorithm algorithm,
+                                           enum pos_derivation usage, uint8_t *derived);
 
 /* What is MACed for block `counter` (from 1) of the derived key: for those who have the key where
  * it can only be used. */

@@ -10,10 +10,28 @@ enum {
     LENGTH_SIZE = 2,
     BLOCK_HEAD_SIZE = ID_SIZE + LENGTH_SIZE,
     METHOD_SIZE = 2,
-    ALIGNMENT = 16, /* optional blocks end at a multiple of the cipher's block */
-    MAC_DIGITS = 2 * POS_KEY_BLOCK_D_MAC_SIZE,
-    CIPHERTEXT_DIGITS_MIN = 2 * 16,
+    /* Of the shortest block, version A: a header, two blocks of data and 4 bytes of MAC. */
+    CHARACTERS_MIN = POS_KEY_BLOCK_HEADER_SIZE + 2 * 2 * 8 + 2 * 4,
 };
+
+static const struct pos_key_block_version versions[] = {
+    {.letter = 'A', .tdes = true, .variant = true, .block_size = 8, .mac_size = 4},
+    {.letter = 'B', .tdes = true, .variant = false, .block_size = 8, .mac_size = 8},
+    {.letter = 'C', .tdes = true, .variant = true, .block_size = 8, .mac_size = 4},
+    {.letter = 'D',
+     .tdes = false,
+     .variant = false,
+     .block_size = 16,
+     .mac_size = POS_KEY_BLOCK_D_MAC_SIZE},
+};
+
+const struct pos_key_block_version *pos_key_block_version(char letter)
+{
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++)
+        if (versions[i].letter == letter)
+            return &versions[i];
+    return NULL;
+}
 
 /* ---- reading ---- */
 
@@ -79,60 +97,78 @@ static int read_block_length(struct pos_cursor *rest)
     return read_number(pos_cursor_take(rest, 2 * (size_t)byte_count), 16);
 }
 
-static bool read_optional_block(struct pos_cursor *rest, struct pos_kcv *kc)
+/* KC and KP come once at the most: of two, the one that is not looked at could say anything. */
+static bool take_optional_block(struct pos_bytes id, struct pos_bytes content,
+                                struct pos_key_block_parts *parts)
+{
+    struct pos_kcv *kcv = pos_bytes_equal_text(id, "KC")   ? &parts->kc
+                          : pos_bytes_equal_text(id, "KP") ? &parts->kp
+                                                           : NULL;
+    if (kcv == NULL)
+        return true;
+    return kcv->method == POS_KCV_NONE && read_check_value(content, kcv);
+}
+
+static bool read_optional_block(struct pos_cursor *rest, struct pos_bytes *id,
+                                struct pos_key_block_parts *parts)
 {
     size_t start = rest->offset;
-    struct pos_bytes id = pos_cursor_take(rest, ID_SIZE);
+    *id = pos_cursor_take(rest, ID_SIZE);
+    if (!all_printable(*id))
+        *id = pos_bytes(NULL, 0);
     int length = read_block_length(rest);
     size_t head_size = rest->offset - start;
-    if (rest->failed || length < 0 || (size_t)length < head_size)
+    if (rest->failed || length < 0 || (size_t)length < head_size || id->size == 0)
         return false;
     struct pos_bytes content = pos_cursor_take(rest, (size_t)length - head_size);
-    if (rest->failed || !all_printable(id) || !all_printable(content))
-        return false;
-    if (pos_bytes_equal_text(id, "KC") && kc->method == POS_KCV_NONE)
-        return read_check_value(content, kc);
-    return true;
+    return !rest->failed && all_printable(content) && take_optional_block(*id, content, parts);
 }
 
 static enum pos_status read_optional_blocks(struct pos_cursor *rest, size_t count,
-                                            struct pos_kcv *kc, struct pos_error *error)
+                                            struct pos_key_block_parts *parts,
+                                            struct pos_error *error)
 {
     size_t start = rest->offset;
-    for (size_t i = 0; i < count; i++)
-        if (!read_optional_block(rest, kc))
-            return pos_error_set(error, POS_ERR_FORMAT,
-                                 "key block: optional block %zu is not well formed", i + 1);
-    if ((rest->offset - start) % ALIGNMENT != 0)
-        return pos_error_set(error, POS_ERR_FORMAT,
-                             "key block: optional blocks do not end at a multiple of %d characters",
-                             ALIGNMENT);
+    for (size_t i = 0; i < count; i++) {
+        struct pos_bytes id;
+        if (!read_optional_block(rest, &id, parts))
+            return pos_error_set(
+                error, POS_ERR_FORMAT, "key block: optional block %zu, %.*s, is not well formed",
+                i + 1, id.size == 0 ? 1 : (int)id.size, id.size == 0 ? "?" : (const char *)id.data);
+    }
+    size_t alignment = parts->version->block_size;
+    if ((rest->offset - start) % alignment != 0)
+        return pos_error_set(
+            error, POS_ERR_FORMAT,
+            "key block: optional blocks do not end at a multiple of %zu characters", alignment);
     return POS_OK;
 }
 
 /* Reads the 16 characters; *count is that of the optional blocks. */
-static enum pos_status read_header(struct pos_cursor *rest,
-                                   struct pos_key_block_attributes *attributes, size_t *count,
-                                   struct pos_error *error)
+static enum pos_status read_header(struct pos_cursor *rest, struct pos_key_block_parts *parts,
+                                   size_t *count, struct pos_error *error)
 {
     size_t size = rest->bytes.size;
     struct pos_bytes header = pos_cursor_take(rest, POS_KEY_BLOCK_HEADER_SIZE);
-    if (rest->failed || size > POS_KEY_BLOCK_SIZE_MAX)
-        return pos_error_set(
-            error, POS_ERR_FORMAT, "key block: %zu characters, %d to %d are possible", size,
-            POS_KEY_BLOCK_HEADER_SIZE + CIPHERTEXT_DIGITS_MIN + MAC_DIGITS, POS_KEY_BLOCK_SIZE_MAX);
+    if (size < CHARACTERS_MIN || size > POS_KEY_BLOCK_SIZE_MAX)
+        return pos_error_set(error, POS_ERR_FORMAT,
+                             "key block: length of %zu characters, %d to %d are possible", size,
+                             CHARACTERS_MIN, POS_KEY_BLOCK_SIZE_MAX);
     const uint8_t *h = header.data;
-    if (!all_printable(header) || h[0] != 'D')
-        return pos_error_set(error, POS_ERR_FORMAT, "key block: not of version D");
+    parts->version = pos_key_block_version((char)h[0]);
+    if (!all_printable(header) || parts->version == NULL)
+        return pos_error_set(error, POS_ERR_FORMAT,
+                             "key block: not of version A, B, C or D, which are read");
     if (read_number(pos_bytes(h + 1, 4), 10) != (int)size)
         return pos_error_set(error, POS_ERR_FORMAT,
-                             "key block: its header does not say %zu characters", size);
+                             "key block: length in its header is not %zu characters", size);
     int block_count = read_number(pos_bytes(h + 12, 2), 10);
-    if (block_count < 0 || h[14] != '0' || h[15] != '0')
-        return pos_error_set(error, POS_ERR_FORMAT,
-                             "key block: count of optional blocks or reserved characters");
+    if (block_count < 0)
+        return pos_error_set(error, POS_ERR_FORMAT, "key block: count of optional blocks");
+    if (h[14] != '0' || h[15] != '0')
+        return pos_error_set(error, POS_ERR_FORMAT, "key block: reserved characters are not 00");
     *count = (size_t)block_count;
-    *attributes = (struct pos_key_block_attributes){
+    parts->attributes = (struct pos_key_block_attributes){
         .usage = {(char)h[5], (char)h[6]},
         .algorithm = (char)h[7],
         .mode = (char)h[8],
@@ -142,28 +178,38 @@ static enum pos_status read_header(struct pos_cursor *rest,
     return POS_OK;
 }
 
+static enum pos_status read_encrypted_part(struct pos_cursor *rest,
+                                           struct pos_key_block_parts *parts,
+                                           struct pos_error *error)
+{
+    size_t left = rest->bytes.size - rest->offset;
+    size_t mac_digits = 2 * parts->version->mac_size;
+    size_t digits = left < mac_digits ? 0 : left - mac_digits;
+    parts->ciphertext = pos_cursor_take(rest, digits);
+    parts->mac = pos_cursor_take(rest, mac_digits);
+    if (digits == 0 || digits % (2 * parts->version->block_size) != 0 ||
+        !all_upper_hex(parts->ciphertext))
+        return pos_error_set(error, POS_ERR_FORMAT,
+                             "key block: encrypted part is not whole blocks of upper-case "
+                             "hexadecimal");
+    if (!all_upper_hex(parts->mac))
+        return pos_error_set(error, POS_ERR_FORMAT, "key block: MAC is not upper-case hexadecimal");
+    return POS_OK;
+}
+
 enum pos_status pos_key_block_split(struct pos_bytes block, struct pos_key_block_parts *parts,
                                     struct pos_error *error)
 {
     *parts = (struct pos_key_block_parts){0};
     struct pos_cursor rest = pos_cursor(block);
     size_t count = 0;
-    enum pos_status status = read_header(&rest, &parts->attributes, &count, error);
+    enum pos_status status = read_header(&rest, parts, &count, error);
     if (status == POS_OK)
-        status = read_optional_blocks(&rest, count, &parts->kc, error);
+        status = read_optional_blocks(&rest, count, parts, error);
     if (status != POS_OK)
         return status;
-    size_t left = block.size - rest.offset;
-    size_t digits = left < MAC_DIGITS ? 0 : left - MAC_DIGITS;
     parts->clear = pos_bytes(block.data, rest.offset);
-    parts->ciphertext = pos_cursor_take(&rest, digits);
-    parts->mac = pos_cursor_take(&rest, MAC_DIGITS);
-    if (rest.failed || digits < CIPHERTEXT_DIGITS_MIN || digits % CIPHERTEXT_DIGITS_MIN != 0 ||
-        !all_upper_hex(parts->ciphertext) || !all_upper_hex(parts->mac))
-        return pos_error_set(error, POS_ERR_FORMAT,
-                             "key block: encrypted part or MAC is not whole blocks of upper-case "
-                             "hexadecimal");
-    return POS_OK;
+    return read_encrypted_part(&rest, parts, error);
 }
 
 /* ---- writing ---- */
@@ -185,10 +231,10 @@ static void put_check_value(struct pos_buffer *out, const char *id, const struct
 }
 
 /* Characters of PB that bring `size` to the alignment: none, or room for its own head at least. */
-static size_t padding_block_size(size_t size)
+static size_t padding_block_size(size_t size, size_t alignment)
 {
-    size_t missing = (ALIGNMENT - size % ALIGNMENT) % ALIGNMENT;
-    return missing == 0 || missing >= BLOCK_HEAD_SIZE ? missing : missing + ALIGNMENT;
+    size_t missing = (alignment - size % alignment) % alignment;
+    return missing == 0 || missing >= BLOCK_HEAD_SIZE ? missing : missing + alignment;
 }
 
 static void put_padding(struct pos_buffer *out, size_t size)
@@ -200,19 +246,19 @@ static void put_padding(struct pos_buffer *out, size_t size)
         pos_buffer_put_u8(out, '0');
 }
 
-void pos_key_block_put_header(struct pos_buffer *out,
+void pos_key_block_put_header(struct pos_buffer *out, const struct pos_key_block_version *version,
                               const struct pos_key_block_attributes *attributes,
                               const struct pos_key_block_optional *optional, size_t encrypted_size)
 {
     static const struct pos_key_block_optional none;
     const struct pos_key_block_optional *o = optional == NULL ? &none : optional;
     size_t values_size = check_value_block_size(o->kc) + check_value_block_size(o->kp);
-    size_t padding_size = padding_block_size(values_size);
+    size_t padding_size = padding_block_size(values_size, version->block_size);
     size_t total = POS_KEY_BLOCK_HEADER_SIZE + values_size + padding_size + encrypted_size;
     int count = (o->kc != NULL) + (o->kp != NULL) + (padding_size > 0);
     const struct pos_key_block_attributes *a = attributes;
-    pos_buffer_format(out, "D%04zu%.2s%c%c%.2s%c%02d00", total, a->usage, a->algorithm, a->mode,
-                      a->version, a->exportable, count);
+    pos_buffer_format(out, "%c%04zu%.2s%c%c%.2s%c%02d00", version->letter, total, a->usage,
+                      a->algorithm, a->mode, a->version, a->exportable, count);
     put_check_value(out, "KC", o->kc);
     put_check_value(out, "KP", o->kp);
     put_padding(out, padding_size);

@@ -27,6 +27,7 @@
     X(key_file)                                                                                    \
     X(key_file_line)                                                                               \
     X(mother)                                                                                      \
+    X(pin_block)                                                                                   \
     X(rows)                                                                                        \
     X(sealed_key)                                                                                  \
     X(sealed_secret)                                                                               \

@@ -34,7 +34,7 @@ def field_table():
     """Kind, digits of the length prefix and size of each field, from the table the codec uses."""
     text = (ROOT / "core/wire/dialect.c").read_text()
     rows = re.findall(r"\[(\d+)(?: \.\.\. (\d+))?\] = (FIXED|LLL?)\((\w+), (\d+)\)", text)
-    table = {60: ("ANS", 3, 999)}
+    table = {60: ("ANS", 3, 999), 62: ("ANS", 3, 999)}
     for first, last, length, kind, size in rows:
         for number in range(int(first), int(last or first) + 1):
             table[number] = (kind, {"FIXED": 0, "LL": 2, "LLL": 3}[length], int(size))
@@ -235,6 +235,14 @@ def block_seeds(vectors):
         block = "D%04d%sAB00E0200" % (total + len(optional), usage) + optional + \
             data.hex().upper() + "0" * 32
         seed("key_block_opened", "%s-%d-kc" % (usage, size), bytes([choice]) + block.encode())
+    for version, digits in (("A", 8), ("B", 16), ("C", 8)):
+        data = (128).to_bytes(2, "big") + key[:16] + bytes(6)
+        for optional in ("", "KC0C00A1B2C3PB04", "KP0C00A1B2C3PB04", "ZZ000200" + "18" + "x" * 14):
+            total = 16 + len(optional) + 2 * len(data) + digits
+            block = "%s%04dK1TB00E%02d00%s" % (version, total, optional.count("PB") * 2 or
+                                               bool(optional), optional)
+            seed("key_block_opened", "%s-%s" % (version, optional[:2] or "plain"),
+                 b"\2" + block.encode() + data.hex().upper().encode() + b"0" * digits)
     long = "D%04d" % (16 + 32 + 64 + 32) + "K1AB00E0100" + "ZZ0002" + "0020" + "x" * 22
     seed("key_block", "long-form", b"\0" + long.encode() + b"0" * 96)
     seed("key_block_opened", "long-form", b"\0" + long.encode() + b"0" * 96)
@@ -257,6 +265,24 @@ def sealed(passphrase, context, secret):
     nonce = bytes(12)
     # The context stands behind the head in what the tag covers.
     return head + nonce + AESGCM(key).encrypt(nonce, secret, head + nonce + context)
+
+
+def pin_seeds(vectors):
+    number = {"T2": 1, "T3": 2, "A128": 3, "A256": 4, "SM4": 5}
+    fields = ((0, "041234FFFFFFFFFF"), (1, "16123456AD608835"), (3, "3C123456789012AF"),
+              (4, "441234AAAAAAAAAA2F69ADDE2E9E7ACE"), (2, "241234FFFFFFFFFF"),
+              (0, "021234FFFFFFFFFF"), (3, "341234ABCDEF1234"), (0, "04123FFFFFFFFFFF"))
+    for i, row in enumerate(vectors["pin_blocks"]["rows"]):
+        pan = row["pan"].encode()
+        seed("pin_block", "vector-%02d" % i,
+             bytes([row["format"] | number[row["algorithm"]] << 3, len(pan)]) + pan +
+             bytes.fromhex(row["block"]))
+    for i, (kind, field) in enumerate(fields):
+        # A PAN of zeros is what an encrypted field opens with.
+        pan = b"" if kind == 1 else b"0000000000000" if i % 2 else b"4111111111111111"
+        algorithm = 3 if kind == 4 else 1
+        seed("pin_block", "field-%d" % i,
+             bytes([64 | kind | algorithm << 3, len(pan)]) + pan + bytes.fromhex(field))
 
 
 def key_file_lines(count):
@@ -448,9 +474,10 @@ def mother_seeds():
 
 def main():
     vectors = {name: json.loads((ROOT / "tests/vectors" / (name + ".json")).read_text())
-               for name in ("key_blocks", "unionpay")}
+               for name in ("key_blocks", "pin_blocks", "unionpay")}
     wire_seeds(vectors)
     block_seeds(vectors)
+    pin_seeds(vectors)
     text_seeds()
     row_seeds()
     trace_seeds()

@@ -4,7 +4,7 @@
  * Nobody guesses a MAC, so behind it nothing would ever be reached. The "opened" target takes what
  * stands for the encrypted part as clear key data, and makes MAC and encryption itself, as somebody
  * with the protection key would: what is behind the MAC must not believe such a person either. A
- * sealed key can be made so too.
+ * sealed key can be made so too. Version D is under an AES key, A, B and C under a TDES one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,33 +18,69 @@
 #include "tests/fuzz/fuzz.h"
 
 static const uint8_t protection_key[POS_KEY_SIZE_MAX] = "a protection key of 32 letters.";
-static struct pos_key_block_protector *protector;
-static struct pos_cipher cipher;
-static struct pos_mac *mac;
 
-static void set_up(void)
+/* What stands behind the MAC of one kind of protection key. */
+static struct side {
+    enum pos_algorithm algorithm;
+    struct pos_key_block_protector *protector;
+    struct pos_cipher cipher, variant_encryption, variant_mac;
+    struct pos_mac *mac;
+} aes = {.algorithm = POS_ALGORITHM_A256}, tdes = {.algorithm = POS_ALGORITHM_T3};
+
+static void set_up_variant(struct pos_cipher *cipher, uint8_t constant)
+{
+    uint8_t variant[POS_KEY_SIZE_MAX];
+    for (size_t i = 0; i < sizeof variant; i++)
+        variant[i] = protection_key[i] ^ constant;
+    fuzz_must(pos_cipher_init(cipher, tdes.algorithm, POS_CIPHER_ENCRYPT, variant) == POS_OK,
+              "a variant");
+}
+
+static void set_up_side(struct side *side)
 {
     uint8_t derived[POS_KEY_SIZE_MAX];
-    const enum pos_algorithm a256 = POS_ALGORITHM_A256;
-    if (protector != NULL)
-        return;
-    fuzz_must(pos_key_block_protector_create(a256, protection_key, &protector) == POS_OK &&
-                  pos_derive(a256, protection_key, POS_DERIVE_BLOCK_ENCRYPTION, derived) ==
-                      POS_OK &&
-                  pos_cipher_init(&cipher, a256, POS_CIPHER_ENCRYPT, derived) == POS_OK &&
-                  pos_derive(a256, protection_key, POS_DERIVE_BLOCK_MAC, derived) == POS_OK &&
-                  pos_mac_create(POS_MAC_CMAC, a256, derived, &mac) == POS_OK,
+    enum pos_algorithm a = side->algorithm;
+    fuzz_must(pos_key_block_protector_create(a, protection_key, &side->protector) == POS_OK &&
+                  pos_derive(a, protection_key, POS_DERIVE_BLOCK_ENCRYPTION, derived) == POS_OK &&
+                  pos_cipher_init(&side->cipher, a, POS_CIPHER_ENCRYPT, derived) == POS_OK &&
+                  pos_derive(a, protection_key, POS_DERIVE_BLOCK_MAC, derived) == POS_OK &&
+                  pos_mac_create(POS_MAC_CMAC, a, derived, &side->mac) == POS_OK,
               "a protector and its keys");
 }
 
-/* Encrypts key data in place and makes its MAC; `data` is a whole number of blocks. */
-static void close_data(struct pos_bytes clear, uint8_t *data, size_t size, uint8_t *out)
+static void set_up(void)
 {
-    fuzz_must(pos_mac_start(mac) == POS_OK && pos_mac_add(mac, clear) == POS_OK &&
-                  pos_mac_add(mac, pos_bytes(data, size)) == POS_OK &&
-                  pos_mac_finish(mac, out) == POS_OK &&
-                  pos_cipher_cbc(&cipher, out, data, size) == POS_OK,
+    if (aes.protector != NULL)
+        return;
+    set_up_side(&aes);
+    set_up_side(&tdes);
+    set_up_variant(&tdes.variant_encryption, 0x45);
+    set_up_variant(&tdes.variant_mac, 0x4D);
+}
+
+/* Encrypts key data in place and makes its MAC; `data` is a whole number of blocks. */
+static void close_data(struct side *side, struct pos_bytes clear, uint8_t *data, size_t size,
+                       uint8_t *out)
+{
+    fuzz_must(pos_mac_start(side->mac) == POS_OK && pos_mac_add(side->mac, clear) == POS_OK &&
+                  pos_mac_add(side->mac, pos_bytes(data, size)) == POS_OK &&
+                  pos_mac_finish(side->mac, out) == POS_OK &&
+                  pos_cipher_cbc(&side->cipher, out, data, size) == POS_OK,
               "a MAC can be made");
+}
+
+/* The same for versions A and C: the MAC is over what was encrypted. */
+static void close_variant(struct pos_bytes clear, uint8_t *data, size_t size, uint8_t *out)
+{
+    static const uint8_t zeros[8];
+    uint8_t covered[POS_KEY_BLOCK_SIZE_MAX];
+    fuzz_must(pos_cipher_cbc(&tdes.variant_encryption, clear.data, data, size) == POS_OK,
+              "encryption");
+    memcpy(covered, clear.data, clear.size);
+    memcpy(covered + clear.size, data, size);
+    fuzz_must(pos_cipher_cbc(&tdes.variant_mac, zeros, covered, clear.size + size) == POS_OK,
+              "a MAC can be made");
+    memcpy(out, covered + clear.size + size - 8, 8);
 }
 
 static void unwrap(struct pos_bytes block, unsigned choice)
@@ -61,11 +97,17 @@ static void unwrap(struct pos_bytes block, unsigned choice)
     attributes->mode = choice & 8 ? 'B' : 0;
     attributes->exportable = choice & 16 ? 'E' : 0;
     memcpy(attributes->version, choice & 32 ? "00" : "\0\0", 2);
-    enum pos_status status = pos_key_block_unwrap(protector, block, &expected, key, &error);
+    bool is_d = block.size > 0 && block.data[0] == 'D';
+    bool fits = (choice & 64) == 0; /* else the key of the other cipher */
+    struct side *side = is_d == fits ? &aes : &tdes;
+    enum pos_status status = pos_key_block_unwrap(side->protector, block, &expected, key, &error);
     fuzz_must(status == POS_OK || status == POS_ERR_FORMAT || status == POS_ERR_MAC ||
                   status == POS_ERR_MISMATCH || status == POS_ERR_USAGE,
               "a block is taken or refused as its sender's fault");
     fuzz_must((status == POS_OK) == (error.text[0] == '\0'), "what is refused is explained");
+    fuzz_must(status != POS_OK || fits, "no block is read under the other cipher");
+    fuzz_must(status != POS_OK || side == &aes || algorithm == POS_ALGORITHM_T2,
+              "TDES protects nothing stronger");
 }
 
 /* The first byte says what is expected, the rest is a block. */
@@ -78,7 +120,8 @@ void fuzz_key_block(const uint8_t *data, size_t size)
     struct pos_bytes block = pos_bytes(data + 1, size - 1);
     if (pos_key_block_split(block, &parts, NULL) == POS_OK)
         fuzz_must(parts.clear.size + parts.ciphertext.size + parts.mac.size == block.size &&
-                      block.size <= POS_KEY_BLOCK_SIZE_MAX,
+                      block.size <= POS_KEY_BLOCK_SIZE_MAX &&
+                      parts.clear.size % parts.version->block_size == 0,
                   "the parts are the block");
     unwrap(block, data[0]);
 }
@@ -96,13 +139,16 @@ void fuzz_key_block_opened(const uint8_t *data, size_t size)
         return;
     size_t data_size = parts.ciphertext.size / 2;
     fuzz_must(pos_hex_decode(parts.ciphertext, key_data, data_size) == POS_OK, "hexadecimal");
-    close_data(parts.clear, key_data, data_size, made);
+    if (parts.version->variant)
+        close_variant(parts.clear, key_data, data_size, made);
+    else
+        close_data(parts.version->tdes ? &tdes : &aes, parts.clear, key_data, data_size, made);
     char *end = text;
     memcpy(end, parts.clear.data, parts.clear.size);
     end += parts.clear.size;
     pos_hex_encode(pos_bytes(key_data, data_size), end);
     end += 2 * data_size;
-    pos_hex_encode(pos_bytes(made, POS_KEY_BLOCK_D_MAC_SIZE), end);
+    pos_hex_encode(pos_bytes(made, parts.version->mac_size), end);
     unwrap(pos_bytes(text, size - 1), data[0]);
 }
 
@@ -126,10 +172,11 @@ void fuzz_sealed_key(const uint8_t *data, size_t size)
     if ((data[0] & 128) != 0 && sealed_size > POS_KEY_BLOCK_D_MAC_SIZE && sealed_size % 16 == 0) {
         size_t data_size = sealed_size - POS_KEY_BLOCK_D_MAC_SIZE;
         struct pos_buffer header = pos_buffer(header_memory, sizeof header_memory);
-        pos_key_block_put_header(&header, &attributes, NULL, 2 * sealed_size);
-        close_data(pos_buffer_view(&header), sealed, data_size, sealed + data_size);
+        pos_key_block_put_header(&header, pos_key_block_version('D'), &attributes, NULL,
+                                 2 * sealed_size);
+        close_data(&aes, pos_buffer_view(&header), sealed, data_size, sealed + data_size);
     }
-    enum pos_status status = pos_key_block_unseal(protector, &attributes, algorithm,
+    enum pos_status status = pos_key_block_unseal(aes.protector, &attributes, algorithm,
                                                   pos_bytes(sealed, sealed_size), key);
     fuzz_must(status == POS_OK || status == POS_ERR_FORMAT || status == POS_ERR_MAC ||
                   status == POS_ERR_MISMATCH,

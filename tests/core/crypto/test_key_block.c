@@ -44,10 +44,11 @@ Test(key_block, opens_the_published_aes_256_block)
 Test(key_block, has_the_form_that_its_reader_waits_for)
 {
     uint8_t key[POS_KEY_SIZE_MAX] = {1, 2, 3}, t2[16] = {4, 5, 6};
+    uint8_t protection_key[POS_KEY_SIZE_MAX];
     struct pos_kcv kc, kp, short_kc;
+    memset(protection_key, 7, sizeof protection_key);
     cr_assert(pos_kcv_compute(POS_ALGORITHM_A256, key, &kc) == POS_OK);
-    kp = kc;
-    kp.data[0] ^= 1; /* of another key; what KP holds is the reader's business */
+    cr_assert(pos_kcv_compute(POS_ALGORITHM_A256, protection_key, &kp) == POS_OK);
     cr_assert(pos_kcv_compute(POS_ALGORITHM_T2, t2, &short_kc) == POS_OK);
     const struct pos_key_block_attributes tmk_out = {"K1", 'A', 'D', "00", 'N'};
     const struct pos_key_block_attributes t2_out = {"P0", 'T', 'E', "00", 'N'};
@@ -145,15 +146,134 @@ Test(key_block, is_written_whole_or_not_at_all)
     pos_key_block_protector_destroy(protector);
 }
 
-Test(key_block, protector_is_made_of_aes_keys_only)
+Test(key_block, protector_is_made_of_aes_and_tdes_keys_only)
 {
     uint8_t key[POS_KEY_SIZE_MAX] = {1};
     struct pos_key_block_protector *protector;
-    const enum pos_algorithm others[] = {POS_ALGORITHM_NONE, POS_ALGORITHM_T2, POS_ALGORITHM_T3,
-                                         POS_ALGORITHM_SM4};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        cr_expect(pos_key_block_protector_create(others[i], key, &protector) == POS_ERR_USAGE);
-        cr_expect(protector == NULL);
+    for (int a = POS_ALGORITHM_NONE; a <= POS_ALGORITHM_COUNT; a++) {
+        bool made = a >= POS_ALGORITHM_T2 && a <= POS_ALGORITHM_A256;
+        cr_expect(pos_key_block_protector_create((enum pos_algorithm)a, key, &protector) ==
+                  (made ? POS_OK : POS_ERR_USAGE));
+        cr_expect((protector != NULL) == made, "algorithm %d", a);
+        if (made)
+            cr_expect(pos_key_block_mac_size(protector) == (a <= POS_ALGORITHM_T3 ? 8 : 16));
+        pos_key_block_protector_destroy(protector);
+    }
+}
+
+static const struct pos_key_block_attributes t_tmk_under_ktk = {"K1", 'T', 'B', "00", 'E'};
+
+/* Version B: sizes, alignment to 8 characters, and both KCVs by the custom of TDES. */
+Test(key_block, under_tdes_is_of_version_b)
+{
+    uint8_t key[24] = {1, 2, 3}, protection_key[POS_KEY_SIZE_MAX];
+    struct pos_kcv kc, kp;
+    memset(protection_key, 7, sizeof protection_key);
+    const struct {
+        const char *start;
+        enum pos_algorithm protection, algorithm;
+        bool kc, kp;
+        size_t size;
+    } rows[] = {
+        {"B0096K1TB00E0000", POS_ALGORITHM_T2, POS_ALGORITHM_T2, false, false, 96},
+        {"B0096K1TB00E0000", POS_ALGORITHM_T3, POS_ALGORITHM_T2, false, false, 96},
+        {"B0096K1TB00E0000", POS_ALGORITHM_T3, POS_ALGORITHM_T3, false, false, 96},
+        {"B0112K1TB00E0200KC0C00", POS_ALGORITHM_T3, POS_ALGORITHM_T3, true, false, 112},
+        {"B0112K1TB00E0200KP0C00", POS_ALGORITHM_T2, POS_ALGORITHM_T2, false, true, 112},
+        {"B0120K1TB00E0200KC0C00", POS_ALGORITHM_T2, POS_ALGORITHM_T2, true, true, 120},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pos_key_block_protector *protector = new_protector(rows[i].protection, 7);
+        cr_assert(pos_kcv_compute(rows[i].algorithm, key, &kc) == POS_OK);
+        cr_assert(pos_kcv_compute(rows[i].protection, protection_key, &kp) == POS_OK);
+        const struct pos_key_block_optional optional = {rows[i].kc ? &kc : NULL,
+                                                        rows[i].kp ? &kp : NULL};
+        char memory[POS_KEY_BLOCK_SIZE_MAX];
+        struct pos_buffer block = pos_buffer(memory, sizeof memory);
+        cr_expect(pos_key_block_wrap(protector, &t_tmk_under_ktk, &optional, rows[i].algorithm, key,
+                                     &block) == POS_OK);
+        cr_expect(block.size == rows[i].size, "row %zu: %zu", i, block.size);
+        cr_expect(memcmp(memory, rows[i].start, strlen(rows[i].start)) == 0, "%s is not %.30s",
+                  rows[i].start, memory);
+        const struct pos_key_block_expectation expected = {t_tmk_under_ktk, rows[i].algorithm};
+        uint8_t out[POS_KEY_SIZE_MAX];
+        struct pos_error error = {0};
+        cr_expect(pos_key_block_unwrap(protector, pos_buffer_view(&block), &expected, out,
+                                       &error) == POS_OK,
+                  "row %zu: %s", i, error.text);
+        cr_expect_arr_eq(out, key, pos_algorithm_key_size(rows[i].algorithm));
+        pos_key_block_protector_destroy(protector);
+    }
+}
+
+/* All pairs of protection key and key, written: a key never wraps a stronger one. */
+Test(key_block, is_written_for_keys_that_are_no_stronger)
+{
+    static const unsigned bits[] = {0, 80, 112, 128, 256, 128};
+    uint8_t key[POS_KEY_SIZE_MAX] = {1}, memory[POS_KEY_BLOCK_SIZE_MAX];
+    for (int p = POS_ALGORITHM_T2; p <= POS_ALGORITHM_A256; p++) {
+        struct pos_key_block_protector *protector = new_protector((enum pos_algorithm)p, 7);
+        for (int a = POS_ALGORITHM_T2; a < POS_ALGORITHM_COUNT; a++) {
+            struct pos_key_block_attributes attributes = tmk_under_ktk;
+            attributes.algorithm = pos_key_block_algorithm_letter((enum pos_algorithm)a);
+            struct pos_buffer block = pos_buffer(memory, sizeof memory);
+            enum pos_status status = pos_key_block_wrap(protector, &attributes, NULL,
+                                                        (enum pos_algorithm)a, key, &block);
+            cr_expect(status == (bits[a] <= bits[p] ? POS_OK : POS_ERR_NOT_ALLOWED), "%d in %d", a,
+                      p);
+            cr_expect((block.size > 0) == (status == POS_OK));
+        }
+        pos_key_block_protector_destroy(protector);
+    }
+}
+
+Test(key_block, with_the_kp_of_another_protection_key_is_refused)
+{
+    uint8_t key[POS_KEY_SIZE_MAX] = {1}, protection_key[POS_KEY_SIZE_MAX], out[POS_KEY_SIZE_MAX];
+    memset(protection_key, 7, sizeof protection_key);
+    for (int a = POS_ALGORITHM_T2; a <= POS_ALGORITHM_A256; a++)
+        for (int method = POS_KCV_ZEROS; method <= POS_KCV_CMAC; method++) {
+            enum pos_algorithm algorithm = (enum pos_algorithm)a;
+            struct pos_key_block_protector *protector = new_protector(algorithm, 7);
+            struct pos_key_block_attributes attributes = tmk_under_ktk;
+            attributes.algorithm = pos_key_block_algorithm_letter(algorithm);
+            const struct pos_key_block_expectation expected = {attributes, algorithm};
+            struct pos_kcv kp;
+            cr_assert(pos_kcv_compute_by((enum pos_kcv_method)method, algorithm, protection_key,
+                                         &kp) == POS_OK);
+            for (int wrong = 0; wrong <= kp.size; wrong++) {
+                const struct pos_key_block_optional optional = {NULL, &kp};
+                char memory[POS_KEY_BLOCK_SIZE_MAX];
+                struct pos_buffer block = pos_buffer(memory, sizeof memory);
+                struct pos_error error = {0};
+                if (wrong > 0)
+                    kp.data[wrong - 1] ^= 1;
+                cr_assert(pos_key_block_wrap(protector, &attributes, &optional, algorithm, key,
+                                             &block) == POS_OK);
+                enum pos_status status = pos_key_block_unwrap(protector, pos_buffer_view(&block),
+                                                              &expected, out, &error);
+                cr_expect(status == (wrong > 0 ? POS_ERR_MISMATCH : POS_OK), "%d, method %d: %s", a,
+                          method, error.text);
+                cr_expect(wrong == 0 || strstr(error.text, "KP") != NULL, "%s", error.text);
+                if (wrong > 0)
+                    kp.data[wrong - 1] ^= 1;
+            }
+            pos_key_block_protector_destroy(protector);
+        }
+}
+
+Test(sealed_key, is_made_under_aes_alone)
+{
+    uint8_t key[POS_KEY_SIZE_MAX] = {1}, sealed[POS_KEY_VALUE_SIZE_MAX] = {0}, size = 1;
+    for (int a = POS_ALGORITHM_T2; a <= POS_ALGORITHM_T3; a++) {
+        struct pos_key_block_protector *protector = new_protector((enum pos_algorithm)a, 7);
+        cr_expect(pos_key_block_seal(protector, &t_tmk_under_ktk, POS_ALGORITHM_T2, key, sealed,
+                                     &size) == POS_ERR_USAGE);
+        cr_expect(size == 0);
+        for (size_t cut = 0; cut <= sizeof sealed; cut += 8)
+            cr_expect(pos_key_block_unseal(protector, &t_tmk_under_ktk, POS_ALGORITHM_T2,
+                                           pos_bytes(sealed, cut), key) == POS_ERR_USAGE);
+        pos_key_block_protector_destroy(protector);
     }
 }
 
