@@ -9,12 +9,15 @@
 static enum pos_status verify_under_taks(struct pos_request *request)
 {
     const struct pos_terminal_hot *hot = &request->hot;
+    enum pos_mac_purpose purpose = pos_policy_uses_ecb(request->policy, hot->algorithm)
+                                       ? POS_MAC_WORKING_ECB
+                                       : POS_MAC_WORKING;
     enum pos_status status = POS_ERR_MAC;
     if (hot->tak[0].size > 0)
-        status = pos_check_mac(request, &hot->tak[0], POS_MAC_WORKING);
+        status = pos_check_mac(request, &hot->tak[0], purpose);
     if (status != POS_ERR_MAC || hot->tak[1].size == 0)
         return status;
-    status = pos_check_mac(request, &hot->tak[1], POS_MAC_WORKING);
+    status = pos_check_mac(request, &hot->tak[1], purpose);
     if (status == POS_OK) {
         const struct pos_world *world = &request->session->options.world;
         world->promote(world->context, &request->smn, &hot->tak[1]);
@@ -40,7 +43,9 @@ static bool mac_is_good(struct pos_request *request)
     enum pos_status status = verify_under_taks(request);
     if (status == POS_OK)
         return true;
-    if (status == POS_ERR_MAC)
+    if (status == POS_ERR_BUSY)
+        pos_session_bring_key(request, pos_authentication_start);
+    else if (status == POS_ERR_MAC)
         pos_reply_code(request, POS_RESPONSE_MAC, why_no_mac(request));
     else
         pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_SECURITY_MODULE);

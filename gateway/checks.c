@@ -7,10 +7,16 @@ enum pos_status pos_check_mac(struct pos_request *request, const struct pos_key 
     struct pos_bytes covered;
     uint8_t mac[POS_MAC_SIZE];
     enum pos_status status = pos_message_mac(&request->message, &covered, mac);
-    if (status == POS_OK)
-        status = pos_hsm_verify_mac(request->session->options.hsm, key, purpose, covered, mac);
+    if (status != POS_OK)
+        return status;
+    struct pos_session *session = request->session;
+    status = pos_hsm_verify_mac(session->options.hsm, key, purpose, covered, mac);
+    (void)pos_session_count_verb(session, POS_VERB_VERIFY_MAC, status);
     if (status == POS_OK)
         request->proof = (struct pos_proof){.verified = true, .purpose = purpose, .key = *key};
+    else if (status == POS_ERR_BUSY)
+        request->job = (struct pos_strong_job){.work = POS_STRONG_FETCH,
+                                               .fetch = {.key = key, .purpose = purpose}};
     return status;
 }
 
@@ -21,10 +27,18 @@ bool pos_request_has_mac(const struct pos_request *request)
     return pos_message_mac(&request->message, &covered, mac) == POS_OK;
 }
 
+bool pos_policy_uses_ecb(const struct pos_policy *policy, enum pos_algorithm tmk)
+{
+    return policy->mac_ecb && pos_algorithm_working(tmk) == POS_ALGORITHM_T2;
+}
+
 bool pos_check_listener(struct pos_request *request)
 {
     const struct pos_policy *policy = request->policy;
-    if (!request->hot.proved || (policy->proof_to_register && policy->mac_required))
+    const struct pos_terminal_hot *hot = &request->hot;
+    bool proves = policy->proof_to_register && policy->mac_required;
+    bool weaker = pos_policy_uses_ecb(policy, hot->algorithm) && !hot->ecb;
+    if (!hot->proved || (proves && !weaker))
         return true;
     pos_reply_code(request, POS_RESPONSE_MAC, POS_REFUSAL_WEAKER_LISTENER);
     return false;

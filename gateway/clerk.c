@@ -3,12 +3,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
-enum { CATCH_UPS_A_SECOND_MAX = 5, NS_PER_SECOND = 1000000000, NS_PER_MS = 1000000 };
+enum { CATCH_UPS_A_SECOND_MAX = 5, NS_PER_SECOND = 1000000000, NS_PER_MS = 1000000, READS_MAX = 8 };
 
 struct pos_clerk {
     struct pos_clerk_options options;
@@ -61,15 +62,45 @@ static void find_row(struct pos_clerk *clerk, uint32_t index, struct pos_dossier
     dossier->status = pos_key_library_find(clerk->options.library, index, &dossier->row);
 }
 
+static enum pos_status find_link(struct pos_clerk *clerk, struct pos_link_row *link)
+{
+    char name[sizeof link->name];
+    memcpy(name, link->name, sizeof name);
+    return pos_key_library_find_link(clerk->options.library, name, link->key.usage, link);
+}
+
+/* Both rows of the terminal, as they were together: they are written in one batch, and the counter
+ * in the hot one moves with each. */
+static enum pos_status find_terminal(struct pos_clerk *clerk, const struct pos_smn *smn,
+                                     struct pos_dossier *dossier)
+{
+    struct pos_terminal_table *table = clerk->options.table;
+    struct pos_terminal_hot before;
+    enum pos_status status;
+    pos_terminal_table_find(table, smn, 1, &dossier->hot, &status);
+    for (int i = 0; status == POS_OK && i < READS_MAX; i++) {
+        before = dossier->hot;
+        status = pos_terminal_table_find_detail(table, smn, &dossier->detail);
+        if (status == POS_OK)
+            pos_terminal_table_find(table, smn, 1, &dossier->hot, &status);
+        if (status == POS_OK && before.version == dossier->hot.version)
+            return POS_OK;
+    }
+    dossier->hot = (struct pos_terminal_hot){0};
+    return status == POS_OK ? POS_ERR_BUSY : status;
+}
+
 static void fill_dossier(struct pos_clerk *clerk, struct pos_clerk_job *job)
 {
     struct pos_dossier *dossier = job->dossier;
-    find_row(clerk, pos_smn_key_index(&job->smn), dossier);
+    dossier->status = POS_OK;
+    if (job->with_key)
+        find_row(clerk, pos_smn_key_index(&job->smn), dossier);
+    dossier->hot = (struct pos_terminal_hot){0};
     dossier->detail = (struct pos_terminal_detail){0};
     if (dossier->status != POS_OK || !job->with_detail)
         return;
-    enum pos_status status =
-        pos_terminal_table_find_detail(clerk->options.table, &job->smn, &dossier->detail);
+    enum pos_status status = find_terminal(clerk, &job->smn, dossier);
     if (status != POS_OK && status != POS_ERR_NOT_FOUND)
         dossier->status = status;
 }
@@ -86,6 +117,9 @@ static void do_job(struct pos_clerk *clerk, struct pos_clerk_job *job)
         break;
     case POS_CLERK_CATCH_UP:
         job->status = catch_up(clerk);
+        break;
+    case POS_CLERK_LINK:
+        job->status = find_link(clerk, job->link);
         break;
     }
     job->done(job);

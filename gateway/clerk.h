@@ -19,18 +19,25 @@ struct pos_clerk;
 
 /* Intrusive; the caller's memory until `done` was called, on the clerk's thread. */
 struct pos_clerk_job {
-    enum pos_clerk_work { POS_CLERK_DOSSIER, POS_CLERK_RESERVE, POS_CLERK_CATCH_UP } work;
+    enum pos_clerk_work {
+        POS_CLERK_DOSSIER,
+        POS_CLERK_RESERVE,
+        POS_CLERK_CATCH_UP,
+        POS_CLERK_LINK
+    } work;
     void (*done)(struct pos_clerk_job *job);
-    /* DOSSIER: whose key; `dossier` is filled */
+    /* DOSSIER: whose key, whose row, or both; `dossier` is filled */
     struct pos_smn smn;
-    bool with_detail;
+    bool with_key, with_detail;
     struct pos_dossier *dossier;
     /* RESERVE: how many numbers; first is set */
     uint32_t count;
     uint64_t first;
     /* CATCH_UP: with the key library, now, and lets go of the files that keymgmt has deleted;
-     * status is set */
+     * status is set, as for */
     enum pos_status status;
+    /* LINK: a host link's key by name and usage, into link->key and link->kcv */
+    struct pos_link_row *link;
     /* the clerk's own */
     struct pos_clerk_job *next;
 };

@@ -31,7 +31,9 @@
     X(OTHER_SERIAL, "other-serial")                                                                \
     X(WRONG_TERMINAL, "wrong-terminal")                                                            \
     X(NOT_PROVISIONED, "not-provisioned")                                                          \
-    X(PIN, "pin-not-configured")                                                                   \
+    X(PIN_OFF, "pin-not-configured")                                                               \
+    X(PIN, "pin")                                                                                  \
+    X(PIN_LIMIT, "pin-limit")                                                                      \
     X(DUPLICATE, "duplicate")                                                                      \
     X(OVERLOAD, "overload")                                                                        \
     X(DATABASE, "database")                                                                        \
@@ -51,6 +53,33 @@ enum pos_refusal {
 };
 const char *pos_refusal_text(enum pos_refusal refusal);
 
+/* What the security module was asked for, and how it went. */
+#define POS_VERB_LIST(X)                                                                           \
+    X(VERIFY_MAC, "verify-mac")                                                                    \
+    X(MAKE_MAC, "make-mac")                                                                        \
+    X(FETCH_MAC_KEY, "fetch-mac-key")                                                              \
+    X(GENERATE, "generate")                                                                        \
+    X(WRAP, "wrap")                                                                                \
+    X(TRANSLATE_PIN, "translate-pin")
+
+enum pos_verb {
+#define X(name, text) POS_VERB_##name,
+    POS_VERB_LIST(X)
+#undef X
+        POS_VERB_COUNT
+};
+const char *pos_verb_text(enum pos_verb verb);
+
+enum pos_verb_outcome {
+    POS_VERB_DONE,
+    POS_VERB_REFUSED, /* what it was given is wrong: a MAC, a PIN block */
+    POS_VERB_LACKING, /* the loop has not got the key: fetched, and tried again */
+    POS_VERB_FAILED,
+    POS_VERB_OUTCOME_COUNT
+};
+enum pos_verb_outcome pos_verb_outcome(enum pos_status status);
+const char *pos_verb_outcome_text(enum pos_verb_outcome outcome);
+
 enum {
     POS_COUNT_KIND_OTHER = POS_KIND_COUNT,         /* not decoded far enough to have a kind */
     POS_COUNT_RESPONSE_OTHER = POS_RESPONSE_COUNT, /* a code of the host's own */
@@ -63,7 +92,9 @@ struct pos_gateway_counters {
     struct pos_counter lookups, lookup_batches;
     struct pos_counter host_requests, host_replies, host_replies_late, host_replies_unmatched;
     struct pos_counter host_connects, host_connect_failures, host_up; /* host_up: a gauge */
-    struct pos_counter pending; /* a gauge: requests waiting for disk or host */
+    struct pos_counter host_replies_bad_mac;
+    struct pos_counter pending; /* a gauge: requests waiting for disk, host or security module */
+    struct pos_counter module[POS_VERB_COUNT][POS_VERB_OUTCOME_COUNT];
     /* nanoseconds */
     struct pos_histogram reply_time;  /* from the turn that read the request to its reply */
     struct pos_histogram lookup_time; /* a turn's look-ups, together */

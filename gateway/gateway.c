@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/exit_code.h"
 #include "core/base/file.h"
 #include "core/base/secret.h"
 #include "gateway/admin.h"
@@ -160,6 +161,8 @@ enum pos_status pos_gateway_open(struct pos_gateway *gateway, struct pos_gateway
     enum pos_status status = open_module(gateway, error);
     if (status == POS_OK)
         status = open_stores(gateway, error);
+    if (status == POS_OK)
+        status = pos_host_keys_check(settings, gateway->library, error);
     if (status != POS_OK)
         pos_gateway_close(gateway);
     return status;
@@ -202,7 +205,10 @@ static enum pos_status create_workers(struct pos_gateway *gateway, struct pos_er
                                                    .settings = gateway->settings,
                                                    .hsm = gateway->hsm,
                                                    .table = gateway->table,
+                                                   .library = gateway->library,
                                                    .clerk = gateway->clerk,
+                                                   .room = gateway->room,
+                                                   .pin_limit = gateway->pin_limit,
                                                    .disk = &gateway->disk,
                                                    .rrns = &gateway->rrns,
                                                    .admission = gateway->admission,
@@ -235,6 +241,18 @@ static void hang_up(void *context, int signal)
                 pos_status_text(status));
 }
 
+static enum pos_status start_strongroom(struct pos_gateway *gateway, struct pos_error *error)
+{
+    const struct pos_gateway_settings *settings = gateway->settings;
+    const struct pos_strongroom_options options = {
+        .hsm = gateway->hsm,
+        .thread_count = settings->security_module.threads,
+        .patience_ms = settings->security_module.queue_timeout_ms};
+    if (!pos_hsm_waits(gateway->hsm))
+        return POS_OK;
+    return pos_strongroom_start(&options, &gateway->room, error);
+}
+
 static enum pos_status prepare(struct pos_gateway *gateway, struct pos_error *error)
 {
     const struct pos_gateway_settings *settings = gateway->settings;
@@ -253,11 +271,15 @@ static enum pos_status prepare(struct pos_gateway *gateway, struct pos_error *er
             pos_admission_create(settings->limits.connections,
                                  settings->limits.connections_per_address, &gateway->admission);
     if (status == POS_OK)
+        status =
+            pos_pin_limit_create(settings->limits.pin_failures_per_terminal, &gateway->pin_limit);
+    if (status == POS_OK)
         status = pos_loop_create(&gateway->admin_loop);
     if (status != POS_OK)
         return pos_error_set(error, status, "cannot start: %s", pos_status_text(status));
     raise_descriptor_limit(settings);
-    return create_workers(gateway, error);
+    status = start_strongroom(gateway, error);
+    return status == POS_OK ? create_workers(gateway, error) : status;
 }
 
 static enum pos_status open_admin(struct pos_gateway *gateway, struct pos_error *error)
@@ -283,11 +305,13 @@ static void say_ready(const struct pos_gateway *gateway)
     for (uint32_t i = 0; i < gateway->settings->listener_count; i++) {
         const struct pos_listener_settings *listener = &gateway->settings->listeners[i];
         pos_log(POS_LOG_INFO, "listening",
-                "address=%s port=%u dialect=%s registration=%s authentication=%s sign_on_mac=%s",
+                "address=%s port=%u dialect=%s registration=%s authentication=%s sign_on_mac=%s "
+                "mac=%s",
                 listener->address, gateway->ports[i], listener->dialect_name,
                 listener->registration == POS_REGISTRATION_PROOF ? "proof" : "open",
                 listener->authentication == POS_AUTHENTICATION_MAC ? "mac" : "smn",
-                listener->sign_on_mac == POS_SIGN_ON_MAC_REQUIRED ? "required" : "absent");
+                listener->sign_on_mac == POS_SIGN_ON_MAC_REQUIRED ? "required" : "absent",
+                listener->mac == POS_MAC_MODE_ISO ? "iso" : "cup-ecb");
     }
     pos_log(POS_LOG_INFO, "ready", "loops=%u pid=%ld", gateway->worker_count, (long)getpid());
 }
@@ -309,19 +333,33 @@ enum pos_status pos_gateway_serve(struct pos_gateway *gateway, struct pos_error 
     return POS_OK;
 }
 
+/* A thread is in the module and does not come back: nothing that it may touch can be let go of, and
+ * what was answered is on disk. */
+static void end_in_spite_of_module(void)
+{
+    pos_log(POS_LOG_ERROR, "security-module-hangs",
+            "action=\"ended without closing it; look at the module before the next start\"");
+    _exit(POS_EXIT_ABSENT);
+}
+
 /* Loops first, then the threads that complete what the loops asked for, then the loops' memory. */
 void pos_gateway_close(struct pos_gateway *gateway)
 {
     for (uint32_t i = 0; i < gateway->worker_count; i++)
         pos_worker_join(gateway->workers[i]);
     pos_admin_close(gateway);
+    bool room_left = pos_strongroom_stop(gateway->room, DRAIN_LIMIT_MS);
     pos_clerk_stop(gateway->clerk);
     if (gateway->table != NULL)
         pos_terminal_table_close(gateway->table);
+    if (!room_left)
+        end_in_spite_of_module();
     for (uint32_t i = 0; i < gateway->worker_count; i++)
         pos_worker_destroy(gateway->workers[i]);
     if (gateway->admin_loop != NULL)
         pos_loop_destroy(gateway->admin_loop);
+    pos_strongroom_destroy(gateway->room);
+    pos_pin_limit_destroy(gateway->pin_limit);
     free(gateway->admin);
     free(gateway->metrics_server);
     pos_admission_destroy(gateway->admission);

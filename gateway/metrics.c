@@ -27,7 +27,11 @@ static void add_loop(struct pos_gateway_counters *sum, const struct pos_gateway_
     add(&sum->host_connects, &loop->host_connects);
     add(&sum->host_connect_failures, &loop->host_connect_failures);
     add(&sum->host_up, &loop->host_up);
+    add(&sum->host_replies_bad_mac, &loop->host_replies_bad_mac);
     add(&sum->pending, &loop->pending);
+    for (size_t verb = 0; verb < POS_VERB_COUNT; verb++)
+        for (size_t i = 0; i < POS_VERB_OUTCOME_COUNT; i++)
+            add(&sum->module[verb][i], &loop->module[verb][i]);
     pos_histogram_add(&sum->reply_time, &loop->reply_time);
     pos_histogram_add(&sum->lookup_time, &loop->lookup_time);
     pos_histogram_add(&sum->commit_time, &loop->commit_time);
@@ -112,7 +116,7 @@ static void write_requests(struct pos_buffer *out, const struct pos_gateway_coun
     for (size_t i = POS_REFUSAL_NONE + 1; i < POS_REFUSAL_COUNT; i++)
         labelled(out, "refusals_total", "reason", pos_refusal_text((enum pos_refusal)i),
                  pos_counter_read(&sum->refusals[i]));
-    single(out, "pending_requests", "gauge", "Requests waiting for disk or host.",
+    single(out, "pending_requests", "gauge", "Requests waiting for disk, host or security module.",
            pos_counter_read(&sum->pending));
     single(out, "keep_alives_total", "counter", "Frames of length zero.",
            pos_counter_read(&sum->keep_alives));
@@ -143,8 +147,34 @@ static void write_host(struct pos_buffer *out, const struct pos_gateway_counters
     single(out, "host_replies_unmatched_total", "counter",
            "Host messages that answer no request under way.",
            pos_counter_read(&sum->host_replies_unmatched));
+    single(out, "host_replies_bad_mac_total", "counter",
+           "Host messages dropped because their MAC does not verify.",
+           pos_counter_read(&sum->host_replies_bad_mac));
     histogram(out, "host_seconds", "From sending a request to the host to its reply.",
               &sum->host_time);
+}
+
+static void write_module(const struct pos_gateway *gateway, struct pos_buffer *out,
+                         const struct pos_gateway_counters *sum)
+{
+    head(out, "module_operations_total", "counter",
+         "What the security module was asked for, by verb and outcome.");
+    for (size_t verb = 0; verb < POS_VERB_COUNT; verb++)
+        for (size_t i = 0; i < POS_VERB_OUTCOME_COUNT; i++)
+            pos_buffer_format(
+                out, "posgate_module_operations_total{verb=\"%s\",outcome=\"%s\"} %llu\n",
+                pos_verb_text((enum pos_verb)verb), pos_verb_outcome_text((enum pos_verb_outcome)i),
+                (unsigned long long)pos_counter_read(&sum->module[verb][i]));
+    struct pos_strongroom_stats stats = {0};
+    if (gateway->room != NULL)
+        pos_strongroom_stats(gateway->room, &stats);
+    single(out, "strongroom_threads", "gauge", "That may wait for the module; 0: it makes none.",
+           stats.threads);
+    single(out, "strongroom_busy", "gauge", "Of these, in the module now.", stats.busy);
+    single(out, "strongroom_queue_length", "gauge", "Jobs waiting for one of them.",
+           stats.queue_length);
+    single(out, "strongroom_expired_total", "counter", "Jobs that waited too long to be begun.",
+           stats.expired);
 }
 
 static uint64_t loops_sum(const struct pos_gateway *gateway, size_t offset)
@@ -223,6 +253,7 @@ void pos_metrics_write(const struct pos_gateway *gateway, struct pos_gateway_cou
            (pos_clock_utc_ms() - gateway->started_utc_ms) / 1000);
     write_requests(out, sum);
     write_host(out, sum);
+    write_module(gateway, out, sum);
     write_connections(gateway, out);
     write_store(gateway, out);
 }

@@ -34,7 +34,9 @@ static bool proof_is_good(struct pos_request *request)
         pos_check_mac(request, &request->dossier.row.tmk, POS_MAC_REGISTRATION);
     if (status == POS_OK)
         return true;
-    if (status == POS_ERR_MAC)
+    if (status == POS_ERR_BUSY)
+        pos_session_bring_key(request, pos_registration_fetched);
+    else if (status == POS_ERR_MAC)
         pos_reply_code(request, POS_RESPONSE_MAC,
                        present ? POS_REFUSAL_BAD_PROOF : POS_REFUSAL_NO_MAC);
     else
@@ -61,6 +63,7 @@ static void submit_registration(struct pos_request *request, bool proved)
     pos_session_write(request, POS_TERMINAL_REGISTER);
     request->write.proved = proved;
     request->write.algorithm = request->dossier.row.algorithm;
+    request->write.ecb = proved && pos_policy_uses_ecb(request->policy, request->write.algorithm);
     if (proved) { /* without a proof nobody may cause a record or an alarm */
         pos_session_record(request, POS_OUTCOME_TAKEN, "register",
                            "refused: another serial holds the index");

@@ -5,6 +5,8 @@
 
 #include "gateway/session_inside.h"
 
+enum { REPLY_FETCH_COUNT_MAX = 8 }; /* by one request in all */
+
 struct pos_draft *pos_reply_begin(struct pos_request *request, enum pos_response response)
 {
     struct pos_session *session = request->session;
@@ -14,8 +16,11 @@ struct pos_draft *pos_reply_begin(struct pos_request *request, enum pos_response
     return &session->draft;
 }
 
-/* The frame in session->out; POS_OK with *frame. */
-static enum pos_status make_frame(struct pos_request *request, struct pos_bytes *frame)
+/* ---- frame and MAC ---- */
+
+/* The frame in session->out, with room for the MAC that is due. */
+static enum pos_status make_frame(struct pos_request *request, struct pos_bytes *frame,
+                                  struct pos_encoded *encoded)
 {
     struct pos_session *session = request->session;
     const struct pos_dialect *dialect = request->policy->dialect;
@@ -23,20 +28,26 @@ static enum pos_status make_frame(struct pos_request *request, struct pos_bytes 
     if (request->proof.verified)
         pos_draft_reserve_mac(&session->draft);
     size_t start = pos_frame_begin(dialect, &request->frame, true, &out);
-    struct pos_encoded encoded;
     struct pos_decode_error error;
-    enum pos_status status = pos_iso8583_encode(dialect, &session->draft, &out, &encoded, &error);
-    if (status == POS_OK && request->proof.verified) {
-        uint8_t mac[POS_MAC_SIZE];
-        status = pos_hsm_make_mac(session->options.hsm, &request->proof.key, request->proof.purpose,
-                                  encoded.covered, mac);
-        if (status == POS_OK)
-            pos_encoded_set_mac(&encoded, mac);
-    }
+    enum pos_status status = pos_iso8583_encode(dialect, &session->draft, &out, encoded, &error);
     if (status == POS_OK)
         status = pos_frame_end(&out, start);
     *frame = pos_buffer_view(&out);
     return status;
+}
+
+/* POS_ERR_BUSY: the loop has not got the key. */
+static enum pos_status put_mac(struct pos_request *request, const struct pos_encoded *encoded)
+{
+    uint8_t mac[POS_MAC_SIZE];
+    if (!request->proof.verified)
+        return POS_OK;
+    struct pos_session *session = request->session;
+    enum pos_status status = pos_hsm_make_mac(session->options.hsm, &request->proof.key,
+                                              request->proof.purpose, encoded->covered, mac);
+    if (status == POS_OK)
+        pos_encoded_set_mac(encoded, mac);
+    return pos_session_count_verb(session, POS_VERB_MAKE_MAC, status);
 }
 
 static void count(struct pos_request *request, size_t response_column, enum pos_refusal refusal)
@@ -53,6 +64,15 @@ static void count(struct pos_request *request, size_t response_column, enum pos_
         pos_histogram_record(&counters->reply_time, session->now_ns - request->received_ns);
 }
 
+static void leave(struct pos_request *request, struct pos_bytes frame, size_t column,
+                  enum pos_refusal refusal)
+{
+    struct pos_session *session = request->session;
+    session->options.world.reply(session->options.world.context, request->connection, frame);
+    count(request, column, refusal);
+    pos_session_release(request);
+}
+
 static size_t column_of(enum pos_response response, struct pos_bytes host_code)
 {
     if (host_code.size == 0)
@@ -63,26 +83,86 @@ static size_t column_of(enum pos_response response, struct pos_bytes host_code)
     return POS_COUNT_RESPONSE_OTHER;
 }
 
+/* The security module failed, or a host's reply does not fit: say so, without a MAC. */
+static void leave_malfunction(struct pos_request *request)
+{
+    struct pos_bytes frame;
+    struct pos_encoded encoded;
+    request->proof.verified = false;
+    (void)pos_reply_begin(request, POS_RESPONSE_MALFUNCTION);
+    if (make_frame(request, &frame, &encoded) != POS_OK)
+        frame = pos_bytes(NULL, 0);
+    leave(request, frame, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_SECURITY_MODULE);
+}
+
+/* ---- replies that wait for their MAC's key ---- */
+
+static void fetch_key(struct pos_request *request);
+
+static void unpark(struct pos_request *request)
+{
+    const struct pos_parked_reply *parked = &request->parked;
+    const struct pos_encoded encoded = {
+        .covered = pos_bytes(request->room + parked->covered_offset, parked->covered_size),
+        .mac = request->room + parked->mac_offset,
+        .mac_form = parked->mac_form};
+    enum pos_status status = request->job.status;
+    if (status == POS_OK)
+        status = put_mac(request, &encoded);
+    if (status == POS_OK)
+        leave(request, pos_bytes(request->room, parked->size), parked->column, parked->refusal);
+    else if (status == POS_ERR_BUSY)
+        fetch_key(request);
+    else
+        leave_malfunction(request);
+}
+
+static void fetch_key(struct pos_request *request)
+{
+    const struct pos_world *world = &request->session->options.world;
+    request->job = (struct pos_strong_job){
+        .work = POS_STRONG_FETCH,
+        .fetch = {.key = &request->proof.key, .purpose = request->proof.purpose}};
+    request->then = unpark;
+    pos_request_move(request, POS_REQUEST_STRONGROOM);
+    if (request->fetch_count++ >= REPLY_FETCH_COUNT_MAX ||
+        world->secure(world->context, request) != POS_OK)
+        leave_malfunction(request);
+}
+
+/* The frame moves out of the session's buffer, which the next reply needs. */
+static void park(struct pos_request *request, struct pos_bytes frame,
+                 const struct pos_encoded *encoded, size_t column, enum pos_refusal refusal)
+{
+    request->parked =
+        (struct pos_parked_reply){.size = frame.size,
+                                  .covered_offset = (size_t)(encoded->covered.data - frame.data),
+                                  .covered_size = encoded->covered.size,
+                                  .mac_offset = (size_t)(encoded->mac - frame.data),
+                                  .mac_form = encoded->mac_form,
+                                  .column = column,
+                                  .refusal = refusal};
+    memcpy(request->room, frame.data, frame.size);
+    fetch_key(request);
+}
+
 void pos_reply_send(struct pos_request *request, enum pos_response response,
                     enum pos_refusal refusal, struct pos_bytes host_code)
 {
     struct pos_session *session = request->session;
+    struct pos_bytes frame;
+    struct pos_encoded encoded;
     if (host_code.size > 0)
         pos_draft_set(&session->draft, 39, host_code);
-    struct pos_bytes frame;
-    if (make_frame(request, &frame) != POS_OK) {
-        /* The security module failed, or a host's reply does not fit: say so, without a MAC. */
-        response = POS_RESPONSE_MALFUNCTION;
-        refusal = POS_REFUSAL_SECURITY_MODULE;
-        host_code = pos_bytes(NULL, 0);
-        request->proof.verified = false;
-        (void)pos_reply_begin(request, response);
-        if (make_frame(request, &frame) != POS_OK)
-            frame = pos_bytes(NULL, 0);
-    }
-    session->options.world.reply(session->options.world.context, request->connection, frame);
-    count(request, column_of(response, host_code), refusal);
-    pos_session_release(request);
+    enum pos_status status = make_frame(request, &frame, &encoded);
+    if (status == POS_OK)
+        status = put_mac(request, &encoded);
+    if (status == POS_OK)
+        leave(request, frame, column_of(response, host_code), refusal);
+    else if (status == POS_ERR_BUSY)
+        park(request, frame, &encoded, column_of(response, host_code), refusal);
+    else
+        leave_malfunction(request);
 }
 
 void pos_reply_code(struct pos_request *request, enum pos_response response,

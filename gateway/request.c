@@ -72,10 +72,17 @@ uint32_t pos_request_pool_taken(const struct pos_request_pool *pool)
 static const uint8_t moves[POS_REQUEST_STATE_COUNT] = {
     [POS_REQUEST_FREE] = 1 << POS_REQUEST_TURN | 1 << POS_REQUEST_FREE,
     [POS_REQUEST_TURN] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_DOSSIER |
-                         1 << POS_REQUEST_COMMIT | 1 << POS_REQUEST_HOST,
-    [POS_REQUEST_DOSSIER] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_COMMIT,
-    [POS_REQUEST_COMMIT] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_HOST | 1 << POS_REQUEST_COMMIT,
-    [POS_REQUEST_HOST] = 1 << POS_REQUEST_FREE,
+                         1 << POS_REQUEST_STRONGROOM | 1 << POS_REQUEST_COMMIT |
+                         1 << POS_REQUEST_HOST,
+    [POS_REQUEST_DOSSIER] =
+        1 << POS_REQUEST_FREE | 1 << POS_REQUEST_STRONGROOM | 1 << POS_REQUEST_COMMIT,
+    [POS_REQUEST_STRONGROOM] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_DOSSIER |
+                               1 << POS_REQUEST_STRONGROOM | 1 << POS_REQUEST_COMMIT |
+                               1 << POS_REQUEST_HOST,
+    [POS_REQUEST_COMMIT] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_DOSSIER |
+                           1 << POS_REQUEST_STRONGROOM | 1 << POS_REQUEST_COMMIT |
+                           1 << POS_REQUEST_HOST,
+    [POS_REQUEST_HOST] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_STRONGROOM,
 };
 
 void pos_request_move(struct pos_request *request, enum pos_request_state state)

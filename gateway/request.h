@@ -16,13 +16,15 @@
 #include "core/wire/frame.h"
 #include "core/wire/message.h"
 #include "gateway/counters.h"
+#include "gateway/strong_work.h"
 
 enum pos_request_state {
     POS_REQUEST_FREE,
-    POS_REQUEST_TURN,    /* waits for the look-up at the end of the turn */
-    POS_REQUEST_DOSSIER, /* waits for the key library */
-    POS_REQUEST_COMMIT,  /* waits for the committer */
-    POS_REQUEST_HOST,    /* waits for the acquirer host */
+    POS_REQUEST_TURN,       /* waits for the look-up at the end of the turn */
+    POS_REQUEST_DOSSIER,    /* waits for the key library, or for the terminal's own keys */
+    POS_REQUEST_STRONGROOM, /* waits for the security module */
+    POS_REQUEST_COMMIT,     /* waits for the committer */
+    POS_REQUEST_HOST,       /* waits for the acquirer host */
     POS_REQUEST_STATE_COUNT
 };
 
@@ -33,6 +35,7 @@ struct pos_policy {
     bool mac_required;        /* authentication = "mac" */
     bool provisioned;         /* binding = "provisioned" */
     bool sign_on_without_mac; /* sign_on_mac = "absent" */
+    bool mac_ecb;             /* mac = "cup-ecb": how two-key TDES TAKs make their MACs */
 };
 
 /* One connection as the front end sees it; kept by whoever owns the connection. */
@@ -50,11 +53,41 @@ struct pos_proof {
     struct pos_key key;
 };
 
-/* What the key library says of an index, fetched off the loop. */
+/* What the key library says of an index, and the terminal's row of one moment; fetched off the
+ * loop. */
 struct pos_dossier {
     enum pos_status status; /* POS_OK, POS_ERR_NOT_FOUND, or why it could not be read */
-    struct pos_key_row row;
-    struct pos_terminal_detail detail; /* sign_on only; zeroed when the SMN has no row */
+    struct pos_key_row row; /* to register and to sign on */
+    /* to sign on and for a PIN; zeroed when the SMN has no row */
+    struct pos_terminal_hot hot;
+    struct pos_terminal_detail detail;
+};
+
+/* A request's PIN on its way: read from its fields, translated, put into the message to the host.
+ */
+struct pos_pin_transit {
+    bool translated;
+    bool refused; /* too often: its record is being written */
+    struct pos_pin_cryptogram in, out;
+    char pan[POS_PAN_SIZE_MAX];
+    uint8_t pan_size;
+};
+
+/* A host link as a PIN sees it. */
+struct pos_host_link {
+    uint32_t number;
+    const struct pos_dialect *dialect;
+    struct pos_key pin_key; /* its ZPK */
+    enum pos_pin_format pin_format;
+};
+enum { POS_LINK_ANY = UINT32_MAX }; /* as a number: whichever is next in turn */
+
+/* A reply whose MAC key has to be fetched first: whole in `room` but for the MAC. */
+struct pos_parked_reply {
+    size_t size, covered_offset, covered_size, mac_offset;
+    enum pos_binary mac_form;
+    size_t column; /* what it will be counted as */
+    enum pos_refusal refusal;
 };
 
 enum { POS_REQUEST_EVENT_COUNT_MAX = 2 };
@@ -69,7 +102,7 @@ struct pos_request {
     uint64_t connection, address;
     const struct pos_policy *policy;
     uint64_t received_ns; /* monotonic, the turn that read it */
-    uint64_t waiting_ns;  /* monotonic, since when it waits for disk or host */
+    uint64_t waiting_ns;  /* monotonic, since when it waits for disk, host or module */
 
     struct pos_frame frame; /* views into `bytes` */
     struct pos_message message;
@@ -87,7 +120,16 @@ struct pos_request {
     uint32_t rrn; /* six-digit counter; valid once taken */
     char rrn_text[12];
 
+    struct pos_strong_job job;
+    void (*then)(struct pos_request *request);  /* goes on when the job is done */
+    void (*again)(struct pos_request *request); /* what lacked the key that is being fetched */
+    uint32_t fetch_count;                       /* so that it is not tried for ever */
+    struct pos_pin_transit pin;
+    struct pos_host_link link; /* number POS_LINK_ANY unless a PIN was made for one */
+    struct pos_parked_reply parked;
+
     uint8_t bytes[POS_FRAME_SIZE_MAX];
+    uint8_t room[POS_FRAME_SIZE_MAX]; /* keys for a terminal, then a parked reply; else untouched */
 };
 
 struct pos_request_pool;
@@ -103,6 +145,11 @@ uint32_t pos_request_pool_taken(const struct pos_request_pool *pool);
 
 /* The only way a request changes its state; asserts that the move is allowed. */
 void pos_request_move(struct pos_request *request, enum pos_request_state state);
+
+static inline struct pos_request *pos_request_of_job(struct pos_strong_job *job)
+{
+    return (struct pos_request *)(void *)((char *)job - offsetof(struct pos_request, job));
+}
 
 static inline struct pos_request *pos_request_of_write(struct pos_terminal_write *write)
 {

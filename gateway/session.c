@@ -7,7 +7,10 @@
 #include "core/base/clock.h"
 #include "gateway/session_inside.h"
 
-enum { FORMAT_LINES_A_SECOND = 10 };
+enum {
+    FORMAT_LINES_A_SECOND = 10,
+    FETCH_COUNT_MAX = 4, /* for one request: two TAKs, and each of them once more */
+};
 
 enum pos_status pos_session_create(const struct pos_session_options *options,
                                    struct pos_session **session)
@@ -149,6 +152,9 @@ static struct pos_request *acquire(struct pos_session *session, struct pos_peer 
     request->rule = NULL;
     request->proof.verified = false;
     request->rrn_text[0] = '\0';
+    request->fetch_count = 0;
+    request->pin.translated = request->pin.refused = false;
+    request->link.number = POS_LINK_ANY;
     pos_request_move(request, POS_REQUEST_TURN);
     return request;
 }
@@ -270,8 +276,67 @@ void pos_session_fetched(struct pos_request *request)
 {
     if (request->rule->kind == POS_KIND_REGISTER)
         pos_registration_fetched(request);
-    else
+    else if (request->rule->kind == POS_KIND_SIGN_ON)
         pos_sign_on_fetched(request);
+    else
+        pos_pin_fetched(request);
+}
+
+enum pos_status pos_session_count_verb(struct pos_session *session, enum pos_verb verb,
+                                       enum pos_status status)
+{
+    pos_counter_add(&session->options.counters->module[verb][pos_verb_outcome(status)], 1);
+    return status;
+}
+
+void pos_session_secured(struct pos_request *request)
+{
+    static const enum pos_verb verbs[POS_STRONG_WORK_COUNT] = {
+        [POS_STRONG_FETCH] = POS_VERB_FETCH_MAC_KEY,
+        [POS_STRONG_PAIR] = POS_VERB_GENERATE,
+        [POS_STRONG_WRAP] = POS_VERB_WRAP,
+        [POS_STRONG_PIN] = POS_VERB_TRANSLATE_PIN};
+    (void)pos_session_count_verb(request->session, verbs[request->job.work], request->job.status);
+    request->then(request);
+}
+
+void pos_session_secure(struct pos_request *request, void (*then)(struct pos_request *request))
+{
+    const struct pos_world *world = &request->session->options.world;
+    request->then = then;
+    request->waiting_ns = request->session->now_ns;
+    pos_request_move(request, POS_REQUEST_STRONGROOM);
+    enum pos_status status = world->secure(world->context, request);
+    if (status == POS_OK)
+        return;
+    request->job.status = status;
+    then(request);
+}
+
+enum pos_refusal pos_session_why_not_secured(const struct pos_request *request)
+{
+    enum pos_status status = request->job.status;
+    return status == POS_ERR_BUSY || status == POS_ERR_TIMEOUT ? POS_REFUSAL_OVERLOAD
+                                                               : POS_REFUSAL_SECURITY_MODULE;
+}
+
+static void key_is_here(struct pos_request *request)
+{
+    if (request->job.status == POS_OK)
+        request->again(request);
+    else
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, pos_session_why_not_secured(request));
+}
+
+/* A key that is gone again before it was used, time after time: there are too many. */
+void pos_session_bring_key(struct pos_request *request, void (*again)(struct pos_request *request))
+{
+    if (request->fetch_count++ >= FETCH_COUNT_MAX) {
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_OVERLOAD);
+        return;
+    }
+    request->again = again;
+    pos_session_secure(request, key_is_here);
 }
 
 void pos_session_committed(struct pos_request *request, enum pos_status status)
@@ -335,7 +400,7 @@ static bool would_write(const struct pos_request *request)
     if (request->found != POS_OK)
         return true;
     if (request->write.operation == POS_TERMINAL_REGISTER)
-        return request->write.proved && !hot->proved;
+        return request->write.proved && (!hot->proved || (hot->ecb && !request->write.ecb));
     return request->write.operation != POS_TERMINAL_SIGN_ON || hot->tak[1].size == 0;
 }
 

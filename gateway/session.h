@@ -14,6 +14,7 @@
 #ifndef POS_GATEWAY_SESSION_H
 #define POS_GATEWAY_SESSION_H
 
+#include "gateway/pin_limit.h"
 #include "gateway/rate.h"
 #include "gateway/request.h"
 
@@ -23,7 +24,8 @@ struct pos_world {
     /* Looks up `count` SMNs together, as pos_terminal_table_find. */
     void (*find)(void *context, const struct pos_smn *smns, size_t count,
                  struct pos_terminal_hot *rows, enum pos_status *found);
-    /* Starts to fill request->dossier; pos_session_fetched follows, never from inside this call. */
+    /* Starts to fill request->dossier, the key row for all but transactions;
+     * pos_session_fetched follows, never from inside this call. */
     enum pos_status (*fetch)(void *context, struct pos_request *request);
     /* False: the disk has too little room to write for terminals. */
     bool (*may_write)(void *context);
@@ -32,9 +34,17 @@ struct pos_world {
     /* Promotes the pending pair whose TAK verified: nobody waits for it, a failure is harmless (the
      * next message under that TAK promotes it again). */
     void (*promote)(void *context, const struct pos_smn *smn, const struct pos_key *tak);
-    /* Sends `message` to the host for this request; pos_session_host_answered follows likewise.
-     * POS_ERR_UNREACHABLE, POS_ERR_LIMIT (window full), POS_ERR_EXISTS (same key under way),
-     * POS_ERR_FORMAT and POS_ERR_LENGTH (the host's dialect cannot carry it). */
+    /* Does request->job, with a module session that may wait; pos_session_secured follows, maybe
+     * from inside this call. A MAC key that was fetched is then with the session's own module
+     * session. POS_ERR_BUSY: too many wait. */
+    enum pos_status (*secure)(void *context, struct pos_request *request);
+    /* Chooses the host link for a request with a PIN. POS_ERR_NOT_FOUND: none has a PIN key;
+     * POS_ERR_UNREACHABLE: none of those that have is up. */
+    enum pos_status (*choose_link)(void *context, struct pos_host_link *link);
+    /* Sends `message` to the host for this request, over request->link when that says which;
+     * pos_session_host_answered follows likewise. POS_ERR_UNREACHABLE, POS_ERR_LIMIT (window full),
+     * POS_ERR_EXISTS (same key under way), POS_ERR_FORMAT and POS_ERR_LENGTH (the host's dialect
+     * cannot carry it); POS_ERR_HSM and others: it could not be given its MAC. */
     enum pos_status (*forward)(void *context, struct pos_request *request,
                                const struct pos_draft *message);
     /* The next number for an RRN, 0 to 999999. POS_ERR_BUSY when none is reserved yet. */
@@ -45,7 +55,8 @@ struct pos_world {
 
 struct pos_session_options {
     struct pos_world world;
-    struct pos_hsm_session *hsm;           /* borrowed */
+    struct pos_hsm_session *hsm;           /* borrowed; local where the module waits */
+    struct pos_pin_limit *pin_limit;       /* borrowed, shared by all sessions */
     struct pos_gateway_counters *counters; /* borrowed */
     uint32_t pending_count_max;            /* requests in all stages */
     uint32_t pipeline_count_max;           /* unanswered ones of one connection */
@@ -83,13 +94,14 @@ void pos_session_turn_done(struct pos_session *session, uint64_t now_ns);
 /* ---- completions ---- */
 
 void pos_session_fetched(struct pos_request *request);
+void pos_session_secured(struct pos_request *request);
 void pos_session_committed(struct pos_request *request, enum pos_status status);
 /* POS_OK with the host's reply (borrowed); POS_ERR_TIMEOUT; POS_ERR_NETWORK: the link broke after
  * the request was sent. */
 void pos_session_host_answered(struct pos_request *request, enum pos_status status,
                                const struct pos_message *reply);
 
-/* Requests that wait for disk or host: 0 means that the front end may go. */
+/* Requests that wait for disk, host or security module: 0 means that the front end may go. */
 uint32_t pos_session_pending(const struct pos_session *session);
 
 #endif

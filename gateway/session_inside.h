@@ -29,7 +29,7 @@ struct pos_session {
     uint8_t out[POS_FRAME_SIZE_MAX];
     uint8_t plain[2 * POS_FRAME_BODY_SIZE_MAX]; /* field values on their way to the host */
 
-    struct pos_log_limit format_log;
+    struct pos_log_limit format_log, pin_log;
     struct pos_request spare; /* answers 96 when the pool is empty */
 };
 
@@ -51,11 +51,14 @@ POS_MUST_USE enum pos_status pos_reply_take_rrn(struct pos_request *request);
 
 /* ---- checks.c ---- */
 
-/* Verifies the request's MAC under `key`; on POS_OK the proof is set. POS_ERR_MAC: absent or wrong;
- * POS_ERR_HSM and others: could not tell. */
+/* Verifies the request's MAC under `key`, which lives as long as the request; on POS_OK the proof
+ * is set. POS_ERR_MAC: absent or wrong; POS_ERR_BUSY: the key must be fetched,
+ * pos_session_bring_key does; POS_ERR_HSM and others: could not tell. */
 POS_MUST_USE enum pos_status pos_check_mac(struct pos_request *request, const struct pos_key *key,
                                            enum pos_mac_purpose purpose);
 bool pos_request_has_mac(const struct pos_request *request);
+/* The MACs of a terminal with such a TMK are UnionPay's ECB MACs on this listener. */
+bool pos_policy_uses_ecb(const struct pos_policy *policy, enum pos_algorithm tmk);
 /* A row that proved its key is refused on listeners that ask for less: what is weaker must not undo
  * what is stronger. False: answered with A0. */
 bool pos_check_listener(struct pos_request *request);
@@ -80,9 +83,38 @@ void pos_sign_off_start(struct pos_request *request);
 void pos_sign_off_committed(struct pos_request *request);
 
 void pos_transaction_start(struct pos_request *request);
+void pos_transaction_forward(struct pos_request *request);
 void pos_transaction_committed(struct pos_request *request);
 void pos_transaction_host_answered(struct pos_request *request, enum pos_status status,
                                    const struct pos_message *reply);
+
+/* ---- pin.c ---- */
+
+/* The request carries a PIN block, in field 52 or in field 59. */
+bool pos_pin_present(const struct pos_message *message);
+/* Translates it, then goes on with pos_transaction_forward; or answers the request. */
+void pos_pin_start(struct pos_request *request);
+void pos_pin_fetched(struct pos_request *request);
+/* Its part of the message to the host: fields 52, 53 and 59, from request->pin. `memory` must live
+ * until the message is encoded; returns the bytes used. */
+size_t pos_pin_put(const struct pos_request *request, struct pos_draft *message, char *memory,
+                   size_t capacity);
+/* Behind the record of a terminal that failed too often. */
+void pos_pin_recorded(struct pos_request *request);
+
+/* ---- the security module, where it may wait ---- */
+
+/* Has request->job done and goes on with `then`, maybe from inside this call; job.status says how
+ * it went, POS_ERR_BUSY when it could not even wait. */
+void pos_session_secure(struct pos_request *request, void (*then)(struct pos_request *request));
+/* What a 96 is for when it did not go well. */
+enum pos_refusal pos_session_why_not_secured(const struct pos_request *request);
+/* Fetches the MAC key that pos_check_mac lacked, then goes on with `again`; answers 96 when it
+ * cannot be had. */
+void pos_session_bring_key(struct pos_request *request, void (*again)(struct pos_request *request));
+/* Counts what the module was asked for and passes the status on. */
+enum pos_status pos_session_count_verb(struct pos_session *session, enum pos_verb verb,
+                                       enum pos_status status);
 
 /* A durable write in three steps: begin, say what goes into the audit chain if the outcome is this
  * one (at most POS_REQUEST_EVENT_COUNT_MAX; static texts), submit. What the operation takes besides

@@ -9,12 +9,15 @@
 #include <string.h>
 
 #include "core/base/hex.h"
+#include "gateway/settings_check.h"
 
 _Static_assert(sizeof(enum pos_binding_mode) == sizeof(uint32_t), "a choice is stored as 32 bits");
 
 static const char *const registration_modes[] = {"proof", "open", NULL};
 static const char *const authentication_modes[] = {"mac", "smn", NULL};
 static const char *const sign_on_modes[] = {"required", "absent", NULL};
+static const char *const mac_modes[] = {"iso", "cup-ecb", NULL};
+static const char *const pin_modes[] = {"by-key", "0", "3", "4", NULL};
 static const char *const binding_modes[] = {"first-use", "provisioned", NULL};
 static const char *const module_kinds[] = {"software", "pkcs11", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
@@ -78,6 +81,15 @@ static bool accept_name(const char *text, struct pos_buffer *reason)
     return false;
 }
 
+static bool accept_key_name(const char *text, struct pos_buffer *reason)
+{
+    if (pos_key_name_valid(pos_bytes_text(text)))
+        return true;
+    pos_buffer_format(reason, "= \"%.40s\" is not 1 to %d characters A-Z and 0-9", text,
+                      POS_KEY_NAME_SIZE_MAX);
+    return false;
+}
+
 #define NUMBER(holder, key, member, ...)                                                           \
     {                                                                                              \
         .name = key, POS_CONFIG_MEMBER_NUMBER(holder, member, __VA_ARGS__)                         \
@@ -89,6 +101,11 @@ static bool accept_name(const char *text, struct pos_buffer *reason)
 #define CHOICE(holder, key, member, ...)                                                           \
     {                                                                                              \
         .name = key, POS_CONFIG_MEMBER_CHOICE(holder, member, __VA_ARGS__)                         \
+    }
+#define KEY_NAME(holder, key, member, ...)                                                         \
+    {                                                                                              \
+        .name = key, POS_CONFIG_MEMBER_TEXT(holder, member, "", accept_key_name, __VA_ARGS__),     \
+        .may_be_empty = true                                                                       \
     }
 #define END                                                                                        \
     {                                                                                              \
@@ -109,6 +126,9 @@ static const struct pos_config_key listener_keys[] = {
     CHOICE(HOLDER, "sign_on_mac", sign_on_mac, "required", sign_on_modes,
            "Whether a sign-on has a MAC; absent is for terminals of the dialect cup that were "
            "installed before, with registration open"),
+    CHOICE(HOLDER, "mac", mac, "iso", mac_modes,
+           "How MACs under a TDES TAK are made; cup-ecb, which can be forged, is for terminals of "
+           "the dialect cup that have no other"),
     END,
 };
 #undef HOLDER
@@ -135,6 +155,12 @@ static const struct pos_config_key upstream_keys[] = {
            "The longest such pause"),
     NUMBER(HOLDER, "echo_interval_ms", echo_interval_ms, 30000, 0, 3600000, "ms",
            "Time between echo messages on a quiet connection; 0: none"),
+    KEY_NAME(HOLDER, "pin_key", pin_key,
+             "Its ZPK in the key library, for PINs; \"\": none, a PIN gets 99"),
+    CHOICE(HOLDER, "pin_format", pin_format, "by-key", pin_modes,
+           "PIN blocks it gets; by-key: format 0 under a TDES key, 4 under an AES one"),
+    KEY_NAME(HOLDER, "mac_key", mac_key,
+             "Its ZAK in the key library: requests and replies carry a MAC; \"\": none do"),
     END,
 };
 #undef HOLDER
@@ -178,6 +204,10 @@ static const struct pos_config_key security_module_keys[] = {
          "pkcs11: label of the LMK on the token"),
     NUMBER(HOLDER, "token_sessions", security_module.token_sessions, 16, 1,
            POS_TOKEN_SESSION_COUNT_MAX, "sessions", "pkcs11: open at once with the token"),
+    NUMBER(HOLDER, "threads", security_module.threads, 4, 1, POS_STRONGROOM_THREAD_COUNT_MAX,
+           "threads", "pkcs11: that wait for the token, so that the loops need not"),
+    NUMBER(HOLDER, "queue_timeout_ms", security_module.queue_timeout_ms, 5000, 100, 60000, "ms",
+           "pkcs11: what waits longer for one of them gets 96"),
     END,
 };
 
@@ -198,6 +228,8 @@ static const struct pos_config_key limit_keys[] = {
            "requests", "From one address; more get 96; 0: no limit"),
     NUMBER(HOLDER, "requests_per_second", limits.requests_per_second, 0, 0, 1000000, "requests",
            "From one address; more get 96; 0: no limit"),
+    NUMBER(HOLDER, "pin_failures_per_terminal", limits.pin_failures_per_terminal, 20, 0, 1000000,
+           "PIN blocks", "That may fail in an hour; then all get 99 until it ends; 0: no limit"),
     END,
 };
 
@@ -292,92 +324,13 @@ void pos_gateway_settings_defaults(struct pos_gateway_settings *settings)
     resolve(settings);
 }
 
-/* A row that proved its key is refused where MACs are not asked for: so such a listener would
- * register terminals that it never serves. */
-static void check_strength(const struct pos_listener_settings *listener, uint32_t i,
-                           struct pos_config_report *report)
-{
-    if (listener->registration == POS_REGISTRATION_PROOF &&
-        listener->authentication == POS_AUTHENTICATION_SMN)
-        pos_config_mistake(report, listener->line,
-                           "listeners[%u]: registration = \"proof\" with authentication = \"smn\" "
-                           "registers terminals and then refuses them; use \"mac\", or "
-                           "registration = \"open\"",
-                           i);
-}
-
-/* A sign-on's MAC is made under the key that proves a registration: who can do the one can do the
- * other. And a terminal that has proved its key is refused where less is asked, so it could not
- * sign on here. */
-static void check_sign_on(const struct pos_listener_settings *listener, uint32_t i,
-                          struct pos_config_report *report)
-{
-    if (listener->sign_on_mac != POS_SIGN_ON_MAC_ABSENT || listener->dialect == NULL)
-        return;
-    if (!listener->dialect->sign_on_without_mac)
-        pos_config_mistake(report, listener->line,
-                           "listeners[%u].sign_on_mac = \"absent\" is for the dialect cup; %s "
-                           "terminals sign on with a MAC",
-                           i, listener->dialect->name);
-    else if (listener->registration != POS_REGISTRATION_OPEN)
-        pos_config_mistake(
-            report, listener->line,
-            "listeners[%u].sign_on_mac = \"absent\" needs registration = \"open\": a "
-            "terminal that proves its key to register can sign on with a MAC",
-            i);
-}
-
-/* Two listeners may share a port on different addresses only. */
-static void check_listeners(const struct pos_gateway_settings *settings,
-                            struct pos_config_report *report)
-{
-    for (uint32_t i = 0; i < settings->listener_count; i++) {
-        const struct pos_listener_settings *listener = &settings->listeners[i];
-        check_sign_on(listener, i, report);
-        check_strength(listener, i, report);
-        for (uint32_t j = 0; j < i; j++)
-            if (listener->port != 0 && listener->port == settings->listeners[j].port &&
-                strcmp(listener->address, settings->listeners[j].address) == 0)
-                pos_config_mistake(report, listener->line,
-                                   "listeners[%u] has the address and port of listeners[%u]", i, j);
-    }
-}
-
-/* In the group, whose line nobody keeps. */
-static void check_security_module(const struct pos_gateway_settings *settings,
-                                  struct pos_config_report *report)
-{
-    if (settings->security_module.kind == POS_HSM_PKCS11 &&
-        settings->security_module.module[0] == '\0')
-        pos_config_mistake(report, 0,
-                           "security_module.kind = \"pkcs11\" needs security_module.module, the "
-                           "path of the vendor's library");
-}
-
-static void check_upstreams(const struct pos_gateway_settings *settings,
-                            struct pos_config_report *report)
-{
-    for (uint32_t i = 0; i < settings->upstream_count; i++) {
-        const struct pos_upstream_settings *upstream = &settings->upstreams[i];
-        if (upstream->reconnect_min_ms > upstream->reconnect_max_ms)
-            pos_config_mistake(report, upstream->line,
-                               "upstreams[%u].reconnect_min_ms is above its reconnect_max_ms", i);
-        for (uint32_t j = 0; j < i; j++)
-            if (strcmp(upstream->name, settings->upstreams[j].name) == 0)
-                pos_config_mistake(report, upstream->line,
-                                   "upstreams[%u] has the name of upstreams[%u]", i, j);
-    }
-}
-
 enum pos_status pos_gateway_settings_read(const char *path, struct pos_gateway_settings *settings,
                                           struct pos_config_report *report)
 {
     memset(settings, 0, sizeof *settings);
     enum pos_status status = pos_config_read(path, gateway_keys, settings, report);
     resolve(settings);
-    check_listeners(settings, report);
-    check_upstreams(settings, report);
-    check_security_module(settings, report);
+    pos_gateway_settings_check(settings, report);
     if (status == POS_OK && report->count > 0)
         status = POS_ERR_CONFIG;
     return status;

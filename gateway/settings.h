@@ -37,6 +37,20 @@ enum pos_sign_on_mode {
     POS_SIGN_ON_MAC_ABSENT, /* as installed terminals send it; one that is there must be good */
 };
 
+/* How MACs under a TDES TAK are made. */
+enum pos_mac_mode {
+    POS_MAC_MODE_ISO,     /* ISO 9797-1 algorithm 3 */
+    POS_MAC_MODE_CUP_ECB, /* UnionPay's ECB MAC, for terminals that have no other */
+};
+
+/* Which PIN blocks a host gets. */
+enum pos_pin_mode {
+    POS_PIN_MODE_BY_KEY, /* format 0 under a TDES key, 4 under an AES one */
+    POS_PIN_MODE_0,
+    POS_PIN_MODE_3,
+    POS_PIN_MODE_4,
+};
+
 /* How a terminal gets its TID and MID. */
 enum pos_binding_mode {
     POS_BINDING_FIRST_USE,   /* those of its first financial message that verifies */
@@ -54,6 +68,7 @@ struct pos_listener_settings {
     enum pos_registration_mode registration;
     enum pos_authentication_mode authentication;
     enum pos_sign_on_mode sign_on_mac;
+    enum pos_mac_mode mac;
 };
 
 struct pos_upstream_settings {
@@ -72,6 +87,10 @@ struct pos_upstream_settings {
     uint32_t reconnect_min_ms; /* doubled after each failure up to the next */
     uint32_t reconnect_max_ms;
     uint32_t echo_interval_ms; /* 0: no echoes */
+    /* names of the link's keys in the key library; "": none */
+    char pin_key[POS_KEY_NAME_SIZE_MAX + 1]; /* ZPK */
+    char mac_key[POS_KEY_NAME_SIZE_MAX + 1]; /* ZAK */
+    enum pos_pin_mode pin_format;
 };
 
 struct pos_gateway_settings {
@@ -99,19 +118,22 @@ struct pos_gateway_settings {
         char token[POS_PATH_SIZE_MAX];
         char lmk_label[POS_TOKEN_LABEL_SIZE];
         uint32_t token_sessions;
+        uint32_t threads;          /* that may wait for it, where it makes one wait */
+        uint32_t queue_timeout_ms; /* how long a request waits to be begun there */
     } security_module;
 
     enum pos_binding_mode binding;
 
     struct {
-        uint32_t connections;              /* in all */
-        uint32_t connections_per_address;  /* 0: no limit */
-        uint32_t idle_timeout_ms;          /* 0: never */
-        uint32_t message_timeout_ms;       /* from a frame's first byte to its last */
-        uint32_t pipelined_requests;       /* unanswered, per connection */
-        uint32_t write_queue_bytes;        /* owed to a peer before it is cut */
-        uint32_t registrations_per_second; /* per address; 0: no limit */
-        uint32_t requests_per_second;      /* per address; 0: no limit */
+        uint32_t connections;               /* in all */
+        uint32_t connections_per_address;   /* 0: no limit */
+        uint32_t idle_timeout_ms;           /* 0: never */
+        uint32_t message_timeout_ms;        /* from a frame's first byte to its last */
+        uint32_t pipelined_requests;        /* unanswered, per connection */
+        uint32_t write_queue_bytes;         /* owed to a peer before it is cut */
+        uint32_t registrations_per_second;  /* per address; 0: no limit */
+        uint32_t requests_per_second;       /* per address; 0: no limit */
+        uint32_t pin_failures_per_terminal; /* in an hour; 0: no limit */
     } limits;
 
     struct pos_upstream_settings upstreams[POS_UPSTREAM_COUNT_MAX];

@@ -8,32 +8,6 @@
 
 #include "gateway/session_inside.h"
 
-/* Field 59 is a run of tag (2), length (3 digits), value; tag A1 is a PIN block under an AES or SM4
- * TPK. */
-static bool has_pin_tag(const struct pos_message *message)
-{
-    char text[999];
-    struct pos_bytes tags = pos_message_value(message, 59, text, sizeof text);
-    size_t at = 0;
-    while (at + 5 <= tags.size) {
-        if (memcmp(tags.data + at, "A1", 2) == 0)
-            return true;
-        size_t length = 0;
-        for (size_t i = at + 2; i < at + 5; i++) {
-            if (tags.data[i] < '0' || tags.data[i] > '9')
-                return false;
-            length = length * 10 + (size_t)(tags.data[i] - '0');
-        }
-        at += 5 + length;
-    }
-    return false;
-}
-
-static bool carries_pin(const struct pos_message *message)
-{
-    return pos_message_has(message, 52) || (pos_message_has(message, 59) && has_pin_tag(message));
-}
-
 /* Fields 41 and 42 as text; false when one is missing. */
 static bool read_terminal(const struct pos_message *message, char tid[POS_TID_SIZE + 1],
                           char mid[POS_MID_SIZE + 1])
@@ -59,7 +33,8 @@ static void make_host_message(struct pos_request *request, struct pos_draft *mes
     size_t used = 0;
     pos_draft_init(message, from->mti);
     for (unsigned field = 2; field < POS_FIELD_COUNT; field++) {
-        if (!pos_message_has(from, field) || field == 52 || field == 62 || field == 64)
+        if (!pos_message_has(from, field) || field == 52 || field == 62 || field == 64 ||
+            (request->pin.translated && (field == 53 || field == 59)))
             continue;
         struct pos_bytes value =
             pos_message_value(from, field, session->plain + used, sizeof session->plain - used);
@@ -68,9 +43,11 @@ static void make_host_message(struct pos_request *request, struct pos_draft *mes
     }
     if (!names_its_rrn(request))
         pos_draft_set(message, 37, pos_bytes(request->rrn_text, sizeof request->rrn_text));
+    (void)pos_pin_put(request, message, (char *)session->plain + used,
+                      sizeof session->plain - used);
 }
 
-static void forward(struct pos_request *request)
+void pos_transaction_forward(struct pos_request *request)
 {
     struct pos_session *session = request->session;
     if (pos_reply_take_rrn(request) != POS_OK) {
@@ -90,8 +67,19 @@ static void forward(struct pos_request *request)
         pos_reply_code(request, POS_RESPONSE_FORMAT, POS_REFUSAL_FORMAT);
     else if (status == POS_ERR_LIMIT)
         pos_reply_code(request, POS_RESPONSE_UNREACHABLE, POS_REFUSAL_HOST_FULL);
-    else
+    else if (status == POS_ERR_UNREACHABLE)
         pos_reply_code(request, POS_RESPONSE_UNREACHABLE, POS_REFUSAL_HOST_AWAY);
+    else /* no MAC for the host */
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_SECURITY_MODULE);
+}
+
+/* What may go to the host goes there, its PIN translated. */
+static void go_on(struct pos_request *request)
+{
+    if (pos_pin_present(&request->message))
+        pos_pin_start(request);
+    else
+        pos_transaction_forward(request);
 }
 
 static void submit_refusal(struct pos_request *request)
@@ -122,10 +110,8 @@ void pos_transaction_start(struct pos_request *request)
     if (hot->tid[0] != '\0') {
         if (strcmp(hot->tid, tid) != 0 || strcmp(hot->mid, mid) != 0)
             refuse_terminal(request);
-        else if (carries_pin(&request->message))
-            pos_reply_code(request, POS_RESPONSE_PIN, POS_REFUSAL_PIN);
         else
-            forward(request);
+            go_on(request);
         return;
     }
     if (request->policy->provisioned) {
@@ -144,7 +130,9 @@ void pos_transaction_start(struct pos_request *request)
 void pos_transaction_committed(struct pos_request *request)
 {
     const struct pos_terminal_write *write = &request->write;
-    if (write->operation == POS_TERMINAL_AUDIT)
+    if (write->operation == POS_TERMINAL_AUDIT && request->pin.refused)
+        pos_pin_recorded(request);
+    else if (write->operation == POS_TERMINAL_AUDIT)
         pos_reply_code(request, POS_RESPONSE_WRONG_TERMINAL, POS_REFUSAL_WRONG_TERMINAL);
     else if (write->outcome == POS_OUTCOME_TAKEN)
         refuse_terminal(request);
@@ -152,10 +140,8 @@ void pos_transaction_committed(struct pos_request *request)
         pos_reply_code(request, POS_RESPONSE_NOT_REGISTERED, POS_REFUSAL_UNKNOWN_SMN);
     else if (write->outcome == POS_OUTCOME_STATE && !pos_check_state(request, &write->hot))
         return;
-    else if (carries_pin(&request->message))
-        pos_reply_code(request, POS_RESPONSE_PIN, POS_REFUSAL_PIN);
     else
-        forward(request);
+        go_on(request);
 }
 
 /* ---- the host's answer ---- */

@@ -23,6 +23,7 @@ struct pos_upstream {
     struct pos_loop *loop;
     const struct pos_upstream_settings *settings;
     const struct pos_dialect *dialect;
+    struct pos_host_keys *keys;
     struct pos_gateway_counters *counters;
     struct pos_upstream_events events;
     struct pos_host_window *window;
@@ -35,7 +36,8 @@ struct pos_upstream {
     uint64_t last_sent_ns;
     uint32_t echo_stan;
     struct pos_network_name echo; /* an echo as the dialect names it */
-    struct pos_log_limit carry_log;
+    struct pos_log_limit carry_log, mac_log;
+    struct pos_draft sealed;    /* a message that gets a MAC, with room for it */
     struct pos_message message; /* a reply being read */
 };
 
@@ -92,6 +94,27 @@ static void closed(void *context, struct pos_connection *connection, enum pos_cl
     give_up_all(upstream);
 }
 
+/* On a link with MACs nobody else can answer for the host: what has no good one was not said by it,
+ * and the request goes on waiting for what is. */
+static bool is_the_hosts(struct pos_upstream *upstream)
+{
+    struct pos_bytes covered;
+    uint8_t mac[POS_MAC_SIZE];
+    if (!pos_host_keys_for_macs(upstream->keys))
+        return true;
+    enum pos_status status = pos_message_mac(&upstream->message, &covered, mac);
+    if (status == POS_OK)
+        status = pos_host_keys_verify_mac(upstream->keys, covered, mac);
+    if (status == POS_OK)
+        return true;
+    uint32_t suppressed;
+    pos_counter_add(&upstream->counters->host_replies_bad_mac, 1);
+    if (pos_log_allow(&upstream->mac_log, CARRY_LINES_A_SECOND, pos_clock_utc_ms(), &suppressed))
+        pos_log(POS_LOG_WARNING, "host-bad-mac", "host=%s reason=\"%s\" suppressed=%u",
+                upstream->settings->name, pos_status_text(status), suppressed);
+    return false;
+}
+
 static void take_reply(struct pos_upstream *upstream, struct pos_bytes bytes)
 {
     struct pos_decode_error error;
@@ -104,6 +127,8 @@ static void take_reply(struct pos_upstream *upstream, struct pos_bytes bytes)
         return;
     }
     if (upstream->message.mti == pos_reply_mti(upstream->echo.mti))
+        return;
+    if (!is_the_hosts(upstream))
         return;
     void *request = NULL;
     if (pos_host_key_of_message(&upstream->message, &key) == POS_OK)
@@ -157,6 +182,30 @@ static void tell_not_carried(struct pos_upstream *upstream, const struct pos_dec
                 suppressed);
 }
 
+static enum pos_status put_mac(struct pos_upstream *upstream, const struct pos_encoded *encoded)
+{
+    uint8_t mac[POS_MAC_SIZE];
+    if (encoded->mac == NULL)
+        return POS_OK;
+    enum pos_status status = pos_host_keys_make_mac(upstream->keys, encoded->covered, mac);
+    if (status == POS_OK)
+        pos_encoded_set_mac(encoded, mac);
+    else /* not the message's fault */
+        status = POS_ERR_HSM;
+    return status;
+}
+
+/* The caller's draft stays as it is: the next link may have no MACs. */
+static const struct pos_draft *with_room_for_mac(struct pos_upstream *upstream,
+                                                 const struct pos_draft *message)
+{
+    if (!pos_host_keys_for_macs(upstream->keys))
+        return message;
+    upstream->sealed = *message;
+    pos_draft_reserve_mac(&upstream->sealed);
+    return &upstream->sealed;
+}
+
 static enum pos_status put_on_wire(struct pos_upstream *upstream, const struct pos_draft *message)
 {
     uint8_t memory[POS_FRAME_SIZE_MAX];
@@ -172,6 +221,9 @@ static enum pos_status put_on_wire(struct pos_upstream *upstream, const struct p
         tell_not_carried(upstream, &error);
         return status;
     }
+    status = put_mac(upstream, &encoded);
+    if (status != POS_OK)
+        return status;
     upstream->last_sent_ns = pos_loop_now_ns(upstream->loop);
     pos_connection_write(upstream->connection, pos_buffer_view(&out));
     return POS_OK;
@@ -189,7 +241,7 @@ enum pos_status pos_upstream_send(struct pos_upstream *upstream, const struct po
         status = pos_host_window_put(upstream->window, &key, now_ns + patience, request);
     if (status != POS_OK)
         return status;
-    status = put_on_wire(upstream, message);
+    status = put_on_wire(upstream, with_room_for_mac(upstream, message));
     if (status != POS_OK)
         (void)pos_host_window_take(upstream->window, &key);
     return status;
@@ -255,11 +307,10 @@ static void tick(void *context)
         send_echo(upstream);
 }
 
-enum pos_status pos_upstream_create(struct pos_loop *loop,
-                                    const struct pos_upstream_settings *settings,
-                                    struct pos_gateway_counters *counters,
-                                    const struct pos_upstream_events *events,
-                                    struct pos_upstream **upstream)
+enum pos_status
+pos_upstream_create(struct pos_loop *loop, const struct pos_upstream_settings *settings,
+                    struct pos_host_keys *keys, struct pos_gateway_counters *counters,
+                    const struct pos_upstream_events *events, struct pos_upstream **upstream)
 {
     struct pos_upstream *made = calloc(1, sizeof *made);
     if (made == NULL)
@@ -267,6 +318,7 @@ enum pos_status pos_upstream_create(struct pos_loop *loop,
     made->loop = loop;
     made->settings = settings;
     made->dialect = settings->dialect;
+    made->keys = keys;
     made->counters = counters;
     made->events = *events;
     made->retry_ms = settings->reconnect_min_ms;

@@ -9,6 +9,7 @@
 #include "core/net/net.h"
 #include "core/wire/iso8583.h"
 #include "gateway/counters.h"
+#include "gateway/host_keys.h"
 #include "gateway/settings.h"
 
 struct pos_upstream;
@@ -20,19 +21,19 @@ struct pos_upstream_events {
     void *context;
 };
 
-/* `settings` and `counters` are borrowed for the upstream's life. Starts to connect. */
-POS_MUST_USE enum pos_status pos_upstream_create(struct pos_loop *loop,
-                                                 const struct pos_upstream_settings *settings,
-                                                 struct pos_gateway_counters *counters,
-                                                 const struct pos_upstream_events *events,
-                                                 struct pos_upstream **upstream);
+/* `settings`, `keys` and `counters` are borrowed for the upstream's life. Starts to connect. */
+POS_MUST_USE enum pos_status
+pos_upstream_create(struct pos_loop *loop, const struct pos_upstream_settings *settings,
+                    struct pos_host_keys *keys, struct pos_gateway_counters *counters,
+                    const struct pos_upstream_events *events, struct pos_upstream **upstream);
 /* After the loop has run to its end: what was under way was given up (POS_ERR_NETWORK) then. */
 void pos_upstream_destroy(struct pos_upstream *upstream);
 
 bool pos_upstream_connected(const struct pos_upstream *upstream);
 
 /* POS_ERR_UNREACHABLE: not connected; POS_ERR_LIMIT: window full; POS_ERR_EXISTS: a request with
- * the same STAN, RRN and TID is under way; POS_ERR_FORMAT: it cannot be encoded. */
+ * the same STAN, RRN and TID is under way; POS_ERR_FORMAT: it cannot be encoded; others: it could
+ * not be given the MAC that the link has. */
 POS_MUST_USE enum pos_status pos_upstream_send(struct pos_upstream *upstream,
                                                const struct pos_draft *message, uint64_t now_ns,
                                                void *request);

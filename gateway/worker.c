@@ -13,6 +13,7 @@ enum {
     RRN_BLOCK_SIZE = 10000,
     RRN_COUNT = 1000000, /* six digits */
     DRAIN_TICK_MS = 20,
+    WATCH_TICK_MS = 200, /* jobs that wait too long, host keys that changed */
     NS_PER_MS = 1000000,
     BAD_PEER_LINES_A_SECOND = 10,
 };
@@ -54,10 +55,14 @@ struct pos_worker {
     bool started;
     struct pos_loop *loop;
     struct pos_session *session;
-    struct pos_hsm_session *hsm;
+    struct pos_hsm_session *hsm; /* local: it never waits */
     struct pos_gateway_counters counters;
     struct front_listener listeners[POS_LISTENER_COUNT_MAX];
     struct pos_upstream *upstreams[POS_UPSTREAM_COUNT_MAX];
+    struct pos_host_keys host_keys[POS_UPSTREAM_COUNT_MAX];
+    struct pos_timer *watch_timer;
+    uint64_t looked_ns;
+    bool closing; /* what else there was is gone: nothing new may begin */
     uint32_t upstream_next;
     uint64_t time_set_ns;     /* the turn whose time the session has */
     struct carrier *carriers; /* by request slot */
@@ -126,12 +131,15 @@ static enum pos_status fetch(void *context, struct pos_request *request)
     struct carrier *carrier = &worker->carriers[request->slot];
     carrier->worker = worker;
     carrier->request = request;
-    carrier->job = (struct pos_clerk_job){.work = POS_CLERK_DOSSIER,
-                                          .done = dossier_done,
-                                          .smn = request->smn,
-                                          .with_detail = request->rule->kind == POS_KIND_SIGN_ON,
-                                          .dossier = &request->dossier};
-    return pos_clerk_submit(worker->options.clerk, &carrier->job);
+    enum pos_kind kind = request->rule->kind;
+    carrier->job =
+        (struct pos_clerk_job){.work = POS_CLERK_DOSSIER,
+                               .done = dossier_done,
+                               .smn = request->smn,
+                               .with_key = kind == POS_KIND_REGISTER || kind == POS_KIND_SIGN_ON,
+                               .with_detail = kind != POS_KIND_REGISTER,
+                               .dossier = &request->dossier};
+    return worker->closing ? POS_ERR_BUSY : pos_clerk_submit(worker->options.clerk, &carrier->job);
 }
 
 static void write_is_back(struct pos_post *post)
@@ -158,7 +166,8 @@ static enum pos_status commit(void *context, struct pos_request *request)
     carrier->request = request;
     request->carrier = carrier;
     request->write.commit.done = write_done;
-    return pos_terminal_table_submit(worker->options.table, &request->write);
+    return worker->closing ? POS_ERR_BUSY
+                           : pos_terminal_table_submit(worker->options.table, &request->write);
 }
 
 static void promotion_is_back(struct pos_post *post)
@@ -183,7 +192,7 @@ static void promote(void *context, const struct pos_smn *smn, const struct pos_k
 {
     struct pos_worker *worker = context;
     struct promotion *promotion = worker->promotion_free;
-    if (promotion == NULL || pos_disk_low(worker->options.disk))
+    if (promotion == NULL || worker->closing || pos_disk_low(worker->options.disk))
         return;
     worker->promotion_free = promotion->next_free;
     promotion->worker = worker;
@@ -194,21 +203,89 @@ static void promote(void *context, const struct pos_smn *smn, const struct pos_k
         promotion_is_back(&promotion->post);
 }
 
-/* The first host, from the next in turn on, that can take the request. */
+static void job_is_back(struct pos_post *post)
+{
+    struct carrier *carrier = carrier_of_post(post);
+    struct pos_worker *worker = carrier->worker;
+    struct pos_strong_job *job = &carrier->request->job;
+    if (job->work == POS_STRONG_FETCH)
+        pos_strongroom_hand_over(worker->options.room, job, worker->hsm);
+    set_time(worker);
+    pos_session_secured(carrier->request);
+}
+
+static void job_done(struct pos_strong_job *job)
+{
+    struct carrier *carrier = pos_request_of_job(job)->carrier;
+    carrier->post.run = job_is_back;
+    pos_loop_post(carrier->worker->loop, &carrier->post);
+}
+
+/* In the strongroom where the module waits; else here and now. */
+static enum pos_status secure(void *context, struct pos_request *request)
+{
+    struct pos_worker *worker = context;
+    if (worker->options.room == NULL) {
+        pos_strong_do(worker->hsm, &request->job);
+        pos_session_secured(request);
+        return POS_OK;
+    }
+    struct carrier *carrier = &worker->carriers[request->slot];
+    carrier->worker = worker;
+    carrier->request = request;
+    request->carrier = carrier;
+    request->job.done = job_done;
+    return pos_strongroom_submit(worker->options.room, &request->job);
+}
+
+/* ---- hosts ---- */
+
+static enum pos_status choose_link(void *context, struct pos_host_link *link)
+{
+    struct pos_worker *worker = context;
+    uint32_t count = worker->options.settings->upstream_count;
+    enum pos_status status = POS_ERR_NOT_FOUND;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = (worker->upstream_next + i) % count;
+        const struct pos_host_keys *keys = &worker->host_keys[number];
+        if (!keys->pin_usable)
+            continue;
+        status = POS_ERR_UNREACHABLE;
+        if (!pos_upstream_connected(worker->upstreams[number]))
+            continue;
+        *link =
+            (struct pos_host_link){.number = number,
+                                   .dialect = worker->options.settings->upstreams[number].dialect,
+                                   .pin_key = keys->pin.row.key,
+                                   .pin_format = keys->pin_format};
+        return POS_OK;
+    }
+    return status;
+}
+
+static enum pos_status forward_over(struct pos_worker *worker, uint32_t number,
+                                    struct pos_request *request, const struct pos_draft *message)
+{
+    enum pos_status status = pos_upstream_send(worker->upstreams[number], message,
+                                               pos_loop_now_ns(worker->loop), request);
+    if (status == POS_OK || status == POS_ERR_EXISTS)
+        worker->upstream_next = (number + 1) % worker->options.settings->upstream_count;
+    return status;
+}
+
+/* The first host, from the next in turn on, that can take the request. A PIN is for one alone. */
 static enum pos_status forward(void *context, struct pos_request *request,
                                const struct pos_draft *message)
 {
     struct pos_worker *worker = context;
-    uint32_t count = worker->options.settings->upstream_count;
+    uint32_t count = worker->options.settings->upstream_count, first = worker->upstream_next;
     enum pos_status status = POS_ERR_UNREACHABLE;
+    if (request->link.number != POS_LINK_ANY)
+        return forward_over(worker, request->link.number, request, message);
     for (uint32_t i = 0; i < count; i++) {
-        struct pos_upstream *upstream = worker->upstreams[(worker->upstream_next + i) % count];
-        enum pos_status this =
-            pos_upstream_send(upstream, message, pos_loop_now_ns(worker->loop), request);
-        if (this == POS_OK || this == POS_ERR_EXISTS) {
-            worker->upstream_next = (worker->upstream_next + i + 1) % count;
+        enum pos_status this = forward_over(worker, (first + i) % count, request, message);
+        if (this == POS_OK || this == POS_ERR_EXISTS)
             return this;
-        }
         if (this != POS_ERR_UNREACHABLE)
             status = this;
     }
@@ -218,7 +295,7 @@ static enum pos_status forward(void *context, struct pos_request *request,
 static bool may_write(void *context)
 {
     const struct pos_worker *worker = context;
-    return !pos_disk_low(worker->options.disk);
+    return !worker->closing && !pos_disk_low(worker->options.disk);
 }
 
 static void host_answered(void *context, void *request, enum pos_status status,
@@ -404,7 +481,8 @@ static enum pos_status open_listener(struct pos_worker *worker, uint32_t number,
                             .proof_to_register = own->registration == POS_REGISTRATION_PROOF,
                             .mac_required = own->authentication == POS_AUTHENTICATION_MAC,
                             .provisioned = settings->binding == POS_BINDING_PROVISIONED,
-                            .sign_on_without_mac = own->sign_on_mac == POS_SIGN_ON_MAC_ABSENT};
+                            .sign_on_without_mac = own->sign_on_mac == POS_SIGN_ON_MAC_ABSENT,
+                            .mac_ecb = own->mac == POS_MAC_MODE_CUP_ECB};
     const struct pos_listener_options options = {
         .address = own->address,
         .port = worker->options.ports[number],
@@ -421,14 +499,45 @@ static enum pos_status open_listener(struct pos_worker *worker, uint32_t number,
     return status;
 }
 
+static enum pos_status open_host_keys(struct pos_worker *worker, struct pos_error *error)
+{
+    const struct pos_gateway_settings *settings = worker->options.settings;
+    enum pos_status status = POS_OK;
+    for (uint32_t i = 0; i < settings->upstream_count && status == POS_OK; i++) {
+        const struct pos_host_keys_options options = {.loop = worker->loop,
+                                                      .settings = &settings->upstreams[i],
+                                                      .library = worker->options.library,
+                                                      .clerk = worker->options.clerk,
+                                                      .hsm = worker->options.hsm,
+                                                      .room = worker->options.room};
+        status = pos_host_keys_open(&options, &worker->host_keys[i], error);
+    }
+    return status;
+}
+
+static void watch(void *context)
+{
+    struct pos_worker *worker = context;
+    const struct pos_gateway_settings *settings = worker->options.settings;
+    uint64_t interval_ns = (uint64_t)settings->key_library.follow_interval_ms * NS_PER_MS;
+    uint64_t now_ns = pos_loop_now_ns(worker->loop);
+    if (worker->options.room != NULL)
+        pos_strongroom_expire(worker->options.room);
+    if (now_ns - worker->looked_ns < interval_ns)
+        return;
+    worker->looked_ns = now_ns;
+    for (uint32_t i = 0; i < settings->upstream_count; i++)
+        pos_host_keys_look(&worker->host_keys[i]);
+}
+
 static enum pos_status open_upstreams(struct pos_worker *worker)
 {
     const struct pos_gateway_settings *settings = worker->options.settings;
     const struct pos_upstream_events events = {.answered = host_answered, .context = worker};
     enum pos_status status = POS_OK;
     for (uint32_t i = 0; i < settings->upstream_count && status == POS_OK; i++)
-        status = pos_upstream_create(worker->loop, &settings->upstreams[i], &worker->counters,
-                                     &events, &worker->upstreams[i]);
+        status = pos_upstream_create(worker->loop, &settings->upstreams[i], &worker->host_keys[i],
+                                     &worker->counters, &events, &worker->upstreams[i]);
     return status;
 }
 
@@ -440,12 +549,15 @@ static enum pos_status create_session(struct pos_worker *worker)
                   .find = find,
                   .fetch = fetch,
                   .may_write = may_write,
+                  .secure = secure,
+                  .choose_link = choose_link,
                   .commit = commit,
                   .promote = promote,
                   .forward = forward,
                   .take_rrn = take_rrn,
                   .reply = reply},
         .hsm = worker->hsm,
+        .pin_limit = worker->options.pin_limit,
         .counters = &worker->counters,
         .pending_count_max = POS_PENDING_COUNT_MAX,
         .pipeline_count_max = settings->limits.pipelined_requests,
@@ -481,11 +593,18 @@ static enum pos_status open_all(struct pos_worker *worker, struct pos_error *err
     if (status == POS_OK)
         status = pos_loop_create(&worker->loop);
     if (status == POS_OK)
-        status = pos_hsm_session_open(worker->options.hsm, &worker->hsm);
+        status = pos_hsm_session_open_local(worker->options.hsm, &worker->hsm);
     if (status == POS_OK)
         status = create_session(worker);
+    if (status != POS_OK)
+        return pos_error_set(error, status, "worker %u: %s", worker->options.number,
+                             pos_status_text(status));
+    status = open_host_keys(worker, error);
+    if (status != POS_OK)
+        return status;
+    status = open_upstreams(worker);
     if (status == POS_OK)
-        status = open_upstreams(worker);
+        status = pos_timer_open(worker->loop, WATCH_TICK_MS, watch, worker, &worker->watch_timer);
     if (status != POS_OK)
         return pos_error_set(error, status, "worker %u: %s", worker->options.number,
                              pos_status_text(status));
@@ -575,13 +694,15 @@ void pos_worker_destroy(struct pos_worker *worker)
     if (worker == NULL)
         return;
     assert(!worker->started);
+    worker->closing = true;
     if (worker->loop != NULL)
         pos_loop_destroy(worker->loop);
     pos_session_destroy(worker->session);
     for (uint32_t i = 0; i < worker->options.settings->upstream_count; i++)
         pos_upstream_destroy(worker->upstreams[i]);
-    if (worker->hsm != NULL)
-        pos_hsm_session_close(worker->hsm);
+    for (uint32_t i = 0; i < worker->options.settings->upstream_count; i++)
+        pos_host_keys_close(&worker->host_keys[i]);
+    pos_hsm_session_close(worker->hsm);
     free(worker->carriers);
     free(worker->promotions);
     free(worker);

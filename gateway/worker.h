@@ -10,6 +10,8 @@
 #include "gateway/admission.h"
 #include "gateway/clerk.h"
 #include "gateway/counters.h"
+#include "gateway/host_keys.h"
+#include "gateway/pin_limit.h"
 #include "gateway/settings.h"
 
 struct pos_worker;
@@ -20,7 +22,10 @@ struct pos_worker_options {
     const struct pos_gateway_settings *settings; /* borrowed for the worker's life, as all here */
     struct pos_hsm *hsm;
     struct pos_terminal_table *table;
+    struct pos_key_library *library; /* for creation */
     struct pos_clerk *clerk;
+    struct pos_strongroom *room; /* NULL where the module does not wait */
+    struct pos_pin_limit *pin_limit;
     struct pos_disk *disk;
     struct pos_rrn_blocks *rrns; /* for creation; then the clerk's */
     struct pos_admission *admission;

@@ -93,6 +93,8 @@ const struct pos_dialect pos_dialect_cup = {
     .network_codes = cup_network_codes,
     .announces_smn = true,
     .sign_on_without_mac = true,
+    .bare_keys = true,
+    .ecb_mac = true,
     .fields = ISO8583_1987_FIELDS(LLL(N, 17), LLL(B, 999)),
 };
 

@@ -37,6 +37,8 @@ struct pos_dialect {
     const struct pos_network_code *network_codes; /* NULL: MTI 0800 and posgate's own codes */
     bool announces_smn;       /* its terminals put `Sequence No16` before the SMN of a sign-on */
     bool sign_on_without_mac; /* a listener may take a sign-on that has none */
+    bool bare_keys; /* field 62 of a sign-on reply may hold keys as bytes; field 53 is UnionPay's */
+    bool ecb_mac;   /* a listener may have MACs made as UnionPay's ECB MAC */
     struct pos_field fields[POS_FIELD_COUNT + 1]; /* by number; kind NONE where refused */
 };
 

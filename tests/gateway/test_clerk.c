@@ -116,7 +116,7 @@ static enum pos_status look_up(struct pos_clerk *clerk, uint32_t index)
 {
     static struct pos_dossier dossier;
     struct pos_clerk_job job = {
-        .work = POS_CLERK_DOSSIER, .done = signal_done, .dossier = &dossier};
+        .work = POS_CLERK_DOSSIER, .done = signal_done, .with_key = true, .dossier = &dossier};
     must(pos_smn_form(pos_bytes_text("123L013K"), index, &job.smn, NULL), "form an SMN");
     must(pos_clerk_submit(clerk, &job), "submit");
     (void)sem_wait(&finished);
@@ -153,6 +153,7 @@ static void refuses_beyond_its_queue(struct pos_clerk *clerk)
         must(POS_ERR_MEMORY, "memory");
     for (size_t i = 0; i <= COUNT; i++) {
         jobs[i] = (struct pos_clerk_job){.work = POS_CLERK_DOSSIER,
+                                         .with_key = true,
                                          .done = i == 0 ? wait_at_gate : signal_done,
                                          .dossier = &dossiers[i]};
         must(pos_smn_form(pos_bytes_text("123L013K"), 1, &jobs[i].smn, NULL), "form an SMN");

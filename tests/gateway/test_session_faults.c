@@ -195,7 +195,8 @@ Test(session_faults, a_module_that_fails_at_any_call_approves_nothing)
     fail_module(POS_KIND_REGISTER, 2);
     fail_module(POS_KIND_SIGN_ON, 4);
     fail_module(POS_KIND_AUTHENTICATE, 2);
-    fail_module(POS_KIND_SIGN_ON, 6); /* a later pair is made, not taken from the key library */
+    fail_module(POS_KIND_SIGN_ON,
+                4); /* a later pair is made; once it is pending it is only wrapped */
     fail_module(POS_KIND_SALE, 2);
     fail(1, 1); /* behind the second call it is signed off, whatever the reply says */
     expect(POS_KIND_SIGN_OFF, "96", "sign-off");

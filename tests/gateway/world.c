@@ -6,9 +6,18 @@
 #include <unistd.h>
 
 #include "core/crypto/key_block.h"
+#include "tests/gateway/slow_module.h"
 
 const struct pos_sale world_sale = {
     .amount = 1234, .pan = "6225880000000001", .utc_time = "1123090000"};
+
+const struct world_key world_keys[WORLD_KEY_COUNT] = {
+    {POS_ALGORITHM_A256, POS_FORM_60}, {POS_ALGORITHM_A256, POS_FORM_60},
+    {POS_ALGORITHM_T2, POS_FORM_60},   {POS_ALGORITHM_T2, POS_FORM_40},
+    {POS_ALGORITHM_T2, POS_FORM_24},   {POS_ALGORITHM_T3, POS_FORM_60},
+    {POS_ALGORITHM_T3, POS_FORM_40},   {POS_ALGORITHM_A128, POS_FORM_60},
+    {POS_ALGORITHM_SM4, POS_FORM_60},  {POS_ALGORITHM_SM4, POS_FORM_40},
+};
 
 /* Stops the test, with Criterion or without. */
 static void must(bool good, const char *what)
@@ -62,16 +71,23 @@ static enum pos_terminal_outcome apply_register(struct world *world,
         *holder = (struct world_row){.smn = write->smn,
                                      .hot = {.state = POS_TERMINAL_ACTIVE,
                                              .algorithm = write->algorithm,
-                                             .proved = write->proved}};
+                                             .proved = write->proved,
+                                             .ecb = write->ecb}};
         return POS_OUTCOME_CREATED;
     }
     if (memcmp(&holder->smn, &write->smn, sizeof write->smn) != 0) {
         write->other = holder->smn;
         return POS_OUTCOME_TAKEN;
     }
-    if (holder->hot.proved && !write->proved)
+    if (holder->hot.proved && (!write->proved || (write->ecb && !holder->hot.ecb)))
         return POS_OUTCOME_WEAKER;
-    return holder->hot.state == POS_TERMINAL_ACTIVE ? POS_OUTCOME_UNCHANGED : POS_OUTCOME_STATE;
+    if (holder->hot.state != POS_TERMINAL_ACTIVE)
+        return POS_OUTCOME_STATE;
+    if (holder->hot.proved == write->proved && holder->hot.ecb == write->ecb)
+        return POS_OUTCOME_UNCHANGED;
+    holder->hot.proved = write->proved;
+    holder->hot.ecb = write->ecb;
+    return POS_OUTCOME_RAISED;
 }
 
 static enum pos_terminal_outcome apply_sign_on(struct world_row *row,
@@ -84,6 +100,7 @@ static enum pos_terminal_outcome apply_sign_on(struct world_row *row,
     row->hot.tak[1] = write->tak;
     row->hot.signed_off = false;
     row->detail.tpk[1] = write->tpk;
+    row->detail.tdk[1] = write->tdk;
     row->detail.first_pair_given |= write->first_pair;
     return POS_OUTCOME_CHANGED;
 }
@@ -177,6 +194,44 @@ static void promote(void *context, const struct pos_smn *smn, const struct pos_k
     row->hot.tak[0] = *tak;
     row->hot.tak[1].size = 0;
     row->detail.tpk[0] = row->detail.tpk[1];
+    row->detail.tdk[0] = row->detail.tdk[1];
+}
+
+/* With the session that may wait; the key that was fetched goes to the one that may not. */
+static void do_job(struct world *world, struct pos_request *request)
+{
+    struct pos_strong_job *job = &request->job;
+    bool fetch = job->work == POS_STRONG_FETCH;
+    world->jobs[job->work]++;
+    if (fetch)
+        job->fetch.parcel = world->parcel;
+    if (world->job_fails == POS_OK)
+        pos_strong_do(world->hsm_session, job);
+    else
+        job->status = world->job_fails;
+    if (fetch && job->status == POS_OK)
+        job->status = pos_hsm_take_mac_key(world->local, world->parcel);
+    pos_session_secured(request);
+}
+
+static enum pos_status secure(void *context, struct pos_request *request)
+{
+    struct world *world = context;
+    if (world->secure_fails != POS_OK)
+        return world->secure_fails;
+    if (world->waiting)
+        return wait_for(world, request, WORLD_SECURE);
+    do_job(world, request);
+    return POS_OK;
+}
+
+static enum pos_status choose_link(void *context, struct pos_host_link *link)
+{
+    struct world *world = context;
+    if (world->link.pin_key.size == 0)
+        return POS_ERR_NOT_FOUND;
+    *link = world->link;
+    return world->link_fails;
 }
 
 static enum pos_status forward(void *context, struct pos_request *request,
@@ -234,7 +289,6 @@ static void open_module(struct world *world)
     struct pos_bytes secret = pos_bytes_text("a secret");
     must(pos_hsm_software_init(path, secret, parts, 2, &kcv, &error) == POS_OK, "an LMK");
     must(pos_hsm_software_open(path, secret, &world->hsm, &error) == POS_OK, "the module opens");
-    must(pos_hsm_session_open(world->hsm, &world->hsm_session) == POS_OK, "a module session");
     (void)unlink(path);
     (void)rmdir(folder);
 }
@@ -247,18 +301,36 @@ static void make_tmk(struct world *world, const struct pos_key *ktk, const uint8
     char text[POS_KEY_BLOCK_SIZE_MAX];
     struct pos_buffer block = pos_buffer(text, sizeof text);
     struct pos_key_block_protector *protector;
-    const struct pos_key_block_attributes attributes = {{'K', '1'}, 'A', 'B', {'0', '0'}, 'E'};
+    const struct pos_key_block_attributes attributes = {
+        {'K', '1'}, pos_key_block_algorithm_letter(row->algorithm), 'B', {'0', '0'}, 'E'};
     const struct pos_key_block_optional optional = {0};
     struct pos_error error;
     must(pos_key_block_protector_create(POS_ALGORITHM_A256, ktk_clear, &protector) == POS_OK,
          "a protector");
-    must(pos_key_block_wrap(protector, &attributes, &optional, POS_ALGORITHM_A256, tmk, &block) ==
+    must(pos_key_block_wrap(protector, &attributes, &optional, row->algorithm, tmk, &block) ==
              POS_OK,
          "the TMK's block");
     pos_key_block_protector_destroy(protector);
-    must(pos_hsm_import_tmk(world->hsm_session, pos_buffer_view(&block), ktk, POS_ALGORITHM_A256,
+    must(pos_hsm_import_tmk(world->hsm_session, pos_buffer_view(&block), ktk, row->algorithm,
                             &row->tmk, &row->tmk_kcv, &error) == POS_OK,
          "the TMK is taken in");
+}
+
+/* As a later pair is made, so of the lengths that the form says. */
+static void make_working_keys(struct world *world, struct pos_key_row *row)
+{
+    struct pos_terminal_write write;
+    struct pos_strong_job job = {
+        .work = POS_STRONG_PAIR,
+        .pair = {.tmk = row->algorithm, .form = row->form, .write = &write}};
+    pos_strong_do(world->hsm_session, &job);
+    must(job.status == POS_OK, "working keys");
+    row->tpk = write.tpk;
+    row->tpk_kcv = write.tpk_kcv;
+    row->tak = write.tak;
+    row->tak_kcv = write.tak_kcv;
+    row->tdk = write.tdk;
+    row->tdk_kcv = write.tdk_kcv;
 }
 
 static void make_keys(struct world *world)
@@ -275,18 +347,33 @@ static void make_keys(struct world *world)
         struct pos_key_row *row = &world->keys[i];
         *row = (struct pos_key_row){.index = WORLD_KEY_FIRST + (uint32_t)i,
                                     .state = POS_KEY_LOADED,
-                                    .algorithm = POS_ALGORITHM_A256,
+                                    .algorithm = world_keys[i].algorithm,
+                                    .form = world_keys[i].form,
                                     .batch = 1};
         for (size_t k = 0; k < 32; k++)
             world->tmks[i][k] = (uint8_t)(17 * k + 31 * i + 5);
         make_tmk(world, &ktk, ktk_clear, world->tmks[i], row);
-        must(pos_hsm_generate(world->hsm_session, POS_USAGE_TPK, row->algorithm, &row->tpk,
-                              &row->tpk_kcv) == POS_OK,
-             "a working key");
-        must(pos_hsm_generate(world->hsm_session, POS_USAGE_TAK, row->algorithm, &row->tak,
-                              &row->tak_kcv) == POS_OK,
-             "a working key");
+        make_working_keys(world, row);
     }
+}
+
+void world_share_pin_key(struct world *world, enum pos_algorithm algorithm,
+                         enum pos_pin_format format, uint8_t clear[POS_KEY_SIZE_MAX])
+{
+    uint8_t size = (uint8_t)pos_algorithm_key_size(algorithm);
+    struct pos_component parts[2] = {{.size = size}, {.size = size}};
+    struct pos_kcv kcv;
+    struct pos_error error;
+    for (uint8_t i = 0; i < size; i++) {
+        parts[0].data[i] = (uint8_t)(3 * i + 1);
+        parts[1].data[i] = (uint8_t)(11 * i + 128);
+        clear[i] = parts[0].data[i] ^ parts[1].data[i];
+    }
+    world->link =
+        (struct pos_host_link){.number = 0, .dialect = &pos_dialect_iso87b, .pin_format = format};
+    must(pos_hsm_import_components(world->hsm_session, POS_USAGE_ZPK, algorithm, parts, 2,
+                                   &world->link.pin_key, &kcv, &error) == POS_OK,
+         "the ZPK is taken in");
 }
 
 static void start_session(struct world *world, uint32_t pending_count_max,
@@ -296,12 +383,15 @@ static void start_session(struct world *world, uint32_t pending_count_max,
                                                           .find = find,
                                                           .fetch = fetch,
                                                           .may_write = may_write,
+                                                          .secure = secure,
+                                                          .choose_link = choose_link,
                                                           .commit = commit,
                                                           .promote = promote,
                                                           .forward = forward,
                                                           .take_rrn = take_rrn,
                                                           .reply = reply},
-                                                .hsm = world->hsm_session,
+                                                .hsm = world->local,
+                                                .pin_limit = world->pin_limit,
                                                 .counters = &world->counters,
                                                 .pending_count_max = pending_count_max,
                                                 .pipeline_count_max = 64,
@@ -319,32 +409,69 @@ static void begin(struct world *world, const struct pos_policy *policy)
     world->peer = (struct pos_peer){.connection = 77, .address = 1, .policy = &world->policy};
 }
 
-struct world *world_create(const struct pos_policy *policy, uint32_t pending_count_max)
+static struct world *create(const struct pos_policy *policy, uint32_t pending_count_max,
+                            bool waiting)
 {
     struct world *world = calloc(1, sizeof *world);
     must(world != NULL, "memory");
     begin(world, policy);
     open_module(world);
+    if (waiting)
+        world->hsm = slow_module_open(world->hsm, 0);
+    world->waiting = waiting;
+    must(pos_hsm_session_open(world->hsm, &world->hsm_session) == POS_OK, "a module session");
+    must(pos_hsm_session_open_local(world->hsm, &world->local) == POS_OK, "a local one");
+    world->parcel = pos_mac_parcel_create();
+    must(world->parcel != NULL, "a parcel");
+    must(pos_pin_limit_create(WORLD_PIN_FAILURES, &world->pin_limit) == POS_OK, "a PIN limit");
     make_keys(world);
     start_session(world, pending_count_max, 0, 0);
     return world;
 }
 
+struct world *world_create(const struct pos_policy *policy, uint32_t pending_count_max)
+{
+    return create(policy, pending_count_max, false);
+}
+
+struct world *world_create_waiting(const struct pos_policy *policy, uint32_t pending_count_max)
+{
+    return create(policy, pending_count_max, true);
+}
+
+/* What takes its time to make. */
+struct kept {
+    struct pos_hsm *hsm;
+    struct pos_hsm_session *hsm_session, *local;
+    struct pos_mac_parcel *parcel;
+    struct pos_pin_limit *pin_limit;
+    bool waiting;
+    struct pos_key_row keys[WORLD_KEY_COUNT];
+    uint8_t tmks[WORLD_KEY_COUNT][POS_KEY_SIZE_MAX];
+};
+
 void world_renew(struct world *world, const struct pos_policy *policy, uint32_t pending_count_max)
 {
     pos_session_destroy(world->session);
-    struct pos_hsm *hsm = world->hsm;
-    struct pos_hsm_session *hsm_session = world->hsm_session;
-    struct pos_key_row keys[WORLD_KEY_COUNT];
-    uint8_t tmks[WORLD_KEY_COUNT][POS_KEY_SIZE_MAX];
-    memcpy(keys, world->keys, sizeof keys);
-    memcpy(tmks, world->tmks, sizeof tmks);
+    struct kept kept = {.hsm = world->hsm,
+                        .hsm_session = world->hsm_session,
+                        .local = world->local,
+                        .parcel = world->parcel,
+                        .waiting = world->waiting};
+    memcpy(kept.keys, world->keys, sizeof kept.keys);
+    memcpy(kept.tmks, world->tmks, sizeof kept.tmks);
+    pos_pin_limit_destroy(world->pin_limit);
+    must(pos_pin_limit_create(WORLD_PIN_FAILURES, &kept.pin_limit) == POS_OK, "a PIN limit");
     memset(world, 0, offsetof(struct world, reply_bytes)); /* which are many, and not looked at */
     world->reply_size = 0;
-    world->hsm = hsm;
-    world->hsm_session = hsm_session;
-    memcpy(world->keys, keys, sizeof keys);
-    memcpy(world->tmks, tmks, sizeof tmks);
+    world->hsm = kept.hsm;
+    world->hsm_session = kept.hsm_session;
+    world->local = kept.local;
+    world->parcel = kept.parcel;
+    world->pin_limit = kept.pin_limit;
+    world->waiting = kept.waiting;
+    memcpy(world->keys, kept.keys, sizeof kept.keys);
+    memcpy(world->tmks, kept.tmks, sizeof kept.tmks);
     begin(world, policy);
     start_session(world, pending_count_max, 0, 0);
 }
@@ -360,6 +487,9 @@ void world_limit(struct world *world, uint32_t registrations_per_second,
 void world_destroy(struct world *world)
 {
     pos_session_destroy(world->session);
+    pos_pin_limit_destroy(world->pin_limit);
+    pos_mac_parcel_destroy(world->parcel);
+    pos_hsm_session_close(world->local);
     pos_hsm_session_close(world->hsm_session);
     pos_hsm_close(world->hsm);
     free(world);
@@ -370,8 +500,10 @@ void world_terminal(struct world *world, size_t number, const char *serial,
 {
     pos_terminal_init(terminal, world->policy.dialect, serial, "TERM0001", "MERCHANT0000001");
     must(pos_terminal_restore(terminal, POS_STAGE_CONFIRMED, WORLD_KEY_FIRST + (uint32_t)number,
-                              POS_ALGORITHM_A256, world->tmks[number], NULL, NULL) == POS_OK,
+                              world_keys[number].algorithm, world->tmks[number], NULL,
+                              NULL) == POS_OK,
          "the terminal has its key");
+    terminal->cup_ecb = world->policy.mac_ecb;
 }
 
 /* ---- driving it ---- */
@@ -427,18 +559,20 @@ static void fetched(struct world *world, struct pos_request *request)
         request->dossier.row = world->keys[index - WORLD_KEY_FIRST];
     }
     const struct world_row *row = world_row(world, &request->smn);
-    if (row != NULL)
+    if (row != NULL) {
+        request->dossier.hot = row->hot;
         request->dossier.detail = row->detail;
+    }
     pos_session_fetched(request);
 }
 
-/* Takes the first of those that wait for one of two things; NULL when none does. */
-static struct pos_request *take_waiting(struct world *world, enum world_waits_for this,
-                                        enum world_waits_for that, enum world_waits_for *what)
+/* Takes the first of those that wait for the host, or for anything but the host; NULL when none
+ * does. */
+static struct pos_request *take_waiting(struct world *world, bool host, enum world_waits_for *what)
 {
     for (size_t i = 0; i < world->wait_count; i++) {
         struct world_wait *wait = &world->waits[i];
-        if (wait->what != this && wait->what != that)
+        if ((wait->what == WORLD_HOST) != host)
             continue;
         struct pos_request *request = wait->request;
         *what = wait->what;
@@ -452,13 +586,17 @@ static struct pos_request *take_waiting(struct world *world, enum world_waits_fo
 bool world_settle_one(struct world *world)
 {
     enum world_waits_for what;
-    struct pos_request *request = take_waiting(world, WORLD_FETCH, WORLD_COMMIT, &what);
+    struct pos_request *request = take_waiting(world, false, &what);
     if (request == NULL)
         return false;
     world->now_ns += 1000;
     pos_session_set_time(world->session, world->now_ns, world->utc_ms);
     if (what == WORLD_FETCH) {
         fetched(world, request);
+        return true;
+    }
+    if (what == WORLD_SECURE) {
+        do_job(world, request);
         return true;
     }
     if (world->commit_result == POS_OK)
@@ -484,7 +622,7 @@ bool world_waits_for(const struct world *world, enum world_waits_for what)
 void world_host_sends(struct world *world, enum pos_status status, const struct pos_message *answer)
 {
     enum world_waits_for what;
-    struct pos_request *request = take_waiting(world, WORLD_HOST, WORLD_HOST, &what);
+    struct pos_request *request = take_waiting(world, true, &what);
     must(request != NULL, "a request waits for the host");
     pos_session_host_answered(request, status, answer);
 }
@@ -517,23 +655,35 @@ void world_host_answers(struct world *world, const char *code)
     world_host_sends(world, POS_OK, &answer);
 }
 
-void world_exchange(struct world *world, struct pos_terminal *terminal, enum pos_kind kind,
-                    struct pos_verdict *verdict)
+static void exchange(struct world *world, struct pos_terminal *terminal, enum pos_kind kind,
+                     const struct pos_sale *sale, struct pos_verdict *verdict)
 {
     uint8_t memory[POS_FRAME_SIZE_MAX];
     struct pos_buffer out = pos_buffer(memory, sizeof memory);
     struct pos_exchange_state state;
-    bool financial = pos_kind_rule(kind)->link == POS_LINK_HOST;
-    must(pos_terminal_request(terminal, kind, financial ? &world_sale : NULL, &out, &state) ==
-             POS_OK,
+    must(pos_terminal_request(terminal, kind, sale, &out, &state) == POS_OK,
          "the terminal can ask");
     size_t before = world->reply_count;
     must(world_send(world, pos_buffer_view(&out)) == POS_SESSION_OPEN, "the connection stays open");
     world_settle(world);
     if (world_waits_for(world, WORLD_HOST))
         world_host_answers(world, "00");
+    world_settle(world);
     must(world->reply_count == before + 1, "one reply to one request");
     pos_terminal_reply(terminal, &state, world->replies[before], verdict);
+}
+
+void world_exchange(struct world *world, struct pos_terminal *terminal, enum pos_kind kind,
+                    struct pos_verdict *verdict)
+{
+    bool financial = pos_kind_rule(kind)->link == POS_LINK_HOST;
+    exchange(world, terminal, kind, financial ? &world_sale : NULL, verdict);
+}
+
+void world_sell(struct world *world, struct pos_terminal *terminal, const struct pos_sale *sale,
+                struct pos_verdict *verdict)
+{
+    exchange(world, terminal, POS_KIND_SALE, sale, verdict);
 }
 
 bool world_last_reply_has_mac(const struct world *world)

@@ -1,7 +1,8 @@
 /*
  * The gateway's front end with doubles for everything around it: a table in memory, a key library
- * of two keys, a host and a clock that the test moves. The security module is the real software
- * one. For tests with Criterion and without: what must hold and does not ends the process.
+ * of a few keys, a host and a clock that the test moves. The security module is the real software
+ * one, as it is or behind a double that waits. For tests with Criterion and without: what must hold
+ * and does not ends the process.
  */
 #ifndef POS_TESTS_GATEWAY_WORLD_H
 #define POS_TESTS_GATEWAY_WORLD_H
@@ -14,9 +15,17 @@ enum {
     WORLD_ROW_COUNT_MAX = 16,
     WORLD_REPLY_COUNT_MAX = 512,
     WORLD_WAIT_COUNT_MAX = 64,
-    WORLD_KEY_COUNT = 2,
-    WORLD_KEY_FIRST = 278
+    WORLD_KEY_COUNT = 10, /* of WORLD_KEYS; the first two are A256 */
+    WORLD_KEY_FIRST = 278,
+    WORLD_PIN_FAILURES = 5, /* of one terminal in an hour */
 };
+
+/* Which keys those are, by number. */
+struct world_key {
+    enum pos_algorithm algorithm;
+    enum pos_key_form form;
+};
+extern const struct world_key world_keys[WORLD_KEY_COUNT];
 
 struct world_row {
     struct pos_smn smn;
@@ -24,7 +33,7 @@ struct world_row {
     struct pos_terminal_detail detail;
 };
 
-enum world_waits_for { WORLD_FETCH, WORLD_COMMIT, WORLD_HOST };
+enum world_waits_for { WORLD_FETCH, WORLD_COMMIT, WORLD_HOST, WORLD_SECURE };
 
 struct world_wait {
     struct pos_request *request;
@@ -35,7 +44,10 @@ struct world {
     struct pos_session *session;
     struct pos_gateway_counters counters;
     struct pos_hsm *hsm;
-    struct pos_hsm_session *hsm_session;
+    struct pos_hsm_session *hsm_session; /* one that may wait */
+    struct pos_hsm_session *local;       /* the session's own */
+    struct pos_mac_parcel *parcel;
+    struct pos_pin_limit *pin_limit;
     struct pos_policy policy;
     struct pos_peer peer;
     uint64_t now_ns, utc_ms;
@@ -50,7 +62,13 @@ struct world {
     size_t wait_count;
     uint8_t host_message[POS_FRAME_SIZE_MAX];
     size_t host_message_size;
+    /* the host link that PINs go over; a pin_key of size 0: none */
+    struct pos_host_link link;
     /* faults */
+    bool waiting;                 /* the module waits: jobs are done when the world is settled */
+    enum pos_status secure_fails; /* nothing can wait for it */
+    enum pos_status job_fails;    /* what becomes of every job */
+    enum pos_status link_fails;
     bool low_on_disk;
     enum pos_status fetch_fails, commit_fails, commit_result, forward_fails, rrn_fails, find_fails;
     enum pos_status dossier_fails;        /* what the key library says of any index */
@@ -58,6 +76,7 @@ struct world {
     uint32_t rrn;
     /* what was seen */
     unsigned finds, commits, promotions, records; /* records: writes that carried an audit event */
+    unsigned jobs[POS_STRONG_WORK_COUNT];
     struct pos_bytes replies[WORLD_REPLY_COUNT_MAX];
     size_t reply_count;
     uint8_t reply_bytes[WORLD_REPLY_COUNT_MAX * 512];
@@ -66,6 +85,8 @@ struct world {
 
 struct world *world_create(const struct pos_policy *policy, uint32_t pending_count_max);
 void world_destroy(struct world *world);
+/* The same with a module that waits (slow_module.h): every key has to be fetched once. */
+struct world *world_create_waiting(const struct pos_policy *policy, uint32_t pending_count_max);
 /* As after world_create, but with the same module and keys, which take their time to make. */
 void world_renew(struct world *world, const struct pos_policy *policy, uint32_t pending_count_max);
 
@@ -73,7 +94,7 @@ void world_renew(struct world *world, const struct pos_policy *policy, uint32_t 
 void world_limit(struct world *world, uint32_t registrations_per_second,
                  uint32_t requests_per_second);
 
-/* The terminal that holds key `number` (0 or 1), its TMK loaded, confirmed to the mother POS. */
+/* The terminal that holds key `number`, its TMK loaded, confirmed to the mother POS. */
 void world_terminal(struct world *world, size_t number, const char *serial,
                     struct pos_terminal *terminal);
 
@@ -83,7 +104,7 @@ enum pos_session_close world_send(struct world *world, struct pos_bytes bytes);
  * NULL: as it is. */
 enum pos_session_close world_send_message(struct world *world, struct pos_bytes message,
                                           const struct pos_key *key, enum pos_mac_purpose purpose);
-/* Completes whatever waits for the key library or the committer, until nothing does. */
+/* Completes whatever waits for key library, committer or module, until nothing does. */
 void world_settle(struct world *world);
 /* The first of them alone; false when none waits. */
 bool world_settle_one(struct world *world);
@@ -101,6 +122,12 @@ void world_exchange(struct world *world, struct pos_terminal *terminal, enum pos
 bool world_last_reply_has_mac(const struct world *world);
 /* Register, sign on and authenticate, so that the pair is current. */
 void world_admit(struct world *world, struct pos_terminal *terminal);
+/* A whole exchange of one sale with this PIN. */
+void world_sell(struct world *world, struct pos_terminal *terminal, const struct pos_sale *sale,
+                struct pos_verdict *verdict);
+/* Gives the host link a PIN key of this algorithm; its clear value is 16 or 32 bytes of `clear`. */
+void world_share_pin_key(struct world *world, enum pos_algorithm algorithm,
+                         enum pos_pin_format format, uint8_t clear[POS_KEY_SIZE_MAX]);
 
 struct world_row *world_row(struct world *world, const struct pos_smn *smn);
 
