@@ -22,11 +22,23 @@ void room_components(const struct folder *folder)
     folder_write(folder, "component-2", component_texts[1], 0600);
 }
 
-static void hex_component(const char *text, struct pos_component *component)
+/* Of shorter keys. The parts of their sum are not alike, or TDES would be less than it is. */
+static const char short_text[] = "02468ACE13579BDFFDB97531ECA864201234567890ABCDEF";
+
+static const char *component_text(const struct room *room, int i, char digits[80])
+{
+    size_t size = pos_algorithm_key_size(room->ktk_algorithm);
+    if (size == POS_KEY_SIZE_MAX)
+        return component_texts[i];
+    (void)snprintf(digits, 80, "%.*s", (int)(2 * size), i == 0 ? component_texts[0] : short_text);
+    return digits;
+}
+
+static void hex_component(const char *text, size_t size, struct pos_component *component)
 {
     char digits[3] = "";
     component->size = 0;
-    while (component->size < 32) {
+    while (component->size < size) {
         while (*text == ' ')
             text++;
         memcpy(digits, text, 2);
@@ -42,12 +54,14 @@ static void open_maker(struct room *room)
     struct pos_kcv kcv;
     struct pos_error error = {.text = ""};
     const char *path = folder_file(&room->folder, "maker-lmk");
-    hex_component(component_texts[0], &parts[0]);
-    hex_component(component_texts[1], &parts[1]);
+    char text[80];
+    for (int i = 0; i < 2; i++)
+        hex_component(component_text(room, i, text), pos_algorithm_key_size(room->ktk_algorithm),
+                      &parts[i]);
     must(pos_hsm_software_init(path, pos_bytes_text("secret"), own, 2, &kcv, &error), "maker init");
     must(pos_hsm_software_open(path, pos_bytes_text("secret"), &room->hsm, &error), "maker open");
     must(pos_hsm_session_open(room->hsm, &room->session), "maker session");
-    must(pos_hsm_import_components(room->session, POS_USAGE_KTK, POS_ALGORITHM_A256, parts, 2,
+    must(pos_hsm_import_components(room->session, POS_USAGE_KTK, room->ktk_algorithm, parts, 2,
                                    &room->ktk, &room->ktk_kcv, &error),
          "maker KTK");
 }
@@ -64,11 +78,20 @@ static void open_mother(struct room *room)
 
 void room_open(struct room *room)
 {
+    room_open_of(room, POS_ALGORITHM_A256, POS_ALGORITHM_A256);
+}
+
+void room_open_of(struct room *room, enum pos_algorithm ktk, enum pos_algorithm tmk)
+{
     struct pos_kcv kcv;
+    char text[80];
     struct pos_error error = {.text = ""};
     memset(room, 0, sizeof *room);
     folder_make(&room->folder);
-    room_components(&room->folder);
+    room->ktk_algorithm = ktk;
+    room->tmk_algorithm = tmk;
+    folder_write(&room->folder, "component-1", component_text(room, 0, text), 0600);
+    folder_write(&room->folder, "component-2", component_text(room, 1, text), 0600);
     open_maker(room);
     char home[160], one[160], two[160];
     (void)snprintf(home, sizeof home, "%s", folder_file(&room->folder, "mother"));
@@ -77,7 +100,7 @@ void room_open(struct room *room)
     const struct pos_mother_setup setup = {.home = home,
                                            .name = "MPOS0001",
                                            .ktk_name = "MPOS0001",
-                                           .ktk_algorithm = POS_ALGORITHM_A256,
+                                           .ktk_algorithm = ktk,
                                            .component_paths = {one, two},
                                            .component_count = 2};
     must(pos_mother_home_make(&setup, &kcv, &error), error.text);
@@ -117,18 +140,21 @@ static struct pos_buffer next_line(struct key_file *file)
     return pos_buffer(file->lines[file->line_count++], ROOM_LINE_SIZE - 1);
 }
 
-static void put_key(struct room *room, struct key_file *file, uint32_t index)
+static enum pos_status put_key(struct room *room, struct key_file *file, uint32_t index)
 {
     struct pos_key tmk;
     char text[POS_KEY_BLOCK_SIZE_MAX];
     struct pos_buffer block = pos_buffer(text, sizeof text);
     struct pos_key_file_key key = {.index = index};
-    must(pos_hsm_generate(room->session, POS_USAGE_TMK, POS_ALGORITHM_A256, &tmk, &key.kcv),
+    must(pos_hsm_generate(room->session, POS_USAGE_TMK, room->tmk_algorithm, &tmk, &key.kcv),
          "generate");
-    must(pos_hsm_export_tmk(room->session, &tmk, &room->ktk, &block), "export");
+    enum pos_status status = pos_hsm_export_tmk(room->session, &tmk, &room->ktk, &block);
+    if (status != POS_OK)
+        return status;
     key.block = pos_buffer_view(&block);
     struct pos_buffer line = next_line(file);
     pos_key_file_write_key(&key, &line);
+    return POS_OK;
 }
 
 void room_seal_file(struct room *room, struct key_file *file)
@@ -149,10 +175,17 @@ void room_seal_file(struct room *room, struct key_file *file)
 void room_make_file(struct room *room, uint32_t batch, uint32_t first, uint32_t count,
                     struct key_file *file)
 {
+    must(room_try_file(room, batch, first, count, file), "export");
+}
+
+enum pos_status room_try_file(struct room *room, uint32_t batch, uint32_t first, uint32_t count,
+                              struct key_file *file)
+{
+    enum pos_status status = POS_OK;
     memset(file, 0, sizeof *file);
     file->header = (struct pos_key_file_header){.batch = batch,
                                                 .created_utc_ms = 1795424400000,
-                                                .algorithm = POS_ALGORITHM_A256,
+                                                .algorithm = room->tmk_algorithm,
                                                 .ktk = "MPOS0001",
                                                 .ktk_kcv = room->ktk_kcv,
                                                 .destination = "MPOS0001",
@@ -161,9 +194,11 @@ void room_make_file(struct room *room, uint32_t batch, uint32_t first, uint32_t 
                                                 .last = first + count - 1};
     struct pos_buffer line = next_line(file);
     pos_key_file_write_header(&file->header, &line);
-    for (uint32_t i = 0; i < count; i++)
-        put_key(room, file, first + i);
-    room_seal_file(room, file);
+    for (uint32_t i = 0; i < count && status == POS_OK; i++)
+        status = put_key(room, file, first + i);
+    if (status == POS_OK)
+        room_seal_file(room, file);
+    return status;
 }
 
 const char *room_load(struct room *room, const struct key_file *file)

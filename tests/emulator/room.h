@@ -12,6 +12,7 @@ enum { ROOM_LINE_COUNT_MAX = 32, ROOM_LINE_SIZE = POS_KEY_FILE_LINE_SIZE_MAX + 1
 
 struct room {
     struct folder folder;
+    enum pos_algorithm ktk_algorithm, tmk_algorithm;
     /* the maker of key files */
     struct pos_hsm *hsm;
     struct pos_hsm_session *session;
@@ -37,7 +38,8 @@ struct answer {
     uint8_t frame[POS_FRAME_SIZE_MAX];
 };
 
-void room_open(struct room *room); /* both sides; the mother POS is MPOS0001 */
+void room_open(struct room *room); /* both sides; the mother POS is MPOS0001; all keys AES-256 */
+void room_open_of(struct room *room, enum pos_algorithm ktk, enum pos_algorithm tmk);
 void room_close(struct room *room);
 void room_reopen_mother(struct room *room); /* as after a restart */
 void room_empty_mother(struct room *room);  /* the same, with a journal that holds nothing */
@@ -45,6 +47,10 @@ void room_empty_mother(struct room *room);  /* the same, with a journal that hol
 /* Writes two component files "component-1" and "component-2" of the KTK that all rooms share. */
 void room_components(const struct folder *folder);
 
+/* POS_ERR_NOT_ALLOWED: the KTK is weaker than its keys. */
+enum pos_status room_try_file(struct room *room, uint32_t batch, uint32_t first, uint32_t count,
+                              struct key_file *file);
+/* The same where it must go well. */
 void room_make_file(struct room *room, uint32_t batch, uint32_t first, uint32_t count,
                     struct key_file *file);
 /* The trailer again, over lines that were changed: a file whose MAC is right all the same. */
