@@ -46,18 +46,20 @@ class Listener:
     """One of the gateway's doors."""
 
     def __init__(self, registration="proof", authentication="mac", dialect="iso87b",
-                 sign_on_mac="required"):
+                 sign_on_mac="required", mac="standard"):
         self.port = free_port()
         self.registration = registration
         self.authentication = authentication
         self.dialect = dialect
         self.sign_on_mac = sign_on_mac
+        self.mac = mac
 
     def settings(self):
         return ('    { address = "127.0.0.1"; port = %d; dialect = "%s"; registration = "%s"; '
-                'authentication = "%s"; sign_on_mac = "%s"; }'
+                'authentication = "%s"; sign_on_mac = "%s"; %s}'
                 % (self.port, self.dialect, self.registration, self.authentication,
-                   self.sign_on_mac))
+                   self.sign_on_mac,
+                   "" if self.mac == "standard" else 'mac = "%s"; ' % self.mac))
 
 
 class Scheme:
@@ -149,10 +151,10 @@ class Scheme:
         return self.run(self.program("posgate-keymgmt"), "--home", self.path("keys"), *words,
                         **options)
 
-    def components(self, name, count=2):
+    def components(self, name, count=2, alg="A256"):
         """Random components of one key; the files' paths."""
         out = self.path("components-" + name)
-        self.keymgmt("ceremony", "components", "--alg", "A256", "--count", str(count), "--out", out)
+        self.keymgmt("ceremony", "components", "--alg", alg, "--count", str(count), "--out", out)
         return [os.path.join(out, "component-%d.hex" % (i + 1)) for i in range(count)]
 
     @staticmethod
@@ -166,16 +168,35 @@ class Scheme:
         self.keymgmt("ceremony", "lmk", "--components", str(count),
                      *self.component_options(parts), *custodians)
 
-    def init_mother(self, name):
-        parts = self.components(name)
-        self.keymgmt("ceremony", "ktk", "--name", name, "--alg", "A256",
+    def init_mother(self, name, ktk="A256"):
+        parts = self.components(name, alg=ktk)
+        self.keymgmt("ceremony", "ktk", "--name", name, "--alg", ktk,
                      *self.component_options(parts), "--custodian", "carol", "--custodian", "dave")
         self.run(self.program("posgate-emulator"), "mother", "--init", "--home", self.path(name),
-                 "--name", name, *self.component_options(parts, "--ktk-component"))
+                 "--name", name, "--ktk-algorithm", ktk,
+                 *self.component_options(parts, "--ktk-component"))
         self.mother_ports[name] = free_port()
 
-    def generate(self, count):
-        self.keymgmt("generate", "--count", str(count), "--alg", "A256")
+    def init_link_key(self, usage, link, alg):
+        """A "zpk" or "zak" of a host link, in the key room and in a file for the emulated host,
+        which has to know it as well: one line, algorithm and key, for its owner alone."""
+        parts = self.components("%s-%s" % (usage, link), alg=alg)
+        self.keymgmt("ceremony", usage, "--name", link, "--alg", alg,
+                     *self.component_options(parts), "--custodian", "erin", "--custodian", "frank")
+        key = 0
+        for part in parts:
+            with open(part, encoding="ascii") as file:
+                digits = file.read().strip()
+            key ^= int(digits, 16)
+        path = self.path("%s-%s.key" % (usage, link))
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w",
+                  encoding="ascii") as file:
+            file.write("%s %0*X\n" % (alg, len(digits), key))
+        return path
+
+    def generate(self, count, alg="A256", form=None):
+        self.keymgmt("generate", "--count", str(count), "--alg", alg,
+                     *([] if form is None else ["--form", form]))
 
     def export(self, batch, mother):
         out = self.path("batch-%d.keys" % batch)
