@@ -93,3 +93,26 @@ Test(component, has_a_kcv_for_its_custodian)
     cr_expect(pos_component_kcv(&part, POS_ALGORITHM_NONE, &kcv) == POS_ERR_USAGE);
     cr_expect(kcv.method == POS_KCV_NONE);
 }
+
+/* Bits of parity are bits like others: what was entered is what the key is. */
+Test(component, of_tdes_are_taken_bit_for_bit_and_make_no_shorter_key)
+{
+    struct pos_component parts[2];
+    uint8_t key[POS_KEY_SIZE_MAX], right[24];
+    struct pos_error error = {0};
+    for (uint8_t i = 0; i < 2; i++) {
+        parts[i].size = 24;
+        for (uint8_t b = 0; b < 24; b++)
+            parts[i].data[b] = (uint8_t)(100 * i + b * (b + 1) + 1);
+    }
+    for (size_t b = 0; b < sizeof right; b++)
+        right[b] = parts[0].data[b] ^ parts[1].data[b];
+    cr_assert(pos_component_combine(parts, 2, POS_ALGORITHM_T3, key, &error) == POS_OK);
+    cr_expect_arr_eq(key, right, sizeof right);
+    for (size_t b = 0; b < 8; b++) /* the third part becomes the first, but for a bit of parity */
+        parts[0].data[16 + b] ^= (uint8_t)(right[16 + b] ^ right[b] ^ (b == 3));
+    cr_expect(pos_component_combine(parts, 2, POS_ALGORITHM_T3, key, &error) == POS_ERR_USAGE);
+    cr_expect(strstr(error.text, "one part repeats another") != NULL, "%s", error.text);
+    static const uint8_t zeros[POS_KEY_SIZE_MAX];
+    cr_expect_arr_eq(key, zeros, sizeof zeros, "and it is wiped");
+}

@@ -120,3 +120,43 @@ Test(context_cache, of_one_still_works)
     }
     pos_context_cache_destroy(cache);
 }
+
+/* The purpose decides the MAC, and a context takes on another one when it is keyed anew. */
+Test(context_cache, keys_contexts_for_the_mac_of_their_purpose)
+{
+    static const struct {
+        enum pos_algorithm algorithm;
+        enum pos_mac_purpose purpose;
+        enum pos_mac_algorithm right;
+    } rows[] = {
+        {POS_ALGORITHM_T2, POS_MAC_WORKING, POS_MAC_RETAIL},
+        {POS_ALGORITHM_T2, POS_MAC_WORKING_ECB, POS_MAC_CUP_ECB},
+        {POS_ALGORITHM_T2, POS_MAC_REGISTRATION, POS_MAC_CMAC},
+        {POS_ALGORITHM_T2, POS_MAC_ZONE, POS_MAC_RETAIL},
+        {POS_ALGORITHM_T3, POS_MAC_ZONE, POS_MAC_CMAC},
+        {POS_ALGORITHM_SM4, POS_MAC_WORKING, POS_MAC_CMAC},
+        {POS_ALGORITHM_A128, POS_MAC_WORKING, POS_MAC_CMAC},
+        {POS_ALGORITHM_T2, POS_MAC_KEY_FILE, POS_MAC_CMAC},
+    };
+    uint8_t clear[POS_KEY_SIZE_MAX];
+    for (size_t i = 0; i < sizeof clear; i++)
+        clear[i] = (uint8_t)(7 * i + 1);
+    for (size_t capacity = 1; capacity <= 16; capacity += 15) {
+        struct pos_context_cache *cache = pos_context_cache_create(capacity);
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            struct pos_key key = {
+                .usage = POS_USAGE_TAK, .algorithm = rows[i].algorithm, .size = 64};
+            uint8_t right[16] = {0}, out[16] = {0};
+            struct pos_mac *mac, *fresh;
+            cr_expect(pos_context_cache_find(cache, &key, rows[i].purpose) == NULL);
+            cr_assert(pos_context_cache_put(cache, &key, rows[i].purpose, clear, &mac) == POS_OK);
+            cr_expect(pos_context_cache_find(cache, &key, rows[i].purpose) == mac);
+            cr_assert(pos_mac_create(rows[i].right, rows[i].algorithm, clear, &fresh) == POS_OK);
+            cr_assert(pos_mac_compute(fresh, pos_bytes_text("0800 message"), right) == POS_OK);
+            cr_assert(pos_mac_compute(mac, pos_bytes_text("0800 message"), out) == POS_OK);
+            cr_expect_arr_eq(out, right, sizeof out, "row %zu of %zu", i, capacity);
+            pos_mac_destroy(fresh);
+        }
+        pos_context_cache_destroy(cache);
+    }
+}

@@ -1,6 +1,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "core/crypto/derive.h"
+#include "core/crypto/mac.h"
 #include "core/hsm/hsm.h"
 #include "tests/core/hsm/conformance.h"
 #include "tests/core/hsm/scratch.h"
@@ -81,4 +83,29 @@ Test(software, opens_its_keys_again_after_a_restart_and_a_recovery)
         pos_hsm_close(hsm);
         scratch_destroy(&scratches[i]);
     }
+}
+
+/* The audit chain's key follows from the LMK as docs/keys.md says, so that it can be made again. */
+Test(software, macs_audit_records_under_a_key_of_its_lmk)
+{
+    struct scratch scratch = scratch_create();
+    struct pos_hsm *hsm = scratch_open(&scratch, 0x31);
+    struct pos_hsm_session *session;
+    struct pos_component parts[2];
+    uint8_t lmk[POS_KEY_SIZE_MAX], key[POS_KEY_SIZE_MAX], right[16], mac[16];
+    struct pos_mac *context;
+    struct pos_bytes record = pos_bytes_text("one record");
+    scratch_components(parts, 32, 0x31);
+    for (size_t i = 0; i < sizeof lmk; i++)
+        lmk[i] = parts[0].data[i] ^ parts[1].data[i];
+    cr_assert(pos_derive(POS_ALGORITHM_A256, lmk, POS_DERIVE_AUDIT, key) == POS_OK);
+    cr_assert(pos_mac_create(POS_MAC_CMAC, POS_ALGORITHM_A256, key, &context) == POS_OK);
+    cr_assert(pos_mac_compute(context, record, right) == POS_OK);
+    pos_mac_destroy(context);
+    cr_assert(pos_hsm_session_open(hsm, &session) == POS_OK);
+    cr_expect(pos_hsm_audit_mac(session, record, mac) == POS_OK);
+    cr_expect_arr_eq(mac, right, sizeof mac);
+    pos_hsm_session_close(session);
+    pos_hsm_close(hsm);
+    scratch_destroy(&scratch);
 }
