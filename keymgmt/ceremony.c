@@ -57,6 +57,21 @@ static enum pos_status take_custodian(const struct pos_ceremony *ceremony, size_
     return error->status;
 }
 
+/* Somebody was to hold two components, or has no name: that is on record, where it can be. */
+static enum pos_status refuse_custodian(struct pos_home *home, const struct pos_custody *custody,
+                                        const char *what, struct pos_error *error)
+{
+    char on_what[WHAT_SIZE_MAX];
+    enum pos_status status = error->status;
+    if (status != POS_ERR_USAGE || custody->unrecorded)
+        return status;
+    const struct pos_audit_event event = pos_home_event(home, "ceremony-refused", what);
+    (void)snprintf(on_what, sizeof on_what, "%s component=%zu", what, custody->count + 1);
+    enum pos_status recorded =
+        pos_login_refuse(home, event.who, event.what, on_what, "refused: custodian", error);
+    return recorded == POS_ERR_NOT_ALLOWED ? status : recorded;
+}
+
 /* The custodian is who that name says. From here on the name is written as the library has it. */
 static enum pos_status let_in(struct pos_home *home, const struct pos_ceremony *ceremony,
                               struct pos_custody *custody, struct pos_error *error)
@@ -172,6 +187,8 @@ enum pos_status pos_ceremony_gather(struct pos_home *home, const struct pos_cere
     all->unrecorded = must_wait(home);
     while (status == POS_OK && all->count < count) {
         status = take_custodian(ceremony, count, all, error);
+        if (status != POS_OK)
+            status = refuse_custodian(home, all, what, error);
         if (status == POS_OK)
             status = let_in(home, ceremony, all, error);
         if (status == POS_OK)
