@@ -285,7 +285,9 @@ POS_MUST_USE enum pos_status pos_key_library_compromise(struct pos_key_library *
 POS_MUST_USE enum pos_status pos_key_library_compromise_mother(struct pos_key_library *library,
                                                                const char *name, const void *event);
 /* After it no file of the database holds what was overwritten or deleted before: flush, compaction
- * of every level, old logs and tables gone. Minutes for a large library. */
+ * of every level, old logs and tables gone. Minutes for a large library. POS_ERR_BUSY: a walk keeps
+ * old files; POS_ERR_DATABASE: tables could not be written anew, for want of room perhaps. Both:
+ * what was deleted may still be in a file. */
 POS_MUST_USE enum pos_status pos_key_library_scrub(struct pos_key_library *library);
 /* Followers: lets go of files that the writer has deleted since; reads go on meanwhile. */
 POS_MUST_USE enum pos_status pos_key_library_let_go(struct pos_key_library *library);

@@ -1,4 +1,4 @@
-/* What key_library.c (opening, reading), key_write.c and people.c share. */
+/* What key_library.c (opening, reading), key_write.c, key_life.c and people.c share. */
 #ifndef POS_STORE_KEY_LIBRARY_INSIDE_H
 #define POS_STORE_KEY_LIBRARY_INSIDE_H
 

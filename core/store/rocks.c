@@ -10,21 +10,20 @@
 #include "core/store/rocks.h"
 
 #include <assert.h>
-#include <dirent.h>
+#include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/store/rocks_folder.h"
 
 enum {
     INFO_LOG_FATAL = 4,
+    COMPACT_FORCE = 2, /* BottommostLevelCompaction::kForce */
+    COMPACT_COUNT_MAX = 10,
     INFO_LOG_SIZE_MAX = 1 << 20,
     INFO_LOG_FILE_COUNT = 2,
     OPEN_FILE_COUNT_MAX = 512,
@@ -33,9 +32,9 @@ enum {
     WRITE_BUFFER_SIZE = 32 << 20,     /* of a family */
     WRITE_BUFFERS_SIZE = 128 << 20,   /* of all families */
     WRITE_AHEAD_SIZE_MAX = 256 << 20, /* bounds what a reopen replays */
-    OPEN_ROOM_SIZE = 1 << 20,         /* free bytes that opening needs besides what it replays */
     FORMAT_VERSION = 2,               /* of the database as a whole */
     FORMAT_SIZE_MAX = 64,
+    OPEN_NEWER_COUNT_MAX = 5,
 };
 
 /* Of a write buffer, for a filter of its keys: most look-ups find nothing in it, and without the
@@ -44,15 +43,31 @@ static const double MEMTABLE_BLOOM_SHARE = 0.05;
 
 static const char format_key[] = "format";
 
-struct pos_rocks {
+/* The database as it was opened at some time. */
+struct instance {
     rocksdb_t *db;
+    rocksdb_column_family_handle_t *families[POS_ROCKS_FAMILY_COUNT_MAX];
+    size_t reader_count; /* of a follower: reads under way */
+};
+
+/*
+ * A writer has one instance. A follower gets a new one now and then (pos_rocks_let_go), because an
+ * open one holds on to every file that it has seen. Reads that began with the old one end with it.
+ */
+struct pos_rocks {
+    struct instance *now;
+    bool follower;
+    pthread_mutex_t lock;     /* a follower's: guards `now` and reader counts */
+    pthread_cond_t unread;    /* a reader count became 0 */
+    pthread_mutex_t renewing; /* one renewal at a time */
+    char path[POS_PATH_SIZE_MAX], scratch[POS_PATH_SIZE_MAX];
+    const char *const *family_names;
     rocksdb_options_t *options;
     rocksdb_block_based_table_options_t *table_options;
     rocksdb_cache_t *cache;
     rocksdb_readoptions_t *read, *read_past_cache;
     rocksdb_writeoptions_t *write, *write_synced, *write_unlogged;
     size_t family_count;
-    rocksdb_column_family_handle_t *families[POS_ROCKS_FAMILY_COUNT_MAX];
 };
 
 struct pos_rocks_batch {
@@ -74,6 +89,66 @@ static enum pos_status status_of(const char *what, char *text)
                 suppressed, text);
     rocksdb_free(text);
     return status;
+}
+
+/* ---- instances ---- */
+
+static struct instance *enter(struct pos_rocks *rocks)
+{
+    if (!rocks->follower)
+        return rocks->now;
+    (void)pthread_mutex_lock(&rocks->lock);
+    struct instance *instance = rocks->now;
+    instance->reader_count++;
+    (void)pthread_mutex_unlock(&rocks->lock);
+    return instance;
+}
+
+static void leave(struct pos_rocks *rocks, struct instance *instance)
+{
+    if (!rocks->follower)
+        return;
+    (void)pthread_mutex_lock(&rocks->lock);
+    if (--instance->reader_count == 0)
+        (void)pthread_cond_broadcast(&rocks->unread);
+    (void)pthread_mutex_unlock(&rocks->lock);
+}
+
+static void close_instance(struct pos_rocks *rocks, struct instance *instance)
+{
+    if (instance == NULL)
+        return;
+    for (size_t i = 0; i <= rocks->family_count; i++)
+        rocksdb_column_family_handle_destroy(instance->families[i]);
+    rocksdb_close(instance->db);
+    free(instance);
+}
+
+/* *text is RocksDB's, when there is no instance. */
+static struct instance *open_instance(struct pos_rocks *rocks, char **text)
+{
+    /* RocksDB wants its own "default" family opened too; it stays empty, behind ours. */
+    const char *names[POS_ROCKS_FAMILY_COUNT_MAX];
+    const rocksdb_options_t *family_options[POS_ROCKS_FAMILY_COUNT_MAX];
+    int count = (int)rocks->family_count + 1;
+    struct instance *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    for (int i = 0; i < count; i++) {
+        names[i] = i < count - 1 ? rocks->family_names[i] : "default";
+        family_options[i] = rocks->options;
+    }
+    if (rocks->follower)
+        made->db = rocksdb_open_as_secondary_column_families(rocks->options, rocks->path,
+                                                             rocks->scratch, count, names,
+                                                             family_options, made->families, text);
+    else
+        made->db = rocksdb_open_column_families(rocks->options, rocks->path, count, names,
+                                                family_options, made->families, text);
+    if (*text == NULL)
+        return made;
+    free(made);
+    return NULL;
 }
 
 /* ---- open and close ---- */
@@ -120,10 +195,7 @@ void pos_rocks_close(struct pos_rocks *rocks)
 {
     if (rocks == NULL)
         return;
-    for (size_t i = 0; rocks->db != NULL && i <= rocks->family_count; i++)
-        rocksdb_column_family_handle_destroy(rocks->families[i]);
-    if (rocks->db != NULL)
-        rocksdb_close(rocks->db);
+    close_instance(rocks, rocks->now);
     rocksdb_writeoptions_destroy(rocks->write_unlogged);
     rocksdb_writeoptions_destroy(rocks->write_synced);
     rocksdb_writeoptions_destroy(rocks->write);
@@ -132,6 +204,9 @@ void pos_rocks_close(struct pos_rocks *rocks)
     rocksdb_options_destroy(rocks->options);
     rocksdb_block_based_options_destroy(rocks->table_options);
     rocksdb_cache_destroy(rocks->cache);
+    (void)pthread_mutex_destroy(&rocks->renewing);
+    (void)pthread_cond_destroy(&rocks->unread);
+    (void)pthread_mutex_destroy(&rocks->lock);
     free(rocks);
 }
 
@@ -162,30 +237,21 @@ static enum pos_status open_database(struct pos_rocks *rocks,
                                      const struct pos_rocks_options *options,
                                      struct pos_error *error)
 {
-    /* RocksDB wants its own "default" family opened too; it stays empty, behind ours. */
-    const char *names[POS_ROCKS_FAMILY_COUNT_MAX];
-    const rocksdb_options_t *family_options[POS_ROCKS_FAMILY_COUNT_MAX];
-    int count = (int)options->family_count + 1;
-    for (int i = 0; i < count; i++) {
-        names[i] = i < count - 1 ? options->families[i] : "default";
-        family_options[i] = rocks->options;
-    }
     char *text = NULL;
-    if (options->scratch != NULL)
-        rocks->db = rocksdb_open_as_secondary_column_families(
-            rocks->options, options->path, options->scratch, count, names, family_options,
-            rocks->families, &text);
-    else
-        rocks->db = rocksdb_open_column_families(rocks->options, options->path, count, names,
-                                                 family_options, rocks->families, &text);
-    return text == NULL ? POS_OK : open_failed(options, text, error);
+    rocks->now = open_instance(rocks, &text);
+    if (rocks->now != NULL)
+        return POS_OK;
+    return text != NULL
+               ? open_failed(options, text, error)
+               : pos_error_set(error, POS_ERR_MEMORY, "no memory to open %s", options->path);
 }
 
 static void put_item(const struct pos_rocks *rocks, rocksdb_writebatch_t *batch,
                      const struct pos_rocks_item *item)
 {
-    rocksdb_writebatch_put_cf(batch, rocks->families[item->family], (const char *)item->key.data,
-                              item->key.size, (const char *)item->value.data, item->value.size);
+    rocksdb_writebatch_put_cf(batch, rocks->now->families[item->family],
+                              (const char *)item->key.data, item->key.size,
+                              (const char *)item->value.data, item->value.size);
 }
 
 static enum pos_status write_format(struct pos_rocks *rocks,
@@ -204,7 +270,7 @@ static enum pos_status write_format(struct pos_rocks *rocks,
     for (size_t i = 0; i < options->born_count; i++)
         put_item(rocks, batch, &options->born[i]);
     char *text = NULL;
-    rocksdb_write(rocks->db, rocks->write_synced, batch, &text);
+    rocksdb_write(rocks->now->db, rocks->write_synced, batch, &text);
     rocksdb_writebatch_destroy(batch);
     enum pos_status status = status_of("write-format", text);
     return status == POS_OK ? status
@@ -270,78 +336,29 @@ static enum pos_status check_format(struct pos_rocks *rocks,
     return POS_OK;
 }
 
-/* Is there a database? Else its folder is made, or the caller told. */
-static enum pos_status check_folder(const struct pos_rocks_options *options,
-                                    struct pos_error *error)
-{
-    char current[POS_PATH_SIZE_MAX + 16];
-    if (strlen(options->path) >= POS_PATH_SIZE_MAX)
-        return pos_error_set(error, POS_ERR_LIMIT, "path of a database is too long: %.64s...",
-                             options->path);
-    (void)snprintf(current, sizeof current, "%s/CURRENT", options->path);
-    bool there = access(current, F_OK) == 0;
-    if (there && options->create && options->exclusive)
-        return pos_error_set(error, POS_ERR_EXISTS, "%s holds a database already", options->path);
-    if (!there && !options->create)
-        return pos_error_set(error, POS_ERR_NOT_FOUND, "%s holds no database; %s makes it",
-                             options->path, options->writer);
-    if (options->scratch != NULL)
-        return pos_file_make_folder(options->scratch, error);
-    return there ? POS_OK : pos_file_make_folder(options->path, error);
-}
-
-/* Bytes of write-ahead logs, which opening writes out as tables. */
-static uint64_t logs_size(const char *path)
-{
-    uint64_t sum = 0;
-    DIR *folder = opendir(path);
-    if (folder == NULL)
-        return 0;
-    const struct dirent *entry;
-    while ((entry = readdir(folder)) != NULL) {
-        struct stat facts;
-        const char *end = strrchr(entry->d_name, '.');
-        if (end != NULL && strcmp(end, ".log") == 0 &&
-            fstatat(dirfd(folder), entry->d_name, &facts, 0) == 0)
-            sum += (uint64_t)facts.st_size;
-    }
-    (void)closedir(folder);
-    return sum;
-}
-
-static enum pos_status check_room(const struct pos_rocks_options *options, struct pos_error *error)
-{
-    const char *path = options->scratch != NULL ? options->scratch : options->path;
-    uint64_t logs = options->scratch != NULL ? 0 : logs_size(path);
-    uint64_t needed = OPEN_ROOM_SIZE + logs + logs / 4;
-    struct statvfs facts;
-    if (statvfs(path, &facts) != 0)
-        return pos_error_set(error, POS_ERR_DATABASE, "cannot look how much room there is in %s",
-                             path);
-    uint64_t free_size = (uint64_t)facts.f_bavail * facts.f_frsize;
-    if (free_size < needed)
-        return pos_error_set(error, POS_ERR_DATABASE,
-                             "the disk of %s is full: %llu KiB free, opening needs %llu; make room",
-                             path, (unsigned long long)free_size >> 10,
-                             (unsigned long long)needed >> 10);
-    return POS_OK;
-}
-
 enum pos_status pos_rocks_open(const struct pos_rocks_options *options, struct pos_rocks **rocks,
                                struct pos_error *error)
 {
     assert(options->family_count > 0 && options->family_count < POS_ROCKS_FAMILY_COUNT_MAX);
     assert(strcmp(options->families[options->family_count - 1], "meta") == 0);
     *rocks = NULL;
-    enum pos_status status = check_folder(options, error);
+    enum pos_status status = pos_rocks_check_folder(options, error);
     if (status == POS_OK)
-        status = check_room(options, error);
+        status = pos_rocks_check_room(options, error);
     if (status != POS_OK)
         return status;
     struct pos_rocks *made = calloc(1, sizeof *made);
     if (made == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory to open %s", options->path);
     made->family_count = options->family_count;
+    made->family_names = options->families;
+    made->follower = options->scratch != NULL;
+    (void)snprintf(made->path, sizeof made->path, "%s", options->path);
+    (void)snprintf(made->scratch, sizeof made->scratch, "%s",
+                   made->follower ? options->scratch : "");
+    (void)pthread_mutex_init(&made->lock, NULL);
+    (void)pthread_cond_init(&made->unread, NULL);
+    (void)pthread_mutex_init(&made->renewing, NULL);
     make_options(made, options);
     status = open_database(made, options, error);
     if (status == POS_OK)
@@ -357,8 +374,46 @@ enum pos_status pos_rocks_open(const struct pos_rocks_options *options, struct p
 enum pos_status pos_rocks_catch_up(struct pos_rocks *rocks)
 {
     char *text = NULL;
-    rocksdb_try_catch_up_with_primary(rocks->db, &text);
+    struct instance *now = enter(rocks);
+    rocksdb_try_catch_up_with_primary(now->db, &text);
+    leave(rocks, now);
     return status_of("catch-up", text);
+}
+
+/* Opening races with the writer, which may delete a file between its being listed and opened. */
+static struct instance *open_newer(struct pos_rocks *rocks, char **text)
+{
+    for (int i = 0; i < OPEN_NEWER_COUNT_MAX; i++) {
+        if (*text != NULL)
+            rocksdb_free(*text);
+        *text = NULL;
+        struct instance *made = open_instance(rocks, text);
+        if (made != NULL || *text == NULL)
+            return made;
+    }
+    return NULL;
+}
+
+enum pos_status pos_rocks_let_go(struct pos_rocks *rocks)
+{
+    if (!rocks->follower)
+        return POS_ERR_NOT_ALLOWED;
+    char *text = NULL;
+    (void)pthread_mutex_lock(&rocks->renewing);
+    struct instance *newer = open_newer(rocks, &text);
+    if (newer == NULL) {
+        (void)pthread_mutex_unlock(&rocks->renewing);
+        return text == NULL ? POS_ERR_MEMORY : status_of("let-go", text);
+    }
+    (void)pthread_mutex_lock(&rocks->lock);
+    struct instance *older = rocks->now;
+    rocks->now = newer;
+    while (older->reader_count > 0)
+        (void)pthread_cond_wait(&rocks->unread, &rocks->lock);
+    (void)pthread_mutex_unlock(&rocks->lock);
+    close_instance(rocks, older);
+    (void)pthread_mutex_unlock(&rocks->renewing);
+    return POS_OK;
 }
 
 /* ---- reading ---- */
@@ -382,15 +437,16 @@ enum pos_status pos_rocks_get(struct pos_rocks *rocks, size_t family, struct pos
                               struct pos_buffer *value)
 {
     char *text = NULL;
+    enum pos_status status = POS_ERR_NOT_FOUND;
+    struct instance *now = enter(rocks);
     rocksdb_pinnableslice_t *slice = rocksdb_get_pinned_cf(
-        rocks->db, rocks->read, rocks->families[family], (const char *)key.data, key.size, &text);
-    if (text != NULL)
-        return status_of("get", text);
-    if (slice == NULL)
-        return POS_ERR_NOT_FOUND;
-    enum pos_status status = copy_out(slice_view(slice), value);
-    rocksdb_pinnableslice_destroy(slice);
-    return status;
+        now->db, rocks->read, now->families[family], (const char *)key.data, key.size, &text);
+    if (slice != NULL) {
+        status = copy_out(slice_view(slice), value);
+        rocksdb_pinnableslice_destroy(slice);
+    }
+    leave(rocks, now);
+    return text != NULL ? status_of("get", text) : status;
 }
 
 typedef void each_of_many(void *context, size_t i, enum pos_status status, struct pos_bytes value);
@@ -415,19 +471,21 @@ void pos_rocks_get_many(struct pos_rocks *rocks, size_t family, const char *cons
     assert(count <= POS_ROCKS_MANY_COUNT_MAX);
     rocksdb_pinnableslice_t *slices[POS_ROCKS_MANY_COUNT_MAX];
     char *texts[POS_ROCKS_MANY_COUNT_MAX];
+    struct instance *now = enter(rocks);
     if (count == 1) {
         texts[0] = NULL;
-        slices[0] = rocksdb_get_pinned_cf(rocks->db, rocks->read, rocks->families[family], keys[0],
+        slices[0] = rocksdb_get_pinned_cf(now->db, rocks->read, now->families[family], keys[0],
                                           key_size, &texts[0]);
     } else if (count > 1) {
         size_t sizes[POS_ROCKS_MANY_COUNT_MAX];
         for (size_t i = 0; i < count; i++)
             sizes[i] = key_size;
-        rocksdb_batched_multi_get_cf(rocks->db, rocks->read, rocks->families[family], count, keys,
+        rocksdb_batched_multi_get_cf(now->db, rocks->read, now->families[family], count, keys,
                                      sizes, slices, texts, false);
     }
     for (size_t i = 0; i < count; i++)
         hand_on(i, slices[i], texts[i], each, context);
+    leave(rocks, now);
 }
 
 static enum pos_status walk_iterator(rocksdb_iterator_t *iterator, struct pos_bytes first,
@@ -453,17 +511,20 @@ static enum pos_status walk_iterator(rocksdb_iterator_t *iterator, struct pos_by
 enum pos_status pos_rocks_walk(struct pos_rocks *rocks, size_t family, struct pos_bytes first,
                                bool cache, pos_rocks_each *each, void *context)
 {
-    return walk_iterator(rocksdb_create_iterator_cf(rocks->db,
-                                                    cache ? rocks->read : rocks->read_past_cache,
-                                                    rocks->families[family]),
-                         first, each, context);
+    struct instance *now = enter(rocks);
+    rocksdb_iterator_t *iterator = rocksdb_create_iterator_cf(
+        now->db, cache ? rocks->read : rocks->read_past_cache, now->families[family]);
+    enum pos_status status = walk_iterator(iterator, first, each, context);
+    leave(rocks, now);
+    return status;
 }
 
 enum pos_status pos_rocks_last(struct pos_rocks *rocks, size_t family, struct pos_buffer *key,
                                struct pos_buffer *value)
 {
+    struct instance *now = enter(rocks);
     rocksdb_iterator_t *iterator =
-        rocksdb_create_iterator_cf(rocks->db, rocks->read, rocks->families[family]);
+        rocksdb_create_iterator_cf(now->db, rocks->read, now->families[family]);
     rocksdb_iter_seek_to_last(iterator);
     enum pos_status status = POS_ERR_NOT_FOUND;
     if (rocksdb_iter_valid(iterator)) {
@@ -477,6 +538,7 @@ enum pos_status pos_rocks_last(struct pos_rocks *rocks, size_t family, struct po
     char *text = NULL;
     rocksdb_iter_get_error(iterator, &text);
     rocksdb_iter_destroy(iterator);
+    leave(rocks, now);
     return text != NULL ? status_of("last", text) : status;
 }
 
@@ -488,16 +550,59 @@ enum pos_status pos_rocks_flush(struct pos_rocks *rocks)
     rocksdb_flushoptions_set_wait(options, 1);
     char *text = NULL;
     for (size_t i = 0; text == NULL && i < rocks->family_count; i++)
-        rocksdb_flush_cf(rocks->db, options, rocks->families[i], &text);
+        rocksdb_flush_cf(rocks->now->db, options, rocks->now->families[i], &text);
     rocksdb_flushoptions_destroy(options);
     return status_of("flush", text);
+}
+
+/* Is a table in use that was there before? */
+static bool uses_old_tables(struct pos_rocks *rocks, uint64_t newest_table)
+{
+    bool any = false;
+    const rocksdb_livefiles_t *files = rocksdb_livefiles(rocks->now->db);
+    for (int i = 0; i < rocksdb_livefiles_count(files); i++) {
+        const char *name = rocksdb_livefiles_name(files, i); /* "/000123.sst" */
+        any |= strtoull(name + 1, NULL, 10) <= newest_table;
+    }
+    rocksdb_livefiles_destroy(files);
+    return any;
+}
+
+static void compact(struct pos_rocks *rocks)
+{
+    rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
+    rocksdb_compactoptions_set_bottommost_level_compaction(options, COMPACT_FORCE);
+    for (size_t i = 0; i < rocks->family_count; i++)
+        rocksdb_compact_range_cf_opt(rocks->now->db, rocks->now->families[i], options, NULL, 0,
+                                     NULL, 0);
+    rocksdb_compactoptions_destroy(options);
+}
+
+/* Old versions of a row go when its family is compacted down to its last level, which has to be
+ * asked for: RocksDB would leave a table alone that it could only copy. Compacting tells nobody
+ * that it failed, and passes over what RocksDB compacts by itself just then; so what counts is that
+ * every table of before is gone. */
+enum pos_status pos_rocks_scrub(struct pos_rocks *rocks)
+{
+    if (rocks->follower)
+        return POS_ERR_NOT_ALLOWED;
+    struct pos_rocks_age newest;
+    enum pos_status status = pos_rocks_flush(rocks);
+    if (status == POS_OK)
+        status = pos_rocks_newest(rocks->path, &newest);
+    if (status != POS_OK)
+        return status;
+    for (int i = 0; i < COMPACT_COUNT_MAX && uses_old_tables(rocks, newest.table); i++)
+        compact(rocks);
+    return uses_old_tables(rocks, newest.table) ? POS_ERR_DATABASE
+                                                : pos_rocks_wait_gone(rocks->path, &newest);
 }
 
 enum pos_status pos_rocks_drop_range(struct pos_rocks *rocks, size_t family, struct pos_bytes first,
                                      struct pos_bytes end)
 {
     char *text = NULL;
-    rocksdb_delete_range_cf(rocks->db, rocks->write, rocks->families[family],
+    rocksdb_delete_range_cf(rocks->now->db, rocks->write, rocks->now->families[family],
                             (const char *)first.data, first.size, (const char *)end.data, end.size,
                             &text);
     return status_of("drop-range", text);
@@ -510,7 +615,7 @@ enum pos_status pos_rocks_load(struct pos_rocks *rocks, const struct pos_rocks_i
     for (size_t i = 0; i < count; i++)
         put_item(rocks, batch, &items[i]);
     char *text = NULL;
-    rocksdb_write(rocks->db, rocks->write_unlogged, batch, &text);
+    rocksdb_write(rocks->now->db, rocks->write_unlogged, batch, &text);
     rocksdb_writebatch_destroy(batch);
     return status_of("load", text);
 }
@@ -560,14 +665,14 @@ void pos_rocks_batch_undo(struct pos_rocks_batch *batch)
 void pos_rocks_batch_put(struct pos_rocks_batch *batch, size_t family, struct pos_bytes key,
                          struct pos_bytes value)
 {
-    rocksdb_writebatch_wi_put_cf(batch->rows, batch->rocks->families[family],
+    rocksdb_writebatch_wi_put_cf(batch->rows, batch->rocks->now->families[family],
                                  (const char *)key.data, key.size, (const char *)value.data,
                                  value.size);
 }
 
 void pos_rocks_batch_delete(struct pos_rocks_batch *batch, size_t family, struct pos_bytes key)
 {
-    rocksdb_writebatch_wi_delete_cf(batch->rows, batch->rocks->families[family],
+    rocksdb_writebatch_wi_delete_cf(batch->rows, batch->rocks->now->families[family],
                                     (const char *)key.data, key.size);
 }
 
@@ -577,7 +682,7 @@ enum pos_status pos_rocks_batch_get(struct pos_rocks_batch *batch, size_t family
     size_t size;
     char *text = NULL;
     char *data = rocksdb_writebatch_wi_get_from_batch_and_db_cf(
-        batch->rows, batch->rocks->db, batch->rocks->read, batch->rocks->families[family],
+        batch->rows, batch->rocks->now->db, batch->rocks->read, batch->rocks->now->families[family],
         (const char *)key.data, key.size, &size, &text);
     if (text != NULL)
         return status_of("batch-get", text);
@@ -591,9 +696,9 @@ enum pos_status pos_rocks_batch_get(struct pos_rocks_batch *batch, size_t family
 enum pos_status pos_rocks_batch_walk(struct pos_rocks_batch *batch, size_t family,
                                      struct pos_bytes first, pos_rocks_each *each, void *context)
 {
-    rocksdb_column_family_handle_t *handle = batch->rocks->families[family];
+    rocksdb_column_family_handle_t *handle = batch->rocks->now->families[family];
     rocksdb_iterator_t *base =
-        rocksdb_create_iterator_cf(batch->rocks->db, batch->rocks->read, handle);
+        rocksdb_create_iterator_cf(batch->rocks->now->db, batch->rocks->read, handle);
     /* the new iterator owns its base */
     return walk_iterator(
         rocksdb_writebatch_wi_create_iterator_with_base_cf(batch->rows, base, handle), first, each,
@@ -603,7 +708,7 @@ enum pos_status pos_rocks_batch_walk(struct pos_rocks_batch *batch, size_t famil
 enum pos_status pos_rocks_batch_write(struct pos_rocks_batch *batch, bool sync)
 {
     char *text = NULL;
-    rocksdb_write_writebatch_wi(batch->rocks->db,
+    rocksdb_write_writebatch_wi(batch->rocks->now->db,
                                 sync ? batch->rocks->write_synced : batch->rocks->write,
                                 batch->rows, &text);
     return status_of("write", text);

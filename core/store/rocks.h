@@ -29,7 +29,7 @@ struct pos_rocks_item {
 
 struct pos_rocks_options {
     const char *path;
-    const char *const *families; /* borrowed names; a family is then known by its place here */
+    const char *const *families; /* borrowed until close; a family is known by its place here */
     size_t family_count;
     const char *format;  /* what the database is, "terminal-table"; checked on open */
     const char *writer;  /* the program that writes it, for the error when it is open already */
@@ -51,6 +51,10 @@ void pos_rocks_close(struct pos_rocks *rocks);
 
 /* Followers: what the writer has written since becomes readable. */
 POS_MUST_USE enum pos_status pos_rocks_catch_up(struct pos_rocks *rocks);
+/* Followers: opens the database anew and closes what was open, so that files which the writer has
+ * deleted since are not held any more. Reads go on meanwhile; it waits for those that began before.
+ * Not within a walk. When it fails everything is as before. */
+POS_MUST_USE enum pos_status pos_rocks_let_go(struct pos_rocks *rocks);
 
 /* Copies the value into the empty `value`. POS_ERR_NOT_FOUND; POS_ERR_CORRUPT when it does not fit,
  * as no row of ours is larger than its buffer. */
@@ -76,6 +80,10 @@ POS_MUST_USE enum pos_status pos_rocks_last(struct pos_rocks *rocks, size_t fami
                                             struct pos_buffer *key, struct pos_buffer *value);
 
 POS_MUST_USE enum pos_status pos_rocks_flush(struct pos_rocks *rocks);
+/* When it returns POS_OK no file of the folder holds a value that was overwritten or deleted before
+ * it was called. Writes go on meanwhile. POS_ERR_BUSY: a walk keeps old files; once more, later.
+ * POS_ERR_DATABASE: tables could not be written anew, for want of room perhaps. */
+POS_MUST_USE enum pos_status pos_rocks_scrub(struct pos_rocks *rocks);
 /* Drops the keys from `first` to before `end`, unsynced. */
 POS_MUST_USE enum pos_status pos_rocks_drop_range(struct pos_rocks *rocks, size_t family,
                                                   struct pos_bytes first, struct pos_bytes end);

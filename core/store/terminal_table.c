@@ -385,3 +385,8 @@ enum pos_status pos_terminal_table_flush(struct pos_terminal_table *table)
 {
     return pos_rocks_flush(table->rocks);
 }
+
+enum pos_status pos_terminal_table_scrub(struct pos_terminal_table *table)
+{
+    return pos_rocks_scrub(table->rocks);
+}

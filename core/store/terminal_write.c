@@ -329,6 +329,30 @@ static enum pos_status decide_state(struct decision *decision)
     return change(decision, POS_OUTCOME_CHANGED);
 }
 
+/* ---- erase ---- */
+
+static bool has_keys(const struct pos_terminal_write *write)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < 2; i++)
+        sum +=
+            (size_t)write->hot.tak[i].size + write->detail.tpk[i].size + write->detail.tdk[i].size;
+    return sum > 0;
+}
+
+static enum pos_status decide_erase(struct decision *decision)
+{
+    struct pos_terminal_write *write = decision->write;
+    bool over =
+        write->hot.state == POS_TERMINAL_REVOKED || write->hot.state == POS_TERMINAL_REPLACED;
+    if (over && !has_keys(write))
+        return finish(decision, POS_OUTCOME_UNCHANGED);
+    drop_pair(write, 0);
+    drop_pair(write, 1);
+    write->hot.state = POS_TERMINAL_REVOKED;
+    return change(decision, POS_OUTCOME_CHANGED);
+}
+
 /* ---- all of them ---- */
 
 /* Fills write->hot and detail, or leaves them zeroed when there is no row. */
@@ -351,6 +375,7 @@ static enum pos_status decide_operation(struct decision *decision)
         [POS_TERMINAL_REGISTER] = decide_register, [POS_TERMINAL_SIGN_ON] = decide_sign_on,
         [POS_TERMINAL_PROMOTE] = decide_promote,   [POS_TERMINAL_SIGN_OFF] = decide_sign_off,
         [POS_TERMINAL_BIND] = decide_bind,         [POS_TERMINAL_SET_STATE] = decide_state,
+        [POS_TERMINAL_ERASE] = decide_erase,
     };
     struct pos_terminal_write *write = decision->write;
     struct pos_smn checked;

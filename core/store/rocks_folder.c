@@ -1,0 +1,153 @@
+#include "core/store/rocks_folder.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/file.h"
+
+enum {
+    OPEN_ROOM_SIZE = 1 << 20, /* free bytes that opening needs besides what it replays */
+    LOOK_AGAIN_MS = 5,
+};
+
+enum pos_status pos_rocks_check_folder(const struct pos_rocks_options *options,
+                                       struct pos_error *error)
+{
+    char current[POS_PATH_SIZE_MAX + 16];
+    if (strlen(options->path) >= POS_PATH_SIZE_MAX)
+        return pos_error_set(error, POS_ERR_LIMIT, "path of a database is too long: %.64s...",
+                             options->path);
+    (void)snprintf(current, sizeof current, "%s/CURRENT", options->path);
+    bool there = access(current, F_OK) == 0;
+    if (there && options->create && options->exclusive)
+        return pos_error_set(error, POS_ERR_EXISTS, "%s holds a database already", options->path);
+    if (!there && !options->create)
+        return pos_error_set(error, POS_ERR_NOT_FOUND, "%s holds no database; %s makes it",
+                             options->path, options->writer);
+    if (options->scratch != NULL)
+        return pos_file_make_folder(options->scratch, error);
+    return there ? POS_OK : pos_file_make_folder(options->path, error);
+}
+
+/* Bytes of write-ahead logs, which opening writes out as tables. */
+static uint64_t logs_size(const char *path)
+{
+    uint64_t sum = 0;
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return 0;
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        struct stat facts;
+        const char *end = strrchr(entry->d_name, '.');
+        if (end != NULL && strcmp(end, ".log") == 0 &&
+            fstatat(dirfd(folder), entry->d_name, &facts, 0) == 0)
+            sum += (uint64_t)facts.st_size;
+    }
+    (void)closedir(folder);
+    return sum;
+}
+
+enum pos_status pos_rocks_check_room(const struct pos_rocks_options *options,
+                                     struct pos_error *error)
+{
+    const char *path = options->scratch != NULL ? options->scratch : options->path;
+    uint64_t logs = options->scratch != NULL ? 0 : logs_size(path);
+    uint64_t needed = OPEN_ROOM_SIZE + logs + logs / 4;
+    struct statvfs facts;
+    if (statvfs(path, &facts) != 0)
+        return pos_error_set(error, POS_ERR_DATABASE, "cannot look how much room there is in %s",
+                             path);
+    uint64_t free_size = (uint64_t)facts.f_bavail * facts.f_frsize;
+    if (free_size < needed)
+        return pos_error_set(error, POS_ERR_DATABASE,
+                             "the disk of %s is full: %llu KiB free, opening needs %llu; make room",
+                             path, (unsigned long long)free_size >> 10,
+                             (unsigned long long)needed >> 10);
+    return POS_OK;
+}
+
+/* ---- which files are left ---- */
+
+/* "000123.sst" and ".sst": 123; 0 for any other name. */
+static uint64_t number_of(const char *name, const char *ending)
+{
+    uint64_t number;
+    char rest[8];
+    if (sscanf(name, "%" SCNu64 "%7s", &number, rest) != 2 || strcmp(rest, ending) != 0)
+        return 0;
+    return number;
+}
+
+/* A start that wrote nothing leaves a log that RocksDB removes hours later. */
+static bool is_empty(int folder, const char *name)
+{
+    struct stat facts;
+    return fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 && facts.st_size == 0;
+}
+
+/* Calls `each` with the numbers of a file: one of them is 0. */
+static enum pos_status
+each_file(const char *path,
+          void (*each)(void *context, uint64_t table, uint64_t log, bool is_empty), void *context)
+{
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return POS_ERR_IO;
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL)
+        each(context, number_of(entry->d_name, ".sst"), number_of(entry->d_name, ".log"),
+             is_empty(dirfd(folder), entry->d_name));
+    (void)closedir(folder);
+    return POS_OK;
+}
+
+static void find_newest(void *context, uint64_t table, uint64_t log, bool is_empty)
+{
+    (void)is_empty;
+    struct pos_rocks_age *newest = context;
+    newest->table = table > newest->table ? table : newest->table;
+    newest->log = log > newest->log ? log : newest->log;
+}
+
+enum pos_status pos_rocks_newest(const char *path, struct pos_rocks_age *newest)
+{
+    *newest = (struct pos_rocks_age){0};
+    return each_file(path, find_newest, newest);
+}
+
+struct old_files {
+    struct pos_rocks_age newest;
+    uint64_t count;
+};
+
+static void count_old(void *context, uint64_t table, uint64_t log, bool is_empty)
+{
+    if (is_empty)
+        return;
+    struct old_files *old = context;
+    old->count += table != 0 && table <= old->newest.table;
+    old->count += log != 0 && log < old->newest.log;
+}
+
+enum pos_status pos_rocks_wait_gone(const char *path, const struct pos_rocks_age *newest)
+{
+    uint64_t until = pos_clock_monotonic_ns() + (uint64_t)POS_ROCKS_LEAVE_MS_MAX * 1000000;
+    for (;;) {
+        struct old_files old = {.newest = *newest};
+        enum pos_status status = each_file(path, count_old, &old);
+        if (status != POS_OK || old.count == 0)
+            return status;
+        if (pos_clock_monotonic_ns() > until)
+            return POS_ERR_BUSY;
+        struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000};
+        (void)nanosleep(&pause, NULL);
+    }
+}

@@ -1,0 +1,28 @@
+/*
+ * The folder of a database as the file system shows it: is one there, is there room to open it, and
+ * which files are left of before. No RocksDB here.
+ */
+#ifndef POS_STORE_ROCKS_FOLDER_H
+#define POS_STORE_ROCKS_FOLDER_H
+
+#include "core/store/rocks.h"
+
+/* Is there a database? Else its folder is made, or *error says who makes it. */
+POS_MUST_USE enum pos_status pos_rocks_check_folder(const struct pos_rocks_options *options,
+                                                    struct pos_error *error);
+/* RocksDB aborts on a disk without room; so opening is refused before. */
+POS_MUST_USE enum pos_status pos_rocks_check_room(const struct pos_rocks_options *options,
+                                                  struct pos_error *error);
+
+/* Numbers of the newest table and write-ahead log. RocksDB counts both upwards. */
+struct pos_rocks_age {
+    uint64_t table, log;
+};
+POS_MUST_USE enum pos_status pos_rocks_newest(const char *path, struct pos_rocks_age *newest);
+/* Waits until no table up to newest->table and no log before newest->log is left. POS_ERR_BUSY:
+ * some still are after POS_ROCKS_LEAVE_MS_MAX; a walk that goes on keeps them. */
+enum { POS_ROCKS_LEAVE_MS_MAX = 60000 };
+POS_MUST_USE enum pos_status pos_rocks_wait_gone(const char *path,
+                                                 const struct pos_rocks_age *newest);
+
+#endif
