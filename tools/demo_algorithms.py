@@ -8,13 +8,12 @@ from scheme import Listener
 ALGORITHMS = ("T2", "T3", "A128", "A256", "SM4")
 KTKS = {"MPOST2": "T2", "MPOST3": "T3", "MPOSA128": "A128", "MPOSA256": "A256"}
 LINK = "HOST1"  # the host's keys have its name
-HOST_PIN_FORMAT = 4
 
 
 class Way:
     """One kind of terminal: what its key is, and how it speaks."""
 
-    def __init__(self, prefix, alg, dialect, form=None, mac="standard"):
+    def __init__(self, prefix, alg, dialect, form=None, mac="iso"):
         self.prefix = prefix  # of its serials
         self.alg = alg
         self.dialect = dialect
@@ -36,7 +35,7 @@ class Way:
         words = [self.alg, self.dialect]
         if self.form is not None:
             words.append("%s bytes" % self.form)
-        if self.mac != "standard":
+        if self.mac != "iso":
             words.append(self.mac)
         return ", ".join(words)
 
@@ -47,10 +46,10 @@ class Way:
         return self.alg in ("T2", "T3")
 
     def pin_formats(self):
-        """All that it can send: those of TDES need field 53, in which UnionPay names one alone."""
+        """All that it can send: those of TDES need field 53, in which UnionPay names two of them."""
         if not self.tdes():
             return ("4",)
-        return ("0",) if self.dialect == "cup" else ("0", "1", "3")
+        return ("0", "1") if self.dialect == "cup" else ("0", "1", "3")
 
 
 WAYS = (
@@ -67,12 +66,17 @@ WAYS = (
 
 
 def make_link_keys(scheme, zpk="A256", zak="T2"):
-    """The host's keys on both sides; the gateway is told to use them, and the host to tell PINs."""
+    """The host's keys on both sides; the gateway is told to use them. Options for the host, which
+    tells what PINs it gets."""
     zpk_file = scheme.init_link_key("zpk", LINK, zpk)
     zak_file = scheme.init_link_key("zak", LINK, zak)
-    scheme.host_settings = ('pin_key = "%s"; pin_format = %d; mac_key = "%s";'
-                            % (LINK, HOST_PIN_FORMAT if zpk[0] == "A" else 0, LINK))
+    scheme.host_settings = 'pin_key = "%s"; mac_key = "%s";' % (LINK, LINK)
     return ("--zpk-file", zpk_file, "--zak-file", zak_file, "--tell-pin", scheme.path("told-pins"))
+
+
+def pin_format_of(zpk):
+    """Of the blocks that the host gets, when the gateway's pin_format is by-key."""
+    return "4" if zpk[0] == "A" else "0"
 
 
 def listeners_of(ways):
@@ -209,7 +213,7 @@ class AlgorithmsDemo(Story):
             self.check(got == self.pins.get(tid, []), "PINs of %s: %d typed, %d arrived as typed"
                        % (tid, len(self.pins.get(tid, [])), len(got)))
         formats = {pin_format for rows in told.values() for pin_format, _ in rows}
-        self.check(formats == {str(HOST_PIN_FORMAT)}, "PIN block formats at the host: %s" % formats)
+        self.check(formats == {pin_format_of("A256")}, "PIN block formats at the host: %s" % formats)
         self.books.row("PINs typed, and read by the host", sum(map(len, told.values())), "00")
 
     def table(self):

@@ -87,7 +87,7 @@ class Story:
         for row in summary["rows"]:
             if row["mti"] != "0800":
                 self.host["requests"] += row["count"]
-                if row["code"] == "00":
+                if row["code"] == "00" and row["kind"] == "sale":
                     self.host["approved"] += row["count"]
                     self.host["amount"] += row["amount"]
 

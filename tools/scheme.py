@@ -46,7 +46,7 @@ class Listener:
     """One of the gateway's doors."""
 
     def __init__(self, registration="proof", authentication="mac", dialect="iso87b",
-                 sign_on_mac="required", mac="standard"):
+                 sign_on_mac="required", mac="iso"):
         self.port = free_port()
         self.registration = registration
         self.authentication = authentication
@@ -56,10 +56,9 @@ class Listener:
 
     def settings(self):
         return ('    { address = "127.0.0.1"; port = %d; dialect = "%s"; registration = "%s"; '
-                'authentication = "%s"; sign_on_mac = "%s"; %s}'
+                'authentication = "%s"; sign_on_mac = "%s"; mac = "%s"; }'
                 % (self.port, self.dialect, self.registration, self.authentication,
-                   self.sign_on_mac,
-                   "" if self.mac == "standard" else 'mac = "%s"; ' % self.mac))
+                   self.sign_on_mac, self.mac))
 
 
 class Scheme:

@@ -10,18 +10,19 @@
 #include "core/terminal/keys.h"
 
 /* Field 53. ISO 8583 leaves it open: posgate has the format in its first two digits. UnionPay has
- * there 2 for "with PAN", then 6 for a key of double length and 0 for one of single length. */
+ * there 1 for a block without PAN and 2 for one with, then 6 for a key of double length and 0 for
+ * one of single length. */
 static enum pos_status name_format(const struct pos_terminal *terminal, enum pos_pin_format format,
                                    char security[16 + 1])
 {
-    bool unionpay = terminal->dialect->network_field == 60;
-    if (!unionpay) {
+    if (!terminal->dialect->bare_keys) {
         (void)snprintf(security, 17, "%02u%014d", (unsigned)format % 100u, 0);
         return POS_OK;
     }
-    if (format != POS_PIN_FORMAT_0)
+    if (format != POS_PIN_FORMAT_0 && format != POS_PIN_FORMAT_1)
         return POS_ERR_USAGE;
-    (void)snprintf(security, 17, "2%c%014d", terminal->form == POS_FORM_24 ? '0' : '6', 0);
+    (void)snprintf(security, 17, "%c%c%014d", format == POS_PIN_FORMAT_0 ? '2' : '1',
+                   terminal->form == POS_FORM_24 ? '0' : '6', 0);
     return POS_OK;
 }
 

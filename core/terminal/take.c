@@ -182,7 +182,7 @@ static enum pos_status open_working_keys(const struct pos_terminal *terminal,
                                          struct pos_bytes field, struct pos_working_keys *keys,
                                          struct pos_error *error)
 {
-    bool bytes = terminal->dialect->fields[62].kind == POS_FIELD_B;
+    bool bytes = terminal->dialect->bare_keys;
     switch (terminal->algorithm) {
     case POS_ALGORITHM_SM4:
         return bytes ? pos_terminal_open_form(terminal, field, keys, error)

@@ -107,7 +107,7 @@ struct pos_sale {
  * request that is made again before its reply came carries the same public key.
  * POS_ERR_STATE: the terminal has not come far enough (no TMK, no TAK, no TPK for a PIN, nothing to
  * reverse). POS_ERR_USAGE: a kind that no terminal sends, or a PIN that cannot be sent: formats 0,
- * 1 and 3 need a TDES TPK and 4 one of AES or SM4, and `cup` has no name for 1 and 3. Nothing is
+ * 1 and 3 need a TDES TPK and 4 one of AES or SM4, and `cup` has no name for 3. Nothing is
  * appended then. */
 POS_MUST_USE enum pos_status pos_terminal_request(struct pos_terminal *terminal, enum pos_kind kind,
                                                   const struct pos_sale *sale,

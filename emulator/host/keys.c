@@ -93,15 +93,17 @@ void pos_host_keys_close(struct pos_host_keys *keys)
 
 /* ---- PINs ---- */
 
-/* UnionPay's field 53 begins with 2 for a block with the PAN in it; elsewhere its first two digits
- * are the format; without it, 0. */
+/* UnionPay's field 53 begins with 1 for a block without a PAN in it and 2 for one with; elsewhere
+ * its first two digits are the format; without it, 0. */
 static enum pos_pin_format format_of(const struct pos_message *message)
 {
     char text[16];
     struct pos_bytes value = pos_message_value(message, 53, text, sizeof text);
     if (value.size < 2)
         return POS_PIN_FORMAT_0;
-    if (message->dialect->network_field == 60)
+    if (message->dialect->bare_keys && text[0] == '1')
+        return POS_PIN_FORMAT_1;
+    if (message->dialect->bare_keys)
         return text[0] == '2' ? POS_PIN_FORMAT_0 : POS_PIN_FORMAT_COUNT;
     if (text[0] != '0' || text[1] < '0' || text[1] >= '0' + POS_PIN_FORMAT_COUNT)
         return POS_PIN_FORMAT_COUNT;
