@@ -1,6 +1,7 @@
 #include "core/store/rocks_folder.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,8 +96,8 @@ static bool is_empty(int folder, const char *name)
 
 /* Calls `each` with the numbers of a file: one of them is 0. */
 static enum pos_status
-each_file(const char *path,
-          void (*each)(void *context, uint64_t table, uint64_t log, bool is_empty), void *context)
+each_file(const char *path, void (*each)(void *context, uint64_t table, uint64_t log, bool empty),
+          void *context)
 {
     DIR *folder = opendir(path);
     if (folder == NULL)
@@ -109,9 +110,9 @@ each_file(const char *path,
     return POS_OK;
 }
 
-static void find_newest(void *context, uint64_t table, uint64_t log, bool is_empty)
+static void find_newest(void *context, uint64_t table, uint64_t log, bool empty)
 {
-    (void)is_empty;
+    (void)empty;
     struct pos_rocks_age *newest = context;
     newest->table = table > newest->table ? table : newest->table;
     newest->log = log > newest->log ? log : newest->log;
@@ -128,9 +129,9 @@ struct old_files {
     uint64_t count;
 };
 
-static void count_old(void *context, uint64_t table, uint64_t log, bool is_empty)
+static void count_old(void *context, uint64_t table, uint64_t log, bool empty)
 {
-    if (is_empty)
+    if (empty)
         return;
     struct old_files *old = context;
     old->count += table != 0 && table <= old->newest.table;
