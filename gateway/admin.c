@@ -76,6 +76,7 @@ static const struct {
     {"terminals revoke", pos_admin_revoke_many},
     {"terminals erase", pos_admin_erase_many},
     {"library catch-up", pos_admin_catch_up},
+    {"table scrub", pos_admin_scrub},
     {"reload", pos_admin_reload},
     {"log-level", pos_admin_log_level},
 };

@@ -11,7 +11,7 @@
 #include "core/base/clock.h"
 #include "gateway/admin_inside.h"
 
-enum work { WORK_CATCH_UP };
+enum work { WORK_CATCH_UP, WORK_SCRUB };
 
 struct pos_admin_task {
     struct pos_admin *admin;
@@ -66,6 +66,9 @@ static void *work(void *context)
     case WORK_CATCH_UP:
         task->status = catch_up(task);
         break;
+    case WORK_SCRUB:
+        task->status = pos_terminal_table_scrub(task->admin->gateway->table);
+        break;
     }
     task->post.run = task_ended;
     pos_loop_post(task->admin->gateway->admin_loop, &task->post);
@@ -95,7 +98,11 @@ static json_t *answer_catch_up(struct pos_admin_task *task)
 
 static json_t *answer_task(struct pos_admin_task *task)
 {
-    return answer_catch_up(task);
+    if (task->work == WORK_CATCH_UP)
+        return answer_catch_up(task);
+    if (task->status == POS_OK)
+        return json_pack("{s:b}", "ok", 1);
+    return pos_admin_refused(task->status, "the terminal table could not be scrubbed");
 }
 
 static void join(struct pos_admin_task *task)
@@ -165,4 +172,9 @@ static json_t *start_task(struct pos_admin *admin, enum work what, json_t *reque
 json_t *pos_admin_catch_up(struct pos_admin *admin, json_t *request, const char *who)
 {
     return start_task(admin, WORK_CATCH_UP, request, who);
+}
+
+json_t *pos_admin_scrub(struct pos_admin *admin, json_t *request, const char *who)
+{
+    return start_task(admin, WORK_SCRUB, request, who);
 }

@@ -105,6 +105,14 @@ static void fill_dossier(struct pos_clerk *clerk, struct pos_clerk_job *job)
         dossier->status = status;
 }
 
+/* Behind it, nothing that the writer has taken out of its files can be read through this process.
+ */
+static enum pos_status catch_up_now(struct pos_clerk *clerk)
+{
+    enum pos_status status = catch_up(clerk);
+    return status == POS_OK ? pos_key_library_let_go(clerk->options.library) : status;
+}
+
 static void do_job(struct pos_clerk *clerk, struct pos_clerk_job *job)
 {
     switch (job->work) {
@@ -116,7 +124,7 @@ static void do_job(struct pos_clerk *clerk, struct pos_clerk_job *job)
                                          !pos_disk_low(clerk->options.disk));
         break;
     case POS_CLERK_CATCH_UP:
-        job->status = catch_up(clerk);
+        job->status = catch_up_now(clerk);
         break;
     case POS_CLERK_LINK:
         job->status = find_link(clerk, job->link);
