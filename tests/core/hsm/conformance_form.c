@@ -99,6 +99,26 @@ static void expect_tdes_forms(const struct stage *stage)
     }
 }
 
+/* Keys as generated for the short forms fit them, and no others do. */
+static void expect_generated_singles(const struct stage *stage)
+{
+    struct known_key tpk = {0}, tak = {0};
+    uint8_t memory[POS_WORKING_KEYS_SIZE_MAX];
+    struct pos_buffer out = pos_buffer(memory, sizeof memory);
+    cr_assert(pos_hsm_generate_single(stage->center, POS_USAGE_TPK, &tpk.key, &tpk.kcv) == POS_OK);
+    cr_assert(pos_hsm_generate_single(stage->center, POS_USAGE_TAK, &tak.key, &tak.kcv) == POS_OK);
+    cr_expect(wrap_form(stage, POS_FORM_24, &tpk, &tak, &out) == POS_OK, "%s", stage->name);
+    cr_expect(out.size == 24 && memcmp(memory + 8, tpk.kcv.data, tpk.kcv.size) == 0 &&
+              memcmp(memory + 20, tak.kcv.data, tak.kcv.size) == 0);
+    out.size = 0;
+    cr_expect(wrap_form(stage, POS_FORM_40, &stage->tpk, &tak, &out) == POS_OK, "%s", stage->name);
+    out.size = 0;
+    cr_assert(pos_hsm_generate(stage->center, POS_USAGE_TAK, POS_ALGORITHM_T2, &tak.key,
+                               &tak.kcv) == POS_OK);
+    cr_expect(wrap_form(stage, POS_FORM_40, &stage->tpk, &tak, &out) == POS_ERR_MISMATCH);
+    cr_expect(wrap_form(stage, POS_FORM_60, &stage->tpk, &tak, &out) == POS_OK, "%s", stage->name);
+}
+
 static void expect_sm4_forms(const struct stage *stage)
 {
     uint8_t memory[POS_WORKING_KEYS_SIZE_MAX];
@@ -139,8 +159,10 @@ static void expect_no_form(const struct stage *stage)
 
 void run_form(const struct stage *stage)
 {
-    if (is_tdes(stage->algorithm))
+    if (is_tdes(stage->algorithm)) {
         expect_tdes_forms(stage);
+        expect_generated_singles(stage);
+    }
     if (stage->algorithm == POS_ALGORITHM_SM4)
         expect_sm4_forms(stage);
     expect_no_form(stage);

@@ -1,6 +1,6 @@
 /*
- * Four threads, each with a session of its own, on one module: they generate, MAC and wrap, and
- * check each other's MACs, which only works when all sessions are the same module.
+ * Four threads, each with a session and an algorithm of its own, on one module: they generate, MAC
+ * and wrap, and check each other's MACs, which only works when all sessions are the same module.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -11,6 +11,8 @@
 
 enum { THREAD_COUNT = 4, KEY_COUNT = 200 };
 
+static const enum pos_algorithm algorithms[THREAD_COUNT] = {POS_ALGORITHM_A256, POS_ALGORITHM_T2,
+                                                            POS_ALGORITHM_A128, POS_ALGORITHM_T3};
 static struct pos_hsm *hsm;
 static struct pos_key taks[THREAD_COUNT][KEY_COUNT];
 static uint8_t macs[THREAD_COUNT][KEY_COUNT][POS_MAC_SIZE];
@@ -33,13 +35,13 @@ static void make(struct pos_hsm_session *session, int self, struct result *resul
     struct pos_key tmk;
     struct pos_kcv kcv;
     uint8_t memory[POS_KEY_BLOCK_SIZE_MAX];
-    count(result,
-          pos_hsm_generate(session, POS_USAGE_TMK, POS_ALGORITHM_A256, &tmk, &kcv) == POS_OK);
+    count(result, pos_hsm_generate(session, POS_USAGE_TMK, algorithms[self], &tmk, &kcv) == POS_OK);
     for (int i = 0; i < KEY_COUNT; i++) {
         struct pos_key *tak = &taks[self][i];
         struct pos_buffer block = pos_buffer(memory, sizeof memory);
         count(result,
-              pos_hsm_generate(session, POS_USAGE_TAK, POS_ALGORITHM_A256, tak, &kcv) == POS_OK);
+              pos_hsm_generate(session, POS_USAGE_TAK, pos_algorithm_working(algorithms[self]), tak,
+                               &kcv) == POS_OK);
         count(result, pos_hsm_make_mac(session, tak, POS_MAC_WORKING, pos_bytes_text("message"),
                                        macs[self][i]) == POS_OK);
         count(result, pos_hsm_wrap_working_key(session, &tmk, tak, &block) == POS_OK);
