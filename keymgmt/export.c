@@ -139,16 +139,29 @@ static enum pos_status find_batch(struct pos_export *export)
     return POS_OK;
 }
 
-/* The header of an SM4 key's block has a letter that only posgate's own programs know. */
+/* The header of an SM4 key's block has a letter that only posgate's own programs know; and what is
+ * encrypted bare must be whole blocks. */
 static enum pos_status check_format(const struct pos_export *export)
 {
-    if (export->format == NULL || export->batch.algorithm != POS_ALGORITHM_SM4 ||
-        !pos_template_has(export->format->key, 'b'))
+    const struct pos_format *format = export->format;
+    enum pos_algorithm algorithm = export->batch.algorithm, ktk = export->mother.ktk.algorithm;
+    if (format == NULL)
         return POS_OK;
-    return pos_error_set(export->error, POS_ERR_NOT_ALLOWED,
-                         "format %s has key blocks (%%b), and the standard has no letter for SM4 "
-                         "keys: nobody else could read them. Use a format with %%c",
-                         export->format->name);
+    if (algorithm == POS_ALGORITHM_SM4 && pos_template_has(format->key, 'b'))
+        return pos_error_set(
+            export->error, POS_ERR_NOT_ALLOWED,
+            "format %s has key blocks (%%b), and the standard has no letter for SM4 "
+            "keys: nobody else could read them. Use a format with %%c",
+            format->name);
+    if (pos_template_has(format->key, 'c') && !pos_hsm_bare_possible(algorithm, ktk))
+        return pos_error_set(
+            export->error, POS_ERR_NOT_ALLOWED,
+            "format %s has bare ciphertexts (%%c), and a %s key is %zu bytes, which "
+            "are not whole blocks of the KTK's %s. Use a format with %%b, a key file, "
+            "or a mother POS with a KTK of T3",
+            format->name, pos_algorithm_name(algorithm), pos_algorithm_key_size(algorithm),
+            pos_algorithm_name(ktk));
+    return POS_OK;
 }
 
 static enum pos_status find_mother(struct pos_export *export)

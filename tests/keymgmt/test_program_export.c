@@ -149,6 +149,29 @@ Test(program_export, a_format_of_its_own_has_its_lines_and_says_that_nothing_pro
     free(full);
 }
 
+/* What a format cannot carry is refused with the way out, and the batch is as new afterwards. */
+Test(program_export, a_format_is_refused_where_the_keys_do_not_fit_it)
+{
+    step_lmk(&outcome);
+    step_mother(&outcome, "MPOS0001", "A256");
+    EXPECT(&outcome, 0, "generate", "--count", "1", "--alg", "T3");
+    EXPECT(&outcome, 0, "generate", "--count", "1", "--alg", "SM4");
+    free(configure(two_formats));
+    char *out = strdup(in_folder("out.txt"));
+    EXPECT(&outcome, 77, "export", "--batch", "1", "--dest", "MPOS0001", "--out", out, "--format",
+           "bare");
+    expect_said("24 bytes, which are not whole blocks of the KTK's A256");
+    EXPECT(&outcome, 77, "export", "--batch", "2", "--dest", "MPOS0001", "--out", out, "--format",
+           "full");
+    expect_said("no letter for SM4 keys");
+    cr_expect_neq(access(out, F_OK), 0);
+    EXPECT(&outcome, 0, "export", "--batch", "1", "--dest", "MPOS0001", "--out", out, "--format",
+           "full");
+    EXPECT(&outcome, 0, "export", "--batch", "2", "--dest", "MPOS0001", "--out",
+           in_folder("bare.txt"), "--format", "bare");
+    free(out);
+}
+
 Test(program_export, a_format_is_exported_once_too_and_finished_after_a_crash)
 {
     step_lmk(&outcome);
