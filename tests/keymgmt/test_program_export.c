@@ -156,7 +156,8 @@ Test(program_export, a_format_is_refused_where_the_keys_do_not_fit_it)
     step_mother(&outcome, "MPOS0001", "A256");
     EXPECT(&outcome, 0, "generate", "--count", "1", "--alg", "T3");
     EXPECT(&outcome, 0, "generate", "--count", "1", "--alg", "SM4");
-    free(configure(two_formats));
+    free(
+        configure("formats = ( { name = \"bare\"; }, { name = \"full\"; key = \"%i;%b;%k\"; } );"));
     char *out = strdup(in_folder("out.txt"));
     EXPECT(&outcome, 77, "export", "--batch", "1", "--dest", "MPOS0001", "--out", out, "--format",
            "bare");
