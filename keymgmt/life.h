@@ -39,7 +39,7 @@ POS_MUST_USE enum pos_status pos_life_begin(struct pos_life *life, bool approval
                                             struct pos_error *error);
 /* The gateway has read everything that was written until now. Nothing without one. */
 POS_MUST_USE enum pos_status pos_life_catch_up(struct pos_life *life, struct pos_error *error);
-/* Records that it is done. */
+/* Records that it is done, and lets the gateway read it. */
 POS_MUST_USE enum pos_status pos_life_end(struct pos_life *life, struct pos_error *error);
 void pos_life_close(struct pos_life *life);
 

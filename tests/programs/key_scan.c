@@ -1,10 +1,11 @@
 /*
  * Looks for clear keys in files: usage: key_scan KEYS-FILE PATH...
  *
- * KEYS-FILE holds keys in hex, one a line (16 to 32 bytes each). Every regular file below the paths
- * is searched for each key in binary and in hex of either case, at every offset. Prints FILE:OFFSET
- * for each find and, last, "N keys, N files, N bytes, N found". Exit code 1 when something is
- * found.
+ * KEYS-FILE holds keys, or keys as they rest under an LMK, in hex, one a line (16 to 64 bytes
+ * each). Every regular file below the paths is searched for each in binary and in hex of either
+ * case, at every offset. A path that is itself a link is followed, as those in /proc/PID/fd, which
+ * lead to files that are deleted and still open. Prints FILE:OFFSET and the line's number for each
+ * find and, last, "N keys, N files, N bytes, N found". Exit code 1 when something is found.
  */
 #include <ctype.h>
 #include <fcntl.h>
@@ -18,11 +19,12 @@
 
 #include "core/base/hex.h"
 
-enum { PATTERN_SIZE_MAX = 64, FRONT_SIZE = 8, HEAD_COUNT = 1 << 16, OPEN_MAX_DEPTH = 32 };
+enum { PATTERN_SIZE_MAX = 128, FRONT_SIZE = 8, HEAD_COUNT = 1 << 16, OPEN_MAX_DEPTH = 32 };
 
 struct pattern {
     uint8_t bytes[PATTERN_SIZE_MAX];
     size_t size;
+    unsigned long line; /* of the keys' file */
     struct pattern *next;
 };
 
@@ -44,6 +46,7 @@ static void add(const void *bytes, size_t size)
         abort();
     memcpy(pattern->bytes, bytes, size);
     pattern->size = size;
+    pattern->line = key_count;
     size_t head = head_of(pattern->bytes);
     pattern->next = heads[head];
     heads[head] = pattern;
@@ -86,7 +89,7 @@ static void search(const char *path, const uint8_t *data, size_t size)
     for (size_t at = 0; at + FRONT_SIZE <= size; at++)
         for (const struct pattern *p = heads[head_of(data + at)]; p != NULL; p = p->next)
             if (p->size <= size - at && memcmp(p->bytes, data + at, p->size) == 0) {
-                (void)printf("%s:%zu\n", path, at);
+                (void)printf("%s:%zu %lu\n", path, at, p->line);
                 found_count++;
             }
 }
@@ -120,11 +123,16 @@ int main(int count, char **values)
         return 2;
     }
     read_keys(values[1]);
-    for (int i = 2; i < count; i++)
-        if (nftw(values[i], visit, OPEN_MAX_DEPTH, FTW_PHYS) != 0) {
+    for (int i = 2; i < count; i++) {
+        struct stat facts;
+        if (lstat(values[i], &facts) == 0 && S_ISLNK(facts.st_mode) &&
+            stat(values[i], &facts) == 0 && S_ISREG(facts.st_mode))
+            (void)visit(values[i], &facts, FTW_F, NULL);
+        else if (nftw(values[i], visit, OPEN_MAX_DEPTH, FTW_PHYS) != 0) {
             perror(values[i]);
             return 2;
         }
+    }
     (void)printf("%lu keys, %lu files, %llu bytes, %lu found\n", key_count, file_count, byte_count,
                  found_count);
     return found_count > 0 ? 1 : 0;
