@@ -132,6 +132,96 @@ static void finds_what_is_there_and_what_came_since(struct pos_clerk *clerk)
     expect(look_up(clerk, 2) == POS_OK, "one that came since is found after a miss");
 }
 
+static enum pos_status terminal_of(struct pos_clerk *clerk, const char *serial,
+                                   struct pos_dossier *dossier)
+{
+    struct pos_clerk_job job = {
+        .work = POS_CLERK_DOSSIER, .done = signal_done, .with_detail = true, .dossier = dossier};
+    must(pos_smn_form(pos_bytes_text(serial), 1, &job.smn, NULL), "form an SMN");
+    must(pos_clerk_submit(clerk, &job), "submit");
+    (void)sem_wait(&finished);
+    return dossier->status;
+}
+
+static struct pos_key some_key(enum pos_key_usage usage, uint8_t mark)
+{
+    return (struct pos_key){
+        .usage = usage, .algorithm = POS_ALGORITHM_A256, .size = 64, .data = {mark}};
+}
+
+/* Signs on and promotes, again and again: pair after pair with the same mark in TAK and TPK. */
+static void *change_pairs(void *context)
+{
+    struct pos_terminal_write write = *(const struct pos_terminal_write *)context;
+    for (uint8_t mark = 1; mark <= 250; mark++) {
+        write.operation = POS_TERMINAL_SIGN_ON;
+        write.tak = some_key(POS_USAGE_TAK, mark);
+        write.tpk = some_key(POS_USAGE_TPK, mark);
+        must(pos_terminal_table_run(table, &write), "sign on");
+        write.operation = POS_TERMINAL_PROMOTE;
+        must(pos_terminal_table_run(table, &write), "promote");
+    }
+    return NULL;
+}
+
+static bool belong_together(const struct pos_dossier *dossier)
+{
+    for (size_t i = 0; i < 2; i++)
+        if (dossier->hot.tak[i].size != dossier->detail.tpk[i].size ||
+            (dossier->hot.tak[i].size > 0 &&
+             dossier->hot.tak[i].data[0] != dossier->detail.tpk[i].data[0]))
+            return false;
+    return true;
+}
+
+static void reads_both_rows_of_a_terminal_together(struct pos_clerk *clerk)
+{
+    struct pos_terminal_write write = {
+        .operation = POS_TERMINAL_REGISTER, .proved = true, .algorithm = POS_ALGORITHM_A256};
+    struct pos_dossier dossier;
+    pthread_t changer;
+    unsigned reads = 0, torn = 0, given_up = 0;
+    must(pos_smn_form(pos_bytes_text("123L013K"), 1, &write.smn, NULL), "form an SMN");
+    expect(terminal_of(clerk, "123L013K", &dossier) == POS_OK &&
+               dossier.hot.state == POS_TERMINAL_NONE,
+           "no row is no fault");
+    must(pos_terminal_table_run(table, &write), "register");
+    must(pthread_create(&changer, NULL, change_pairs, &write) == 0 ? POS_OK : POS_ERR_LIMIT,
+         "a thread");
+    do {
+        enum pos_status status = terminal_of(clerk, "123L013K", &dossier);
+        given_up += status != POS_OK;
+        torn += status == POS_OK && !belong_together(&dossier);
+        reads++;
+    } while (dossier.hot.tak[0].data[0] != 250);
+    (void)pthread_join(changer, NULL);
+    expect(torn == 0, "the pairs belong together");
+    expect(given_up * 10 < reads, "and it seldom gives up");
+}
+
+static enum pos_status find_link(struct pos_clerk *clerk, enum pos_key_usage usage,
+                                 struct pos_link_row *row)
+{
+    *row = (struct pos_link_row){.name = "HOST1", .key = {.usage = usage}};
+    struct pos_clerk_job job = {.work = POS_CLERK_LINK, .done = signal_done, .link = row};
+    must(pos_clerk_submit(clerk, &job), "submit");
+    (void)sem_wait(&finished);
+    return job.status;
+}
+
+static void finds_the_keys_of_host_links(struct pos_clerk *clerk)
+{
+    struct pos_link_row row = {.name = "HOST1",
+                               .key = some_key(POS_USAGE_ZPK, 9),
+                               .kcv = {.method = POS_KCV_CMAC, .size = 5},
+                               .created_ms = 1};
+    must(pos_key_library_add_link(writer, &row, "link"), "add a link's key");
+    (void)usleep(1200000); /* longer than it takes to follow */
+    expect(find_link(clerk, POS_USAGE_ZPK, &row) == POS_OK && row.key.data[0] == 9,
+           "what there is");
+    expect(find_link(clerk, POS_USAGE_ZAK, &row) == POS_ERR_NOT_FOUND, "and what there is not");
+}
+
 static void catches_up_seldom_for_strangers(struct pos_clerk *clerk)
 {
     struct pos_clerk_stats before, after;
@@ -222,6 +312,8 @@ int main(void)
                                               .follow_interval_ms = 1000};
     must(pos_clerk_start(&options, &clerk), "start the clerk");
     finds_what_is_there_and_what_came_since(clerk);
+    reads_both_rows_of_a_terminal_together(clerk);
+    finds_the_keys_of_host_links(clerk);
     catches_up_seldom_for_strangers(clerk);
     refuses_beyond_its_queue(clerk);
     reserves_numbers_that_only_grow(clerk);

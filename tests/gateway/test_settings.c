@@ -133,6 +133,36 @@ Test(settings, a_sign_on_without_mac_is_for_installed_terminals_alone)
                    "listeners[1].sign_on_mac");
 }
 
+Test(settings, the_ECB_mac_is_for_the_dialect_that_has_it)
+{
+    cr_assert_eq(read_text("listeners = ( { dialect = \"cup\"; } );"), POS_OK);
+    cr_expect_eq(settings.listeners[0].mac, POS_MAC_MODE_ISO);
+    cr_assert_eq(read_text("listeners = ( { dialect = \"cup\"; mac = \"cup-ecb\"; } );"), POS_OK,
+                 "%s", report.mistakes[0].text);
+    cr_expect_eq(settings.listeners[0].mac, POS_MAC_MODE_CUP_ECB);
+    expect_mistake("listeners = ( { mac = \"cup-ecb\"; } );",
+                   "is for the dialect cup; iso87b terminals");
+    expect_mistake("listeners = ( { dialect = \"cup\"; mac = \"ecb\"; } );", "cup-ecb");
+}
+
+Test(settings, the_keys_of_a_host_link)
+{
+    cr_assert_eq(read_text("upstreams = ( { pin_key = \"HOST1\"; mac_key = \"HOST2\"; } );"),
+                 POS_OK, "%s", report.mistakes[0].text);
+    cr_expect_str_eq(settings.upstreams[0].pin_key, "HOST1");
+    cr_expect_str_eq(settings.upstreams[0].mac_key, "HOST2");
+    cr_expect_eq(settings.upstreams[0].pin_format, POS_PIN_MODE_BY_KEY);
+    cr_assert_eq(read_text("upstreams = ( { pin_key = \"HOST1\"; pin_format = \"4\"; } );"),
+                 POS_OK);
+    cr_expect_eq(settings.upstreams[0].pin_format, POS_PIN_MODE_4);
+    expect_mistake("upstreams = ( { pin_key = \"host1\"; } );", "A-Z and 0-9");
+    expect_mistake("upstreams = ( { pin_format = \"3\"; } );", "of no use without pin_key");
+    expect_mistake("upstreams = ( { pin_key = \"HOST1\"; pin_format = \"1\"; } );", "by-key");
+    expect_mistake("upstreams = ( { pin_key = \"HOST1\"; pin_format = \"3\"; "
+                   "dialect = \"cup\"; } );",
+                   "cannot be told to a host of the dialect cup");
+}
+
 Test(settings, rules_between_keys)
 {
     static const struct {

@@ -197,6 +197,13 @@ static void promote(void *context, const struct pos_smn *smn, const struct pos_k
     row->detail.tdk[0] = row->detail.tdk[1];
 }
 
+static bool job_fails(struct world *world)
+{
+    world->job_count++;
+    return world->job_fails != POS_OK &&
+           (world->job_fails_at == 0 || world->job_fails_at == world->job_count);
+}
+
 /* With the session that may wait; the key that was fetched goes to the one that may not. */
 static void do_job(struct world *world, struct pos_request *request)
 {
@@ -205,12 +212,14 @@ static void do_job(struct world *world, struct pos_request *request)
     world->jobs[job->work]++;
     if (fetch)
         job->fetch.parcel = world->parcel;
-    if (world->job_fails == POS_OK)
-        pos_strong_do(world->hsm_session, job);
-    else
+    if (job_fails(world))
         job->status = world->job_fails;
+    else
+        pos_strong_do(world->hsm_session, job);
     if (fetch && job->status == POS_OK)
         job->status = pos_hsm_take_mac_key(world->local, world->parcel);
+    if (world->forgets)
+        slow_module_forget(world->local);
     pos_session_secured(request);
 }
 
@@ -379,25 +388,25 @@ void world_share_pin_key(struct world *world, enum pos_algorithm algorithm,
 static void start_session(struct world *world, uint32_t pending_count_max,
                           uint32_t registrations_per_second, uint32_t requests_per_second)
 {
-    const struct pos_session_options options = {.world = {.context = world,
-                                                          .find = find,
-                                                          .fetch = fetch,
-                                                          .may_write = may_write,
-                                                          .secure = secure,
-                                                          .choose_link = choose_link,
-                                                          .commit = commit,
-                                                          .promote = promote,
-                                                          .forward = forward,
-                                                          .take_rrn = take_rrn,
-                                                          .reply = reply},
-                                                .hsm = world->local,
-                                                .pin_limit = world->pin_limit,
-                                                .counters = &world->counters,
-                                                .pending_count_max = pending_count_max,
-                                                .pipeline_count_max = 64,
-                                                .registrations_per_second =
-                                                    registrations_per_second,
-                                                .requests_per_second = requests_per_second};
+    const struct pos_session_options options = {
+        .world = {.context = world,
+                  .find = find,
+                  .fetch = fetch,
+                  .may_write = may_write,
+                  .secure = world->secure == NULL ? secure : world->secure,
+                  .choose_link = choose_link,
+                  .commit = commit,
+                  .promote = promote,
+                  .forward = forward,
+                  .take_rrn = take_rrn,
+                  .reply = reply},
+        .hsm = world->local,
+        .pin_limit = world->pin_limit,
+        .counters = &world->counters,
+        .pending_count_max = pending_count_max,
+        .pipeline_count_max = 64,
+        .registrations_per_second = registrations_per_second,
+        .requests_per_second = requests_per_second};
     must(pos_session_create(&options, &world->session) == POS_OK, "a session");
 }
 
@@ -474,6 +483,13 @@ void world_renew(struct world *world, const struct pos_policy *policy, uint32_t 
     memcpy(world->tmks, kept.tmks, sizeof kept.tmks);
     begin(world, policy);
     start_session(world, pending_count_max, 0, 0);
+}
+
+void world_use_secure(struct world *world,
+                      enum pos_status (*use)(void *context, struct pos_request *request))
+{
+    world->secure = use;
+    world_limit(world, 0, 0);
 }
 
 void world_limit(struct world *world, uint32_t registrations_per_second,

@@ -48,6 +48,7 @@ struct world {
     struct pos_hsm_session *local;       /* the session's own */
     struct pos_mac_parcel *parcel;
     struct pos_pin_limit *pin_limit;
+    enum pos_status (*secure)(void *context, struct pos_request *request); /* NULL: the world's */
     struct pos_policy policy;
     struct pos_peer peer;
     uint64_t now_ns, utc_ms;
@@ -67,7 +68,10 @@ struct world {
     /* faults */
     bool waiting;                 /* the module waits: jobs are done when the world is settled */
     enum pos_status secure_fails; /* nothing can wait for it */
-    enum pos_status job_fails;    /* what becomes of every job */
+    enum pos_status job_fails;    /* what becomes of every job, */
+    unsigned job_fails_at;        /* or of the one with this number alone; 0: of every one */
+    unsigned job_count;           /* jobs done, failed ones too; a test may set it */
+    bool forgets;                 /* the local session, each key as soon as it has it */
     enum pos_status link_fails;
     bool low_on_disk;
     enum pos_status fetch_fails, commit_fails, commit_result, forward_fails, rrn_fails, find_fails;
@@ -87,6 +91,9 @@ struct world *world_create(const struct pos_policy *policy, uint32_t pending_cou
 void world_destroy(struct world *world);
 /* The same with a module that waits (slow_module.h): every key has to be fetched once. */
 struct world *world_create_waiting(const struct pos_policy *policy, uint32_t pending_count_max);
+/* Jobs go here instead, from now on; the sessions' requests that wait are gone. */
+void world_use_secure(struct world *world,
+                      enum pos_status (*secure)(void *context, struct pos_request *request));
 /* As after world_create, but with the same module and keys, which take their time to make. */
 void world_renew(struct world *world, const struct pos_policy *policy, uint32_t pending_count_max);
 
