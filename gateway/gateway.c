@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -153,12 +154,32 @@ static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error
     return status == POS_OK ? POS_OK : pos_error_prefix(error, "security module");
 }
 
+/* Half of the keys would not open. The mark is posgate-keymgmt's (its rotate.h). */
+static enum pos_status check_rotation(const struct pos_gateway_settings *settings,
+                                      struct pos_error *error)
+{
+    char mark[POS_PATH_SIZE_MAX + 16];
+    const char *path = settings->key_library.path;
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    (void)snprintf(mark, sizeof mark, "%.*s.rotating", (int)size, path);
+    if (access(mark, F_OK) != 0)
+        return POS_OK;
+    return pos_error_set(error, POS_ERR_STATE,
+                         "the LMK of key library %s is being rotated, or was when something broke "
+                         "off: finish it with 'posgate-keymgmt lmk rotate', then start",
+                         path);
+}
+
 enum pos_status pos_gateway_open(struct pos_gateway *gateway, struct pos_gateway_settings *settings,
                                  const char *settings_path, struct pos_error *error)
 {
     *gateway = (struct pos_gateway){
         .settings = settings, .settings_path = settings_path, .started_utc_ms = pos_clock_utc_ms()};
-    enum pos_status status = open_module(gateway, error);
+    enum pos_status status = check_rotation(settings, error);
+    if (status == POS_OK)
+        status = open_module(gateway, error);
     if (status == POS_OK)
         status = open_stores(gateway, error);
     if (status == POS_OK)
