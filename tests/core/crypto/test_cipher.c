@@ -98,3 +98,19 @@ Test(cipher, encrypts_each_block_by_itself_when_that_is_asked)
         pos_cipher_fini(&cipher);
     }
 }
+
+/* GB/T 32907-2016, annex A: key and text are the same; once, and a million times over. */
+Test(cipher, of_sm4_is_that_of_its_standard)
+{
+    struct vector key = vector_hex("0123456789ABCDEFFEDCBA9876543210"), block = key;
+    struct vector once = vector_hex("681EDF34D206965E86B3E94F536E4246");
+    struct vector million = vector_hex("595298C7C6FD271F0402F804C33D3F66");
+    struct pos_cipher cipher = {0};
+    cr_assert(pos_cipher_init(&cipher, POS_ALGORITHM_SM4, POS_CIPHER_ENCRYPT, key.data) == POS_OK);
+    cr_expect(pos_cipher_ecb(&cipher, block.data, 16) == POS_OK);
+    cr_expect_arr_eq(block.data, once.data, 16);
+    for (int i = 1; i < 1000000; i++)
+        cr_assert(pos_cipher_ecb(&cipher, block.data, 16) == POS_OK);
+    cr_expect_arr_eq(block.data, million.data, 16);
+    pos_cipher_fini(&cipher);
+}

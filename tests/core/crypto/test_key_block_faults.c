@@ -1,6 +1,6 @@
 /*
- * Key blocks when the cryptographic library or the memory fails, at each call in turn: the failure
- * is told, nothing half made is given out, and no key.
+ * Key blocks and PIN blocks when the cryptographic library or the memory fails, at each call in
+ * turn: the failure is told, nothing half made is given out, and no key or PIN.
  *
  * The linker puts the functions below in front of the real ones (--wrap).
  */
@@ -13,6 +13,7 @@
 #include "core/crypto/kcv.h"
 #include "core/crypto/key_block.h"
 #include "core/crypto/mac.h"
+#include "core/crypto/pin_block.h"
 #include "core/crypto/random.h"
 
 /* The call that fails, counted from 1; 0: none. */
@@ -218,4 +219,104 @@ Test(key_block_faults, a_block_without_room_is_not_cut)
     cr_expect_eq(pos_key_block_wrap(protector, &attributes, NULL, POS_ALGORITHM_A256, key, &out),
                  POS_ERR_LENGTH);
     cr_expect_eq(out.size, 0);
+}
+
+/* Under TDES there are the variants of versions A and C besides. */
+static enum pos_status create_tdes(void)
+{
+    struct pos_key_block_protector *made;
+    enum pos_status status =
+        pos_key_block_protector_create(POS_ALGORITHM_T3, protection_key, &made);
+    cr_expect_eq(made != NULL, status == POS_OK, "a protector or an error");
+    pos_key_block_protector_destroy(made);
+    return status;
+}
+
+Test(key_block_faults, a_tdes_protector_is_made_whole_or_not_at_all)
+{
+    cr_expect_geq(fail_each(create_tdes), 12);
+}
+
+/* TR-31:2018, A.7.2.1. */
+static const uint8_t published_protection_key[16] = {
+    0x89, 0xE8, 0x8C, 0xF7, 0x93, 0x14, 0x44, 0xF3, 0x34, 0xBD, 0x75, 0x47, 0xFC, 0x3F, 0x38, 0x0C};
+static const char published[] =
+    "A0072P0TE00E0000F5161ED902807AF26F1D62263644BD24192FDB3193C730301CEE8701";
+static struct pos_key_block_protector *published_protector;
+
+static enum pos_status unwrap_variant(void)
+{
+    static const struct pos_key_block_expectation expected = {
+        {{'P', '0'}, 'T', 'E', {'0', '0'}, 'E'}, POS_ALGORITHM_T2};
+    static const uint8_t start[4] = {0xF0, 0x39, 0x12, 0x1B};
+    uint8_t found[POS_KEY_SIZE_MAX] = {0};
+    struct pos_error error = {.text = ""};
+    enum pos_status status = pos_key_block_unwrap(published_protector, pos_bytes_text(published),
+                                                  &expected, found, &error);
+    cr_expect_eq(memcmp(found, start, sizeof start) == 0, status == POS_OK, "the key or an error");
+    cr_expect_eq(error.text[0] == '\0', status == POS_OK, "and the error is explained");
+    /* A cipher that failed wants to be keyed anew. */
+    pos_key_block_protector_destroy(published_protector);
+    int kept_at = fail_at;
+    fail_at = 0;
+    cr_assert_eq(pos_key_block_protector_create(POS_ALGORITHM_T2, published_protection_key,
+                                                &published_protector),
+                 POS_OK);
+    fail_at = kept_at;
+    return status;
+}
+
+Test(key_block_faults, a_block_of_version_a_opens_or_gives_no_key)
+{
+    cr_assert_eq(pos_key_block_protector_create(POS_ALGORITHM_T2, published_protection_key,
+                                                &published_protector),
+                 POS_OK);
+    cr_expect_geq(fail_each(unwrap_variant), 2);
+    pos_key_block_protector_destroy(published_protector);
+}
+
+static const struct pos_pin pin = {4, {'1', '2', '3', '4'}};
+static enum pos_pin_format pin_format;
+static uint8_t pin_block[POS_PIN_BLOCK_SIZE_MAX];
+
+static enum pos_algorithm pin_algorithm(void)
+{
+    return pin_format == POS_PIN_FORMAT_4 ? POS_ALGORITHM_A128 : POS_ALGORITHM_T2;
+}
+
+static enum pos_status make_pin_block(void)
+{
+    static const uint8_t untouched[POS_PIN_BLOCK_SIZE_MAX];
+    uint8_t made[POS_PIN_BLOCK_SIZE_MAX] = {0};
+    enum pos_status status = pos_pin_block_make(pin_format, pin_algorithm(), key,
+                                                pos_bytes_text("4111111111111111"), &pin, made);
+    cr_expect_eq(memcmp(made, untouched, sizeof made) != 0, status == POS_OK,
+                 "a block or an error");
+    if (status == POS_OK)
+        memcpy(pin_block, made, sizeof made);
+    return status;
+}
+
+static enum pos_status open_pin_block(void)
+{
+    static const struct pos_pin none;
+    struct pos_pin found;
+    enum pos_status status =
+        pos_pin_block_open(pin_format, pin_algorithm(), key, pos_bytes_text("4111111111111111"),
+                           pos_bytes(pin_block, pos_pin_block_size(pin_format)), &found);
+    cr_expect_eq(memcmp(&found, status == POS_OK ? &pin : &none, sizeof found), 0,
+                 "the PIN, or nothing of it");
+    return status;
+}
+
+Test(pin_block_faults, a_pin_is_given_out_whole_or_not_at_all)
+{
+    static const int calls_of[POS_PIN_FORMAT_COUNT] = {1, 2, 0, 2, 2};
+    for (int f = POS_PIN_FORMAT_0; f < POS_PIN_FORMAT_COUNT; f++) {
+        if (f == POS_PIN_FORMAT_2)
+            continue;
+        pin_format = (enum pos_pin_format)f;
+        cr_expect_geq(fail_each(make_pin_block), calls_of[f]);
+        cr_expect_geq(fail_each(open_pin_block), 1);
+    }
 }
