@@ -99,7 +99,9 @@ static enum pos_status run_show(struct pos_options *options, int argc, char **ar
     struct asked asked = {.from = 1};
     pos_options_parse(options, &argp, &asked, argc, argv);
     struct pos_home home;
-    enum pos_status status = pos_audit_command_begin(&home, options, "audit show", error);
+    enum pos_status status = pos_home_init(&home, options, error);
+    if (status == POS_OK)
+        status = pos_audit_command_begin(&home, "audit show", error);
     if (status == POS_OK)
         status = show(&home, &asked, error);
     pos_home_fini(&home);

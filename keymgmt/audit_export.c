@@ -119,7 +119,9 @@ enum pos_status pos_command_audit_export(struct pos_options *options, int argc, 
     struct asked asked = {.since = 1};
     pos_options_parse(options, &argp, &asked, argc, argv);
     struct pos_home home;
-    enum pos_status status = pos_audit_command_begin(&home, options, "audit export", error);
+    enum pos_status status = pos_home_init(&home, options, error);
+    if (status == POS_OK)
+        status = pos_audit_command_begin(&home, "audit export", error);
     if (status == POS_OK)
         status = export_chain(&home, &asked, error);
     pos_home_fini(&home);

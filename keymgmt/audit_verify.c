@@ -1,14 +1,16 @@
 /*
- * `posgate-keymgmt audit verify`: every record against the one before it, and its MAC against the
- * security module. Hashes alone show what somebody changed who did not make the rest anew; MACs
- * show also that. They need the LMK: where its credential is not at hand the answer says that they
- * were not checked.
+ * `posgate-keymgmt audit verify`: every record against the one before it, its MAC against the
+ * security module, and the last ones against the anchor. Hashes alone show what somebody changed
+ * who did not make the rest anew; MACs show also that; and the anchor, that the end was cut off.
+ * MACs need the LMK: where its credential is not at hand the answer says that they were not
+ * checked. After a rotation of the LMK those before it are covered by its record (era.h).
  */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/hex.h"
+#include "keymgmt/anchor_file.h"
 #include "keymgmt/audit_walk.h"
 #include "keymgmt/era.h"
 #include "keymgmt/report.h"
@@ -26,6 +28,9 @@ static error_t parse_verify(int key, char *argument, struct argp_state *state)
 
 /* One chain. */
 struct verifying {
+    char anchor_path[POS_PATH_SIZE_MAX + 16];
+    bool anchored; /* there is an anchor: it knows the record `anchor` */
+    struct pos_anchor_head anchor;
     const char *broken;   /* how its errors begin */
     const char *table;    /* NULL: the library's */
     bool sealed_by_now;   /* there is an LMK, so the last record must have a MAC */
@@ -43,6 +48,18 @@ static bool find_era(void *context, struct pos_bytes record)
     return true;
 }
 
+/* Is it the record that the anchor knows? */
+static enum pos_status check_anchored(const struct verifying *verifying)
+{
+    const struct pos_audit_head *head = &verifying->head;
+    if (!verifying->anchored || head->sequence != verifying->anchor.sequence ||
+        memcmp(head->hash, verifying->anchor.hash, sizeof head->hash) == 0)
+        return POS_OK;
+    return pos_error_set(verifying->error, POS_ERR_CORRUPT,
+                         "record %llu is not the one that the anchor %s knows",
+                         (unsigned long long)head->sequence, verifying->anchor_path);
+}
+
 static bool verify_record(void *context, struct pos_bytes record)
 {
     static const struct pos_audit_sealer unchecked = {.mac = NULL};
@@ -50,6 +67,8 @@ static bool verify_record(void *context, struct pos_bytes record)
     bool old = verifying->head.sequence + 1 < verifying->era;
     verifying->status = pos_audit_verify_next(
         &verifying->head, old ? &unchecked : &verifying->sealer, record, verifying->error);
+    if (verifying->status == POS_OK)
+        verifying->status = check_anchored(verifying);
     if (verifying->status == POS_OK && verifying->head.sealed && verifying->sealed_from == 0)
         verifying->sealed_from = verifying->head.sequence;
     return verifying->status == POS_OK;
@@ -58,6 +77,13 @@ static bool verify_record(void *context, struct pos_bytes record)
 static enum pos_status check_end(const struct verifying *verifying, struct pos_error *error)
 {
     const struct pos_audit_head *head = &verifying->head;
+    if (verifying->anchored && head->sequence < verifying->anchor.sequence)
+        return pos_error_set(error, POS_ERR_CORRUPT,
+                             "%s: record %llu is missing: the anchor %s knows %llu records, so the "
+                             "end was cut off, or this is a restored old copy",
+                             verifying->broken, (unsigned long long)head->sequence + 1,
+                             verifying->anchor_path,
+                             (unsigned long long)verifying->anchor.sequence);
     /* `init` wrote the library's first record, so a chain without any was cut away. A gateway that
      * had nothing to record has none. */
     if (head->sequence == 0)
@@ -128,9 +154,35 @@ static void prepare(const struct pos_home *home, struct verifying *verifying)
     verifying->head.sealed = verifying->table != NULL;
 }
 
+/* ---- anchors ---- */
+
+/* Read before the chain, which may grow meanwhile. */
+static enum pos_status read_anchor(struct verifying *verifying, struct pos_error *error)
+{
+    enum pos_status status =
+        pos_anchor_file_read(verifying->anchor_path, &verifying->anchor, error);
+    verifying->anchored = status == POS_OK;
+    return status == POS_ERR_NOT_FOUND ? POS_OK : status;
+}
+
+static enum pos_status read_anchors(struct pos_home *home, struct verifying *library,
+                                    struct verifying *gateway, struct pos_error *error)
+{
+    enum pos_status status = pos_home_find_anchor(home, error);
+    if (status != POS_OK)
+        return status;
+    (void)snprintf(library->anchor_path, sizeof library->anchor_path, "%s", home->anchor_path);
+    status = read_anchor(library, error);
+    if (status != POS_OK || gateway->table == NULL)
+        return status;
+    (void)snprintf(gateway->anchor_path, sizeof gateway->anchor_path, "%.*s.anchor",
+                   POS_PATH_SIZE_MAX, gateway->table);
+    return read_anchor(gateway, error);
+}
+
 /* ---- the answer ---- */
 
-static void report_chain(struct pos_report *answer, const char *const names[4],
+static void report_chain(struct pos_report *answer, const char *const names[5],
                          const struct verifying *verified)
 {
     char hash[2 * POS_AUDIT_HASH_SIZE + 1];
@@ -139,14 +191,15 @@ static void report_chain(struct pos_report *answer, const char *const names[4],
     pos_report_number(answer, names[1], verified->head.sequence);
     pos_report_number(answer, names[2], verified->sealed_from);
     pos_report_text(answer, names[3], hash);
+    pos_report_text(answer, names[4], verified->anchored ? "agrees" : "none");
 }
 
 static void report(const struct pos_options *options, const struct verifying *library,
                    const struct verifying *gateway, const char *macs)
 {
-    static const char *const names[] = {"chain", "records", "macs_from", "last_hash"};
+    static const char *const names[] = {"chain", "records", "macs_from", "last_hash", "anchor"};
     static const char *const gateways[] = {"gateway_chain", "gateway_records", "gateway_macs_from",
-                                           "gateway_last_hash"};
+                                           "gateway_last_hash", "gateway_anchor"};
     struct pos_report *answer = pos_report_create(stdout, options->json, NULL, 0);
     report_chain(answer, names, library);
     if (gateway->table != NULL)
@@ -161,7 +214,11 @@ static enum pos_status verify_both(struct pos_home *home, const char *table,
     char macs[POS_ERROR_TEXT_SIZE + 16] = "";
     struct verifying library = {.broken = "the audit chain is broken"};
     struct verifying gateway = {.broken = "the gateway's audit chain is broken", .table = table};
-    enum pos_status status = open_module(home, macs, sizeof macs, error);
+    enum pos_status status = read_anchors(home, &library, &gateway, error);
+    if (status == POS_OK)
+        status = pos_audit_command_begin(home, "audit verify", error);
+    if (status == POS_OK)
+        status = open_module(home, macs, sizeof macs, error);
     if (status != POS_OK)
         return status;
     prepare(home, &library);
@@ -186,12 +243,13 @@ enum pos_status pos_command_audit_verify(struct pos_options *options, int argc, 
         .options = own,
         .parser = parse_verify,
         .doc = "Checks every audit record against the one before it, and its MAC under the LMK "
-               "where the credential is at hand. Ends with 1 and names the first broken record "
+               "where the credential is at hand, and the chain's end against the anchor. Ends with "
+               "1 and names the first broken record "
                "when one was changed, cut out or swapped."};
     const char *table = NULL;
     pos_options_parse(options, &argp, &table, argc, argv);
     struct pos_home home;
-    enum pos_status status = pos_audit_command_begin(&home, options, "audit verify", error);
+    enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
         status = verify_both(&home, table, error);
     pos_home_fini(&home);

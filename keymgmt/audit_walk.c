@@ -6,12 +6,9 @@ static enum pos_status cannot_read(enum pos_status status, struct pos_error *err
                          pos_status_text(status));
 }
 
-enum pos_status pos_audit_command_begin(struct pos_home *home, struct pos_options *options,
-                                        const char *command, struct pos_error *error)
+enum pos_status pos_audit_command_begin(struct pos_home *home, const char *command,
+                                        struct pos_error *error)
 {
-    enum pos_status status = pos_home_init(home, options, error);
-    if (status != POS_OK)
-        return status;
     return pos_home_begin_reader(home, POS_ROLE_AUDITOR | POS_ROLE_OPERATOR, command, error);
 }
 

@@ -7,11 +7,10 @@
 
 typedef bool pos_each_record(void *context, struct pos_bytes record);
 
-/* Opens the library for reading and lets an auditor or operator log in; as pos_home_begin_reader.
- * The caller calls pos_home_fini whatever comes back. */
-POS_MUST_USE enum pos_status pos_audit_command_begin(struct pos_home *home,
-                                                     struct pos_options *options,
-                                                     const char *command, struct pos_error *error);
+/* Behind pos_home_init: opens the library for reading and lets an auditor or operator log in; as
+ * pos_home_begin_reader. */
+POS_MUST_USE enum pos_status pos_audit_command_begin(struct pos_home *home, const char *command,
+                                                     struct pos_error *error);
 
 /* The records from `first` on, in order, until `each` returns false: the library's, or, when
  * `table` is not NULL, those of the gateway whose terminal table is in that folder. */

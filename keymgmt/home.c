@@ -75,7 +75,7 @@ static enum pos_status check_rotation(const struct pos_home *home, struct pos_er
 }
 
 /* --anchor, else what keymgmt.conf says, else HOME/anchor. */
-static enum pos_status find_anchor(struct pos_home *home, struct pos_error *error)
+enum pos_status pos_home_find_anchor(struct pos_home *home, struct pos_error *error)
 {
     const struct pos_keymgmt_settings *settings;
     enum pos_status status = pos_home_settings(home, &settings, error);
@@ -119,7 +119,7 @@ enum pos_status pos_home_open_writer(struct pos_home *home, bool create, struct 
 {
     enum pos_status status = check_rotation(home, error);
     if (status == POS_OK)
-        status = find_anchor(home, error);
+        status = pos_home_find_anchor(home, error);
     if (status == POS_OK)
         status = open_library(home, create, true, error);
     if (status != POS_ERR_STATE || !anchor_speaks_up(home))

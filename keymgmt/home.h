@@ -61,6 +61,9 @@ POS_MUST_USE enum pos_status pos_home_settings(const struct pos_home *home,
                                                const struct pos_keymgmt_settings **settings,
                                                struct pos_error *error);
 
+/* Sets home->anchor_path; opening for writing does it too. POS_ERR_CONFIG. */
+POS_MUST_USE enum pos_status pos_home_find_anchor(struct pos_home *home, struct pos_error *error);
+
 /* POS_ERR_DATABASE: there is no library, or it cannot be opened. POS_ERR_BUSY: another writer.
  * POS_ERR_STATE: the LMK is being rotated; or the library is older than its anchor, or the anchor
  * is gone or another one's. A command that settles_old gets it opened then all the same, without

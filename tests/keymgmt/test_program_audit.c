@@ -8,6 +8,7 @@
 #include "core/base/secret.h"
 #include "core/hsm/hsm.h"
 #include "core/store/terminal_table.h"
+#include "tests/keymgmt/make_anchor.h"
 #include "tests/keymgmt/program_steps.h"
 
 TestSuite(program_audit, .init = enter_folder, .fini = leave_folder, .timeout = 110);
@@ -167,6 +168,41 @@ Test(program_audit, says_when_macs_were_not_checked)
     json_decref(verdict);
     EXPECT(&outcome, 0, "audit", "verify", "--credential", in_folder("elsewhere"), "--json");
     cr_expect_null(strstr(outcome.out, "NOT CHECKED"));
+}
+
+/* The anchor lies where the one who cut the chain could not reach it. */
+static void write_anchor(const char *path, uint64_t sequence)
+{
+    uint8_t slot[POS_ANCHOR_SLOT_SIZE];
+    struct pos_error error;
+    make_anchor_slot(slot, UINT32_MAX, 1, sequence);
+    cr_assert(pos_file_write(path, pos_bytes(slot, sizeof slot), 0600, &error) == POS_OK, "%s",
+              error.text);
+}
+
+Test(program_audit, a_chain_that_is_shorter_or_other_than_its_anchor_knows)
+{
+    struct pos_audit_chain chain;
+    step_lmk(&outcome);
+    write_anchor(in_folder("elsewhere"), 9);
+    EXPECT(&outcome, 1, "audit", "verify", "--anchor", in_folder("elsewhere"));
+    expect_said("record 5 is missing: the anchor");
+    write_anchor(in_folder("elsewhere"), 3);
+    EXPECT(&outcome, 1, "audit", "verify", "--anchor", in_folder("elsewhere"));
+    expect_said("record 3 is not the one that the anchor");
+    EXPECT(&outcome, 0, "audit", "verify", "--anchor", in_folder("nothing"), "--json");
+    cr_expect_not_null(strstr(outcome.out, "\"anchor\": \"none\""));
+    shell("echo damaged > %s", in_folder("elsewhere"));
+    EXPECT(&outcome, 1, "audit", "verify", "--anchor", in_folder("elsewhere"));
+    open_module();
+    struct pos_terminal_table *table = open_table(init_chain(&chain));
+    record(table, "suspend");
+    pos_terminal_table_close(table);
+    EXPECT(&outcome, 0, "audit", "verify", "--gateway-table", in_folder("table"));
+    write_anchor(in_folder("table.anchor"), 2);
+    EXPECT(&outcome, 1, "audit", "verify", "--gateway-table", in_folder("table"));
+    expect_said("the gateway's audit chain is broken: record 2 is missing");
+    close_module();
 }
 
 Test(program_audit, exports_json_lines_of_both_chains)
