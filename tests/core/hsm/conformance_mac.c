@@ -266,6 +266,14 @@ static void expect_local_mac(const struct stage *stage, struct pos_hsm_session *
     enum pos_status status = pos_hsm_verify_mac(local, &changed, purpose, text, mac);
     cr_expect(status == (pos_hsm_waits(local->hsm) ? POS_ERR_BUSY : POS_ERR_CORRUPT),
               "%s: a key that is there does not vouch for another", stage->name);
+    for (unsigned size = 0; size < 256; size++) {
+        changed = *key;
+        changed.size = (uint8_t)size;
+        status = pos_hsm_verify_mac(local, &changed, purpose, text, mac);
+        cr_expect(size == key->size ? status == POS_OK
+                                    : status == POS_ERR_CORRUPT || status == POS_ERR_BUSY,
+                  "%s: size %u: %s", stage->name, size, pos_status_text(status));
+    }
     pos_mac_parcel_destroy(parcel);
 }
 
