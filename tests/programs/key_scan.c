@@ -8,6 +8,7 @@
  * find and, last, "N keys, N files, N bytes, N found". Exit code 1 when something is found.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdint.h>
@@ -104,6 +105,8 @@ static int visit(const char *path, const struct stat *facts, int kind, struct FT
     if (facts->st_size < FRONT_SIZE)
         return 0;
     int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT) /* a running program has removed it meanwhile */
+        return 0;
     size_t size = (size_t)facts->st_size;
     void *data = file < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
     if (data == MAP_FAILED) {
@@ -125,6 +128,8 @@ int main(int count, char **values)
     read_keys(values[1]);
     for (int i = 2; i < count; i++) {
         struct stat facts;
+        if (lstat(values[i], &facts) != 0 && strncmp(values[i], "/proc/", 6) == 0)
+            continue; /* closed meanwhile */
         if (lstat(values[i], &facts) == 0 && S_ISLNK(facts.st_mode) &&
             stat(values[i], &facts) == 0 && S_ISREG(facts.st_mode))
             (void)visit(values[i], &facts, FTW_F, NULL);
