@@ -17,19 +17,22 @@ import hashlib
 import pathlib
 import re
 import sys
+import warnings
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+warnings.simplefilter("ignore")  # the library would rather that nobody used triple DES any more
+TripleDES = algorithms.TripleDES
 DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
 
 # ---- keys ---------------------------------------------------------------------------------------
 
 
-def cmac(key, message):
-    context = CMAC(algorithms.AES(key))
+def cmac(key, message, cipher=algorithms.AES):
+    context = CMAC(cipher(key))
     context.update(message)
     return context.finalize()
 
@@ -38,45 +41,59 @@ def hexed(data):
     return data.hex().upper()
 
 
-def derivation_inputs(key, usage):
-    """One input for each 16 bytes of the key that comes out."""
-    algorithm, bits = {16: (2, 0x80), 32: (4, 0x100)}[len(key)]
-    tail = usage.to_bytes(2, "big") + b"\0" + algorithm.to_bytes(2, "big") + bits.to_bytes(2, "big")
-    return [bytes([counter]) + tail for counter in range(1, len(key) // 16 + 1)]
+def derivation_inputs(key, usage, cipher=algorithms.AES):
+    """One input for each block of the key that comes out."""
+    tdes = cipher is TripleDES
+    algorithm = ({16: 0, 24: 1} if tdes else {16: 2, 32: 4})[len(key)]
+    tail = usage.to_bytes(2, "big") + b"\0" + algorithm.to_bytes(2, "big") \
+        + (8 * len(key)).to_bytes(2, "big")
+    return [bytes([counter]) + tail
+            for counter in range(1, len(key) * 8 // cipher.block_size + 1)]
 
 
-def derive(key, usage):
-    return b"".join(cmac(key, data) for data in derivation_inputs(key, usage))
+def derive(key, usage, cipher=algorithms.AES):
+    return b"".join(cmac(key, data, cipher) for data in derivation_inputs(key, usage, cipher))
 
 
-def kcv(key):
+def kcv(key, cipher=algorithms.AES):
+    """AES: of CMAC, TDES: of zeros encrypted."""
+    if cipher is TripleDES:
+        return hexed(Cipher(cipher(key), modes.ECB()).encryptor().update(bytes(8))[:3])
     return hexed(cmac(key, bytes(16))[:5])
 
 
+def cipher_of(block):
+    return {"D": algorithms.AES, "B": TripleDES}[block[0]]
+
+
 def wrap(protection, header, key, padding):
-    """A version D block. `header` has its optional blocks and the right length in it already."""
+    """A block of version D or B. `header` has its optional blocks and the right length in it."""
+    cipher = cipher_of(header)
     clear = (len(key) * 8).to_bytes(2, "big") + key + padding
-    mac = cmac(derive(protection, 0x0001), header.encode() + clear)
-    cipher = Cipher(algorithms.AES(derive(protection, 0x0000)), modes.CBC(mac)).encryptor()
-    block = header + hexed(cipher.update(clear) + cipher.finalize()) + hexed(mac)
-    assert int(block[1:5]) == len(block) and len(clear) % 16 == 0
+    mac = cmac(derive(protection, 0x0001, cipher), header.encode() + clear, cipher)
+    cbc = Cipher(cipher(derive(protection, 0x0000, cipher)), modes.CBC(mac)).encryptor()
+    block = header + hexed(cbc.update(clear) + cbc.finalize()) + hexed(mac)
+    assert int(block[1:5]) == len(block) and len(clear) * 8 % cipher.block_size == 0
     return block
 
 
 def unwrap(protection, block):
     """Returns the key and every step on the way; ValueError when the block is not genuine."""
-    if block[0] != "D" or int(block[1:5]) != len(block):
-        raise ValueError("not a version D block of its own length")
+    if block[0] not in "DB" or int(block[1:5]) != len(block):
+        raise ValueError("not a block of version D or B of its own length")
+    cipher = cipher_of(block)
+    alignment, mac_digits = cipher.block_size // 8, cipher.block_size // 4
     head = 16
     for _ in range(int(block[12:14])):
         head += int(block[head + 2:head + 4], 16)
-    if head % 16 != 0:
-        raise ValueError("optional blocks are not a multiple of 16")
-    ciphertext, mac = bytes.fromhex(block[head:-32]), bytes.fromhex(block[-32:])
-    kbek, kbmk = derive(protection, 0x0000), derive(protection, 0x0001)
-    cipher = Cipher(algorithms.AES(kbek), modes.CBC(mac)).decryptor()
-    clear = cipher.update(ciphertext) + cipher.finalize()
-    if not hmac.compare_digest(cmac(kbmk, block[:head].encode() + clear), mac):
+    if head % alignment != 0:
+        raise ValueError(f"optional blocks are not a multiple of {alignment}")
+    ciphertext = bytes.fromhex(block[head:-mac_digits])
+    mac = bytes.fromhex(block[-mac_digits:])
+    kbek, kbmk = derive(protection, 0x0000, cipher), derive(protection, 0x0001, cipher)
+    cbc = Cipher(cipher(kbek), modes.CBC(mac)).decryptor()
+    clear = cbc.update(ciphertext) + cbc.finalize()
+    if not hmac.compare_digest(cmac(kbmk, block[:head].encode() + clear, cipher), mac):
         raise ValueError("MAC does not verify")
     size = int.from_bytes(clear[:2], "big") // 8
     steps = {"header": block[:head], "ciphertext": hexed(ciphertext), "MAC": hexed(mac),
@@ -197,7 +214,8 @@ def shown_frame(name, mti, fields, mac_key=None):
 
 def shown_unwrap(protection_name, protection, block):
     key, steps = unwrap(protection, block)
-    inputs = {name: [hexed(data) for data in derivation_inputs(protection, usage)]
+    cipher = cipher_of(block)
+    inputs = {name: [hexed(data) for data in derivation_inputs(protection, usage, cipher)]
               for name, usage in (("KBEK", 0x0000), ("KBMK", 0x0001))}
     rows = [(protection_name, hexed(protection)), ("block", block), ("header", steps["header"])]
     for name in ("KBEK", "KBMK"):
@@ -206,7 +224,8 @@ def shown_unwrap(protection_name, protection, block):
     rows += [("MAC = IV", steps["MAC"]), ("ciphertext", steps["ciphertext"]),
              ("clear data", steps["clear data"]),
              ("CMAC over", hexed(steps["header"].encode()) + steps["clear data"]),
-             ("bits", int(steps["clear data"][:4], 16)), ("key", hexed(key)), ("KCV", kcv(key))]
+             ("bits", int(steps["clear data"][:4], 16)), ("key", hexed(key)),
+             ("KCV", kcv(key, cipher))]
     return listing(rows)
 
 
@@ -226,6 +245,9 @@ PAN = "6212345678900000003"  # a test card number of 19 digits
 PADDING = bytes(range(0xE0, 0xEE))  # of random bytes in real life
 TMK, TPK, TAK = (bytes(range(start, start + 32)) for start in (0x10, 0x30, 0x50))
 TMK128 = bytes(range(0x70, 0x80))
+TMK_T2, TPK_T2, TAK_T2 = (bytes.fromhex(text) for text in (
+    "0123456789ABCDEFFEDCBA9876543210", "1F2F3D4C5B6B7A8998A8B9CBDADAECFE",
+    "3E5D7C9BBAD9F810F1E0D0C2B0A19183"))
 KTK = bytes(range(0x90, 0xB0))
 # The two key pairs of RFC 7748, section 6.1, so that the secret can be looked up there.
 TERMINAL_PRIVATE = bytes.fromhex(
@@ -322,6 +344,19 @@ def example_key_block_128():
             + shown_unwrap("TMK", TMK128, tak))[:-1]
 
 
+def example_key_block_tdes():
+    header = "B0096%s00N0000"
+    padding = bytes(range(0xD0, 0xDE))
+    tpk = wrap(TMK_T2, header % "P0TE", TPK_T2, padding)
+    tak = wrap(TMK_T2, header % "M3TC", TAK_T2, padding)
+    rows = [("TMK", hexed(TMK_T2))]
+    for i, data in enumerate(derivation_inputs(TMK_T2, 0x8001, TripleDES), 1):
+        rows += [(f"input {i}", hexed(data)), (f"CMAC {i}", hexed(cmac(TMK_T2, data, TripleDES)))]
+    return (["The TPK:", ""] + shown_unwrap("TMK", TMK_T2, tpk) + ["The TAK:", ""]
+            + shown_unwrap("TMK", TMK_T2, tak) + ["The registration MAC key:", ""]
+            + listing(rows + [("K_reg", hexed(derive(TMK_T2, 0x8001, TripleDES)))]))[:-1]
+
+
 def example_key_file():
     """Two keys for one mother POS, with the trailer that covers them."""
     keys = {278: TMK, 279: bytes(range(0xC0, 0xE0))}
@@ -365,7 +400,8 @@ EXAMPLES = {
                     "key-confirm": example_key_confirm, "register": example_register,
                     "sign-on": example_sign_on, "authenticate": example_authenticate,
                     "sale": example_sale, "refusal": example_refusal,
-                    "key-block-128": example_key_block_128},
+                    "key-block-128": example_key_block_128,
+                    "key-block-tdes": example_key_block_tdes},
     "keys.md": {"key-file": example_key_file, "return-file": example_return_file},
 }
 
@@ -380,6 +416,10 @@ def check_known_answers():
                     "32A873B682DCE586B21C1E07BDD3503AE182C2C8FD9162A2F6A414AAE12E32A1048B5D7E8360F5"
                     "29")  # made by another program
     assert key == b"\xfd" * 32
+    key, _ = unwrap(bytes.fromhex("DD7515F2BFC17F85CE48F3CA25CB21F6"),  # TR-31:2018, A.7.2.2
+                    "B0080P0TE00E000094B420079CC80BA3461F86FE26EFC4A3B8E4FA4C5F5341176EED7B727B8A24"
+                    "8E")
+    assert hexed(key) == "3F419E1CB7079442AA37474C2EFBF8B8"
     assert hkdf(b"\x0b" * 22, bytes(range(13)), bytes(range(0xF0, 0xFA))).hex() == \
         "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"  # RFC 5869, A.1
     assert exchange(TERMINAL_PRIVATE, public_part(MOTHER_PRIVATE)).hex() == \
