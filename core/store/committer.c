@@ -7,7 +7,9 @@
  *
  * RocksDB refuses every write after one failed sync until it is opened again, and a sync must never
  * be tried twice (the kernel may have dropped the pages it could not write). So the first failure
- * is final here too.
+ * is final here too. The anchor is synced behind the batch and before anybody hears of it; when
+ * that fails the batch is on disk and counts as failed, for nobody may build on what the anchor
+ * does not know.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -16,7 +18,9 @@
 
 #include "core/base/clock.h"
 #include "core/base/counter.h"
+#include "core/base/failpoint.h"
 #include "core/base/log.h"
+#include "core/store/anchor_inside.h"
 #include "core/store/transaction.h"
 
 struct pos_transaction {
@@ -26,11 +30,17 @@ struct pos_transaction {
     size_t audit_family;
     uint64_t audit_sequence;      /* of the last record staged or written */
     uint64_t audit_sequence_kept; /* of the last record of a write that was not refused */
+    bool moves_epoch;
+    uint32_t high_water, high_water_kept; /* as the two sequences */
 };
 
 struct pos_committer {
     struct pos_transaction transaction;
     void (*written)(void *context);
+    bool counts_batches;            /* it has `stands` */
+    struct pos_anchor_state stands; /* as on disk */
+    struct pos_anchor *anchor;      /* NULL: none */
+    size_t meta_family;
     pthread_t thread;
 
     pthread_mutex_t lock; /* guards what follows, up to the counters */
@@ -97,15 +107,23 @@ enum pos_status pos_transaction_audit(struct pos_transaction *transaction, const
     return POS_OK;
 }
 
-static void audit_keep(struct pos_transaction *transaction)
+void pos_transaction_raise(struct pos_transaction *transaction, uint32_t index)
 {
+    if (transaction->high_water < index)
+        transaction->high_water = index;
+}
+
+static void keep(struct pos_transaction *transaction)
+{
+    transaction->high_water_kept = transaction->high_water;
     transaction->audit_sequence_kept = transaction->audit_sequence;
     if (transaction->audit.keep != NULL)
         transaction->audit.keep(transaction->audit.context);
 }
 
-static void audit_forget(struct pos_transaction *transaction)
+static void forget(struct pos_transaction *transaction)
 {
+    transaction->high_water = transaction->high_water_kept;
     transaction->audit_sequence = transaction->audit_sequence_kept;
     if (transaction->audit.forget != NULL)
         transaction->audit.forget(transaction->audit.context);
@@ -143,19 +161,56 @@ static bool decide(struct pos_transaction *transaction, struct pos_commit *commi
     commit->status = commit->decide(commit, transaction);
     bool staged = pos_rocks_batch_count(transaction->batch) != before;
     if (commit->status == POS_OK) {
-        audit_keep(transaction);
+        keep(transaction);
         return staged && !commit->relaxed;
     }
     if (staged)
         pos_rocks_batch_undo(transaction->batch);
-    audit_forget(transaction);
+    forget(transaction);
     return false;
+}
+
+/* The next state, staged beside the rows that it counts. */
+static enum pos_status stage_state(struct pos_committer *committer, struct pos_anchor_state *next)
+{
+    struct pos_transaction *transaction = &committer->transaction;
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer row = pos_buffer(memory, sizeof memory);
+    *next = committer->stands;
+    next->epoch += transaction->moves_epoch;
+    next->high_water = transaction->high_water_kept;
+    if (transaction->audit.head != NULL)
+        transaction->audit.head(transaction->audit.context, &next->audit_sequence,
+                                next->audit_hash);
+    enum pos_status status = pos_anchor_state_step(next);
+    pos_anchor_state_encode(next, &row);
+    pos_transaction_put(transaction, committer->meta_family, pos_bytes_text(pos_anchor_key),
+                        pos_buffer_view(&row));
+    return status;
+}
+
+static enum pos_status write_and_sync(struct pos_committer *committer)
+{
+    struct pos_rocks_batch *batch = committer->transaction.batch;
+    struct pos_anchor_state next;
+    if (!committer->counts_batches)
+        return pos_rocks_batch_write(batch, true);
+    enum pos_status status = stage_state(committer, &next);
+    if (status == POS_OK)
+        status = pos_rocks_batch_write(batch, true);
+    if (status != POS_OK)
+        return status;
+    POS_FAILPOINT("batch-synced");
+    committer->stands = next;
+    committer->transaction.moves_epoch = false;
+    return pos_anchor_write(committer->anchor, &next);
 }
 
 static enum pos_status write_batch(struct pos_committer *committer, bool sync)
 {
     uint64_t begun = pos_clock_monotonic_ns();
-    enum pos_status status = pos_rocks_batch_write(committer->transaction.batch, sync);
+    enum pos_status status = sync ? write_and_sync(committer)
+                                  : pos_rocks_batch_write(committer->transaction.batch, false);
     uint64_t took = pos_clock_monotonic_ns() - begun;
     pos_counter_add(&committer->batches, 1);
     if (sync) {
@@ -166,7 +221,7 @@ static enum pos_status write_batch(struct pos_committer *committer, bool sync)
     }
     if (status == POS_OK)
         return POS_OK;
-    audit_forget(&committer->transaction);
+    forget(&committer->transaction);
     pos_counter_add(&committer->failures, 1);
     atomic_store(&committer->failed, true);
     pos_log(POS_LOG_ERROR, "database-write-failed",
@@ -241,8 +296,44 @@ static enum pos_status resume_audit(struct pos_committer *committer, struct pos_
                                             pos_status_text(status));
 }
 
+/* The row that says where the database stands; a new or changed state is written at once. */
+static enum pos_status resume_anchor(struct pos_committer *committer,
+                                     const struct pos_committer_options *options,
+                                     struct pos_error *error)
+{
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer row = pos_buffer(memory, sizeof memory);
+    bool stale, behind;
+    if (options->anchor == NULL)
+        return POS_OK;
+    enum pos_status status =
+        pos_rocks_get(options->rocks, options->meta_family, pos_bytes_text(pos_anchor_key), &row);
+    if (status == POS_OK)
+        status = pos_anchor_state_decode(pos_buffer_view(&row), &committer->stands);
+    if (status != POS_OK)
+        return pos_error_set(error, status == POS_ERR_NOT_FOUND ? POS_ERR_CORRUPT : status,
+                             "%s does not say where it stands; restore a backup", options->path);
+    status = pos_anchor_open(options->anchor, options->path, &committer->stands, &committer->anchor,
+                             &stale, &behind, error);
+    if (status != POS_OK)
+        return status;
+    committer->counts_batches = true;
+    committer->meta_family = options->meta_family;
+    committer->transaction.high_water = committer->transaction.high_water_kept =
+        committer->stands.high_water;
+    if (stale)
+        status = write_and_sync(committer);
+    else if (behind)
+        status = pos_anchor_write(committer->anchor, &committer->stands);
+    pos_rocks_batch_clear(committer->transaction.batch);
+    return status == POS_OK ? POS_OK
+                            : pos_error_set(error, status, "the anchor %s cannot be written: %s",
+                                            options->anchor->path, pos_status_text(status));
+}
+
 static void release(struct pos_committer *committer)
 {
+    pos_anchor_close(committer->anchor);
     pos_rocks_batch_destroy(committer->transaction.batch);
     (void)pthread_cond_destroy(&committer->wake);
     (void)pthread_mutex_destroy(&committer->lock);
@@ -266,6 +357,8 @@ enum pos_status pos_committer_create(const struct pos_committer_options *options
     enum pos_status status = made->transaction.batch == NULL
                                  ? pos_error_set(error, POS_ERR_MEMORY, "no memory for a batch")
                                  : resume_audit(made, options->rocks, error);
+    if (status == POS_OK)
+        status = resume_anchor(made, options, error);
     if (status == POS_OK && pthread_create(&made->thread, NULL, run, made) != 0)
         status = pos_error_set(error, POS_ERR_LIMIT, "cannot start the committer's thread");
     if (status != POS_OK) {
@@ -346,6 +439,28 @@ enum pos_status pos_committer_run(struct pos_committer *committer, struct pos_co
     (void)pthread_cond_destroy(&waiter.wake);
     (void)pthread_mutex_destroy(&waiter.lock);
     return waiter.status;
+}
+
+static enum pos_status decide_epoch(struct pos_commit *commit, struct pos_transaction *transaction)
+{
+    (void)commit;
+    transaction->moves_epoch = true;
+    /* a row makes a batch; the batch's own state goes over it */
+    struct pos_committer *committer = (struct pos_committer *)(void *)transaction;
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer row = pos_buffer(memory, sizeof memory);
+    pos_anchor_state_encode(&committer->stands, &row);
+    pos_transaction_put(transaction, committer->meta_family, pos_bytes_text(pos_anchor_key),
+                        pos_buffer_view(&row));
+    return POS_OK;
+}
+
+enum pos_status pos_committer_move_epoch(struct pos_committer *committer)
+{
+    _Static_assert(offsetof(struct pos_committer, transaction) == 0, "decide_epoch relies on it");
+    assert(committer->counts_batches);
+    struct pos_commit commit = {.decide = decide_epoch};
+    return pos_committer_run(committer, &commit);
 }
 
 void pos_committer_stats(struct pos_committer *committer, struct pos_committer_stats *stats)

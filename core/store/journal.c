@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "core/store/anchor_inside.h"
 #include "core/store/journal_inside.h"
 
 enum { CACHE_SIZE = 8 << 20 };
@@ -81,8 +82,12 @@ static void apply_counts(void *context)
 }
 
 static enum pos_status open_parts(struct pos_journal *journal, const char *path,
-                                  struct pos_error *error)
+                                  const struct pos_anchor_options *anchor, struct pos_error *error)
 {
+    struct pos_anchor_birth birth;
+    enum pos_status status = pos_anchor_birth(POS_JOURNAL_META, &birth, error);
+    if (status == POS_OK && !pos_rocks_there(path))
+        status = pos_anchor_check_new(anchor, path, error);
     struct pos_rocks_options rocks = {
         .path = path,
         .families = families,
@@ -91,14 +96,21 @@ static enum pos_status open_parts(struct pos_journal *journal, const char *path,
         .writer = "posgate-emulator mother",
         .create = true,
         .cache_size = CACHE_SIZE,
+        .born = &birth.item,
+        .born_count = 1,
     };
-    enum pos_status status = pos_rocks_open(&rocks, &journal->rocks, error);
+    if (status == POS_OK)
+        status = pos_rocks_open(&rocks, &journal->rocks, error);
     if (status == POS_OK)
         status = count_rows(journal, path, error);
     if (status != POS_OK)
         return status;
-    struct pos_committer_options committer = {
-        .rocks = journal->rocks, .written = apply_counts, .context = journal};
+    struct pos_committer_options committer = {.rocks = journal->rocks,
+                                              .written = apply_counts,
+                                              .anchor = anchor,
+                                              .path = path,
+                                              .meta_family = POS_JOURNAL_META,
+                                              .context = journal};
     status = pos_committer_create(&committer, &journal->committer, error);
     if (status == POS_OK)
         pos_journal_drop_leftovers(journal);
@@ -108,13 +120,13 @@ static enum pos_status open_parts(struct pos_journal *journal, const char *path,
 enum pos_status pos_journal_open(const char *path, const struct pos_anchor_options *anchor,
                                  struct pos_journal **journal, struct pos_error *error)
 {
-    (void)anchor;
+    static const struct pos_anchor_options no_anchor = {.path = NULL};
     *journal = NULL;
     struct pos_journal *made = calloc(1, sizeof *made);
     if (made == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for the journal");
     made->free_from = UINT32_MAX;
-    enum pos_status status = open_parts(made, path, error);
+    enum pos_status status = open_parts(made, path, anchor == NULL ? &no_anchor : anchor, error);
     if (status != POS_OK) {
         pos_journal_close(made);
         return status;

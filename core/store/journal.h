@@ -30,7 +30,7 @@ struct pos_journal_row {
     struct pos_key tmk; /* under the mother POS's own LMK */
     struct pos_kcv kcv;
     uint32_t batch;
-    char serial[POS_SERIAL_SIZE + 1];             /* "" while free */
+    char serial[POS_SERIAL_SIZE + 1]; /* "" while free, or when it was burned without one */
     uint8_t terminal_public[POS_PUBLIC_KEY_SIZE]; /* of the request that reserved it */
     uint8_t mother_public[POS_PUBLIC_KEY_SIZE];   /* of the reply that was given */
     uint8_t reply_size;
@@ -44,14 +44,19 @@ struct pos_journal_counts {
 
 struct pos_journal;
 
-/* Made when missing. The anchor's high-water mark tells how far handing out had come
- * (pos_journal_burn_since). */
+/* Made when missing; anchor NULL: none. The anchor's high-water mark tells how far handing out had
+ * come (pos_journal_burn_since). */
 POS_MUST_USE enum pos_status pos_journal_open(const char *path,
                                               const struct pos_anchor_options *anchor,
                                               struct pos_journal **journal,
                                               struct pos_error *error);
-/* After a restore was accepted: burns every key that may have been handed out since, which are the
- * free and reserved ones up to the mark. *burned counts them. Synced. */
+/* For a journal that is older than its anchor: burns every key that may have been handed out since.
+ * The mark is the highest index that ever was handed out; which keys up to it were not, nobody can
+ * tell, because keys do not leave in the order of all indexes but of those loaded at the time. So
+ * every free and reserved key up to the mark is burned, *burned counts them, and one that is loaded
+ * later is burned as it comes. Synced; once more changes nothing. To be called before the open that
+ * accepts, on the journal opened without its anchor: so a crash in between leaves one that is still
+ * refused. */
 POS_MUST_USE enum pos_status pos_journal_burn_since(struct pos_journal *journal,
                                                     uint32_t high_water, uint64_t utc_ms,
                                                     uint32_t *burned);

@@ -1,4 +1,4 @@
-/* What journal.c (opening, reading), journal_load.c and journal_write.c share. */
+/* What journal.c (opening, reading), journal_load.c, journal_burn.c and journal_write.c share. */
 #ifndef POS_STORE_JOURNAL_INSIDE_H
 #define POS_STORE_JOURNAL_INSIDE_H
 
@@ -33,6 +33,13 @@ POS_MUST_USE enum pos_status pos_journal_get_row(struct pos_transaction *transac
                                                  uint32_t index, struct pos_journal_row *row);
 POS_MUST_USE enum pos_status pos_journal_put_row(struct pos_transaction *transaction,
                                                  const struct pos_journal_row *row);
+POS_MUST_USE enum pos_status pos_journal_burn_row(struct pos_transaction *transaction,
+                                                  struct pos_journal_row *row, uint64_t utc_ms);
+POS_MUST_USE enum pos_status pos_journal_decide_close(struct pos_journal_write *write,
+                                                      struct pos_transaction *transaction);
+/* In a decide: the floor (rows.h); 0 when there is none. */
+POS_MUST_USE enum pos_status pos_journal_get_floor(struct pos_transaction *transaction,
+                                                   uint32_t *index);
 /* On open: the lines of a load that ended while its process did. */
 void pos_journal_drop_leftovers(struct pos_journal *journal);
 

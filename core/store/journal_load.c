@@ -160,16 +160,19 @@ enum pos_status pos_journal_load_walk(struct pos_journal *journal,
 
 /* ---- the end of a load ---- */
 
+/* A key that may have been handed out, before an old copy of the journal came back, comes burned.
+ */
 static enum pos_status stage_key(struct pos_transaction *transaction, uint32_t batch,
-                                 const struct pos_journal_row *row)
+                                 const struct pos_journal_row *row, bool burned)
 {
-    struct pos_journal_row there;
+    struct pos_journal_row there, put = *row;
     if (row->state != POS_JOURNAL_FREE || row->batch != batch)
         return POS_ERR_FORMAT;
     enum pos_status status = pos_journal_get_row(transaction, row->index, &there);
     if (status != POS_ERR_NOT_FOUND)
         return status == POS_OK ? POS_ERR_EXISTS : status;
-    return pos_journal_put_row(transaction, row);
+    put.state = burned ? POS_JOURNAL_BURNED : POS_JOURNAL_FREE;
+    return pos_journal_put_row(transaction, &put);
 }
 
 static void stage_batch_known(struct pos_transaction *transaction, uint32_t batch)
@@ -186,15 +189,23 @@ static enum pos_status decide_finish(struct pos_commit *commit, struct pos_trans
     struct pos_journal *journal = pos_transaction_context(transaction);
     struct pos_journal_load load;
     enum pos_status status = get_load(transaction, &load);
+    uint32_t floor = 0, burned = 0;
     if (status == POS_OK && load.batch != write->batch)
         status = POS_ERR_ORDER;
-    for (size_t i = 0; status == POS_OK && i < write->count; i++)
-        status = stage_key(transaction, write->batch, &write->rows[i]);
+    if (status == POS_OK)
+        status = pos_journal_get_floor(transaction, &floor);
+    for (size_t i = 0; status == POS_OK && i < write->count; i++) {
+        bool burns = write->rows[i].index <= floor;
+        status = stage_key(transaction, write->batch, &write->rows[i], burns);
+        burned += burns;
+    }
     if (status != POS_OK)
         return status;
     stage_batch_known(transaction, write->batch);
     pos_transaction_delete(transaction, POS_JOURNAL_META, pos_bytes_text(load_key));
-    pos_tally_move(&journal->tally, POS_JOURNAL_NONE, POS_JOURNAL_FREE, (uint32_t)write->count);
+    pos_tally_move(&journal->tally, POS_JOURNAL_NONE, POS_JOURNAL_FREE,
+                   (uint32_t)write->count - burned);
+    pos_tally_move(&journal->tally, POS_JOURNAL_NONE, POS_JOURNAL_BURNED, burned);
     for (size_t i = 0; i < write->count; i++)
         if (write->rows[i].index < journal->free_from)
             journal->free_from = write->rows[i].index;

@@ -93,16 +93,6 @@ static enum answer judge(const struct pos_journal_write *write,
     return serial->burn_count < POS_MOTHER_BURN_COUNT_MAX ? ANSWER_NEW_AND_BURN : ANSWER_TOO_OFTEN;
 }
 
-static enum pos_status burn(struct pos_journal_write *write, struct pos_transaction *transaction,
-                            struct pos_journal_row *row)
-{
-    row->state = POS_JOURNAL_BURNED;
-    row->reply_size = 0;
-    row->changed_ms = write->utc_ms;
-    write->burned++;
-    return pos_journal_put_row(transaction, row);
-}
-
 /* Picks a key, lets the caller make the reply, stages both rows. */
 static enum pos_status hand_out(struct pos_journal_write *write,
                                 struct pos_transaction *transaction,
@@ -125,7 +115,9 @@ static enum pos_status hand_out(struct pos_journal_write *write,
     if (status == POS_OK)
         status = pos_journal_put_row(transaction, row);
     if (status == POS_OK && to_burn != NULL)
-        status = burn(write, transaction, to_burn);
+        status = pos_journal_burn_row(transaction, to_burn, write->utc_ms);
+    if (status == POS_OK && to_burn != NULL)
+        write->burned++;
     if (status != POS_OK)
         return status;
     serial->index = row->index;
@@ -134,6 +126,7 @@ static enum pos_status hand_out(struct pos_journal_write *write,
     pos_tally_move(&journal->tally, POS_JOURNAL_FREE, POS_JOURNAL_RESERVED, 1);
     pos_tally_move(&journal->tally, POS_JOURNAL_RESERVED, POS_JOURNAL_BURNED, write->burned);
     journal->free_from = row->index + 1;
+    pos_transaction_raise(transaction, row->index);
     return finish(write, POS_JOURNAL_GIVEN);
 }
 
@@ -194,55 +187,6 @@ static enum pos_status decide_confirm(struct pos_journal_write *write,
     return finish(write, POS_JOURNAL_GIVEN);
 }
 
-/* ---- close ---- */
-
-enum { CLOSE_CHUNK = 256 };
-
-/* Rows found by a walk that may not change what it walks over. */
-struct reserved_rows {
-    struct pos_journal_row rows[CLOSE_CHUNK];
-    size_t count;
-    uint32_t next; /* where to go on */
-    enum pos_status status;
-};
-
-static bool collect_reserved(void *context, struct pos_bytes key, struct pos_bytes value)
-{
-    struct reserved_rows *found = context;
-    struct pos_journal_row *row = &found->rows[found->count];
-    uint32_t index;
-    found->status = pos_key4_read(key, &index);
-    if (found->status == POS_OK)
-        found->status = pos_journal_row_decode(index, value, row);
-    if (found->status != POS_OK)
-        return false;
-    found->next = index + 1;
-    found->count += row->state == POS_JOURNAL_RESERVED;
-    return found->count < CLOSE_CHUNK;
-}
-
-static enum pos_status decide_close(struct pos_journal_write *write,
-                                    struct pos_transaction *transaction)
-{
-    struct reserved_rows found = {.status = POS_OK};
-    enum pos_status status = POS_OK;
-    do {
-        struct pos_key4 from = pos_key4(found.next);
-        found.count = 0;
-        status = pos_transaction_walk(transaction, POS_JOURNAL_KEYS, pos_key4_view(&from),
-                                      collect_reserved, &found);
-        if (status == POS_OK)
-            status = found.status;
-        for (size_t i = 0; status == POS_OK && i < found.count; i++)
-            status = burn(write, transaction, &found.rows[i]);
-    } while (status == POS_OK && found.count == CLOSE_CHUNK);
-    if (status != POS_OK)
-        return status;
-    struct pos_journal *journal = pos_transaction_context(transaction);
-    pos_tally_move(&journal->tally, POS_JOURNAL_RESERVED, POS_JOURNAL_BURNED, write->burned);
-    return finish(write, POS_JOURNAL_GIVEN);
-}
-
 /* ---- all of them ---- */
 
 static enum pos_status decide(struct pos_commit *commit, struct pos_transaction *transaction)
@@ -256,7 +200,7 @@ static enum pos_status decide(struct pos_commit *commit, struct pos_transaction 
     case POS_JOURNAL_CONFIRM:
         return decide_confirm(write, transaction);
     case POS_JOURNAL_CLOSE:
-        return decide_close(write, transaction);
+        return pos_journal_decide_close(write, transaction);
     }
     assert(false);
     return POS_ERR_USAGE;

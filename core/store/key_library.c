@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/store/anchor_inside.h"
 #include "core/store/key_library_inside.h"
 
 enum { CACHE_SIZE = 8 << 20 };
@@ -21,6 +22,7 @@ static const char *const families[POS_LIBRARY_FAMILY_COUNT] = {
     [POS_LIBRARY_AUDITS] = "audit",    [POS_LIBRARY_META] = "meta",
 };
 static const char policy_key[] = "policy";
+const char pos_library_floor_key[] = "floor";
 
 const char *pos_key_state_name(enum pos_key_state state)
 {
@@ -55,19 +57,28 @@ static enum pos_status open_writer(struct pos_key_library *library,
     uint8_t memory[POS_ROW_SIZE_MAX];
     struct pos_buffer policy = pos_buffer(memory, sizeof memory);
     pos_library_policy_encode(&options->policy, &policy);
-    struct pos_rocks_item born = {POS_LIBRARY_META, pos_bytes_text(policy_key),
-                                  pos_buffer_view(&policy)};
+    struct pos_anchor_birth birth;
+    enum pos_status status = pos_anchor_birth(POS_LIBRARY_META, &birth, error);
+    if (status == POS_OK && options->create && !pos_rocks_there(options->path))
+        status = pos_anchor_check_new(&options->anchor, options->path, error);
+    if (status != POS_OK)
+        return status;
+    struct pos_rocks_item born[] = {
+        {POS_LIBRARY_META, pos_bytes_text(policy_key), pos_buffer_view(&policy)}, birth.item};
     struct pos_rocks_options rocks = rocks_options(options->path);
     rocks.create = options->create;
-    rocks.born = &born;
-    rocks.born_count = 1;
-    enum pos_status status = pos_rocks_open(&rocks, &library->rocks, error);
+    rocks.born = born;
+    rocks.born_count = sizeof born / sizeof born[0];
+    status = pos_rocks_open(&rocks, &library->rocks, error);
     if (status != POS_OK)
         return status;
     struct pos_committer_options committer = {
         .rocks = library->rocks,
         .audit = options->audit,
         .audit_family = POS_LIBRARY_AUDITS,
+        .anchor = &options->anchor,
+        .path = options->path,
+        .meta_family = POS_LIBRARY_META,
         .context = library,
     };
     return pos_committer_create(&committer, &library->committer, error);
@@ -155,6 +166,7 @@ static enum pos_status join(struct pos_key_row *row, const struct pos_batch_row 
     row->exported_ms = batch->exported_ms;
     row->loaded_ms = batch->loaded_ms;
     row->changed_ms = later(row->changed_ms, later(batch->exported_ms, batch->loaded_ms));
+    row->changed_ms = later(row->changed_ms, batch->burned_ms);
     return POS_OK;
 }
 
@@ -244,8 +256,20 @@ enum pos_status pos_library_next_number(struct pos_key_library *library, size_t 
 enum pos_status pos_key_library_next(struct pos_key_library *library, uint32_t *index,
                                      uint32_t *batch)
 {
-    enum pos_status status = pos_library_next_number(library, POS_LIBRARY_KEYS, index);
-    return status == POS_OK ? pos_library_next_number(library, POS_LIBRARY_BATCHES, batch) : status;
+    uint8_t memory[POS_ROW_SIZE_MAX];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    struct pos_library_floor floor = {0};
+    enum pos_status status = pos_rocks_get(library->rocks, POS_LIBRARY_META,
+                                           pos_bytes_text(pos_library_floor_key), &value);
+    if (status == POS_OK)
+        status = pos_library_floor_decode(pos_buffer_view(&value), &floor);
+    if (status == POS_OK || status == POS_ERR_NOT_FOUND)
+        status = pos_library_next_number(library, POS_LIBRARY_KEYS, index);
+    if (status == POS_OK)
+        status = pos_library_next_number(library, POS_LIBRARY_BATCHES, batch);
+    *index = *index > floor.index ? *index : floor.index + 1;
+    *batch = *batch > floor.batch ? *batch : floor.batch + 1;
+    return status;
 }
 
 /* ---- walks ---- */

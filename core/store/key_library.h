@@ -57,7 +57,7 @@ struct pos_batch_row {
     enum pos_key_form form;
     uint32_t first, count; /* indexes first to first + count - 1 */
     char mother[POS_KEY_NAME_SIZE_MAX + 1];
-    uint64_t created_ms, exported_ms, loaded_ms;
+    uint64_t created_ms, exported_ms, loaded_ms, burned_ms; /* UTC; 0: not yet */
 };
 
 struct pos_mother_row {
@@ -306,9 +306,12 @@ POS_MUST_USE enum pos_status pos_key_library_move_keys(
  * anchor moves on, so that the copy is older than the original from then on. */
 POS_MUST_USE enum pos_status pos_key_library_checkpoint(struct pos_key_library *library,
                                                         const char *path, const void *event);
-/* After a restore was accepted (anchor.h): indexes up to `high_water` are never given out, and
- * every batch that is only generated becomes burned, because it may have been exported since.
- * *indexes and *batches count them. */
+/* For a library that is older than its anchor (anchor.h): indexes up to `high_water` are never
+ * given out, and every batch that is only generated becomes burned, because it may have been
+ * exported since. *indexes counts the indexes of both, *batches the batches. Numbers of batches
+ * that may have been used are passed over as well. Once more changes nothing. To be called before
+ * the open that accepts, on the library opened without its anchor: so a crash in between leaves one
+ * that is still refused. */
 POS_MUST_USE enum pos_status pos_key_library_burn_since(struct pos_key_library *library,
                                                         uint32_t high_water, uint64_t utc_ms,
                                                         uint64_t *indexes, uint32_t *batches,

@@ -48,6 +48,8 @@ POS_MUST_USE enum pos_status pos_library_put_mother(struct pos_transaction *tran
 POS_MUST_USE enum pos_status pos_library_put_link(struct pos_transaction *transaction,
                                                   const struct pos_link_row *row);
 
+extern const char pos_library_floor_key[]; /* of a row in meta */
+
 /* The number behind the last one in a family whose keys are numbers; 1 when it is empty. */
 POS_MUST_USE enum pos_status pos_library_next_number(struct pos_key_library *library, size_t family,
                                                      uint32_t *next);

@@ -120,6 +120,8 @@ static enum pos_status stage_add(struct pos_library_write *write,
         else
             status = pos_library_put_key(transaction, row);
     }
+    if (status == POS_OK)
+        pos_transaction_raise(transaction, batch.first + batch.count - 1);
     return status;
 }
 

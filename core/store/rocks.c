@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
@@ -596,6 +598,23 @@ enum pos_status pos_rocks_scrub(struct pos_rocks *rocks)
         compact(rocks);
     return uses_old_tables(rocks, newest.table) ? POS_ERR_DATABASE
                                                 : pos_rocks_wait_gone(rocks->path, &newest);
+}
+
+enum pos_status pos_rocks_checkpoint(struct pos_rocks *rocks, const char *path)
+{
+    if (rocks->follower)
+        return POS_ERR_NOT_ALLOWED;
+    if (access(path, F_OK) == 0)
+        return POS_ERR_EXISTS;
+    char *text = NULL;
+    rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(rocks->now->db, &text);
+    if (text != NULL)
+        return status_of("checkpoint", text);
+    rocksdb_checkpoint_create(checkpoint, path, 0, &text);
+    rocksdb_checkpoint_object_destroy(checkpoint);
+    if (text != NULL)
+        return status_of("checkpoint", text);
+    return chmod(path, 0700) == 0 ? POS_OK : POS_ERR_IO;
 }
 
 enum pos_status pos_rocks_drop_range(struct pos_rocks *rocks, size_t family, struct pos_bytes first,

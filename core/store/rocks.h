@@ -42,6 +42,8 @@ struct pos_rocks_options {
     size_t born_count;
 };
 
+bool pos_rocks_there(const char *path); /* a database, of whatever kind */
+
 /* POS_ERR_NOT_FOUND, POS_ERR_EXISTS, POS_ERR_BUSY, POS_ERR_VERSION, POS_ERR_MISMATCH (another kind
  * of database), POS_ERR_CORRUPT, POS_ERR_DATABASE. The last family of every database is "meta"; the
  * row "format" in it is the open's own. */
@@ -84,6 +86,9 @@ POS_MUST_USE enum pos_status pos_rocks_flush(struct pos_rocks *rocks);
  * it was called. Writes go on meanwhile. POS_ERR_BUSY: a walk keeps old files; once more, later.
  * POS_ERR_DATABASE: tables could not be written anew, for want of room perhaps. */
 POS_MUST_USE enum pos_status pos_rocks_scrub(struct pos_rocks *rocks);
+/* A copy in the new folder `path`, which its owner alone can read: tables by links, or copied where
+ * `path` is on another file system. Writes go on meanwhile. POS_ERR_EXISTS. */
+POS_MUST_USE enum pos_status pos_rocks_checkpoint(struct pos_rocks *rocks, const char *path);
 /* Drops the keys from `first` to before `end`, unsynced. */
 POS_MUST_USE enum pos_status pos_rocks_drop_range(struct pos_rocks *rocks, size_t family,
                                                   struct pos_bytes first, struct pos_bytes end);

@@ -18,15 +18,20 @@ enum {
     LOOK_AGAIN_MS = 5,
 };
 
+bool pos_rocks_there(const char *path)
+{
+    char current[POS_PATH_SIZE_MAX + 16];
+    int used = snprintf(current, sizeof current, "%s/CURRENT", path);
+    return used > 0 && (size_t)used < sizeof current && access(current, F_OK) == 0;
+}
+
 enum pos_status pos_rocks_check_folder(const struct pos_rocks_options *options,
                                        struct pos_error *error)
 {
-    char current[POS_PATH_SIZE_MAX + 16];
     if (strlen(options->path) >= POS_PATH_SIZE_MAX)
         return pos_error_set(error, POS_ERR_LIMIT, "path of a database is too long: %.64s...",
                              options->path);
-    (void)snprintf(current, sizeof current, "%s/CURRENT", options->path);
-    bool there = access(current, F_OK) == 0;
+    bool there = pos_rocks_there(options->path);
     if (there && options->create && options->exclusive)
         return pos_error_set(error, POS_ERR_EXISTS, "%s holds a database already", options->path);
     if (!there && !options->create)

@@ -94,6 +94,14 @@ POS_MUST_USE enum pos_status pos_link_row_encode(const struct pos_link_row *row,
 POS_MUST_USE enum pos_status pos_link_row_decode(struct pos_bytes key, struct pos_bytes bytes,
                                                  struct pos_link_row *row);
 
+/* The highest index and batch number that may be in use without the library knowing of them. */
+struct pos_library_floor {
+    uint32_t index, batch;
+};
+void pos_library_floor_encode(const struct pos_library_floor *floor, struct pos_buffer *buffer);
+POS_MUST_USE enum pos_status pos_library_floor_decode(struct pos_bytes bytes,
+                                                      struct pos_library_floor *floor);
+
 /* A person's key: the name in lower case. */
 struct pos_person_key {
     char text[POS_PERSON_NAME_SIZE_MAX];
@@ -131,5 +139,8 @@ POS_MUST_USE enum pos_status pos_journal_serial_decode(struct pos_bytes bytes,
 void pos_journal_load_encode(const struct pos_journal_load *row, struct pos_buffer *buffer);
 POS_MUST_USE enum pos_status pos_journal_load_decode(struct pos_bytes bytes,
                                                      struct pos_journal_load *row);
+/* Up to which index nothing is handed out, because it may have been. */
+void pos_journal_floor_encode(uint32_t index, struct pos_buffer *buffer);
+POS_MUST_USE enum pos_status pos_journal_floor_decode(struct pos_bytes bytes, uint32_t *index);
 
 #endif

@@ -10,7 +10,7 @@
  *   15  7  check value of the TMK
  *   22     TMK under the mother POS's LMK: algorithm 1, size 1, data
  *   and, unless the key is free:
- *       8  serial
+ *       8  serial, all NUL when it was burned and nobody knows who has it, if anybody
  *      32  public key of the request, 32 public key of the reply
  *       1  size of the reply, and the reply
  *
@@ -18,24 +18,29 @@
  *
  * meta "load": version 1 (1), batch 4, lines held 4. Meta "B" and a batch number (4): taken in; the
  * value is a version alone (1). Meta "L" and a line number (4): that line, as received, after a
- * version (1).
+ * version (1). Meta "floor": version 1 (1), index 4: keys up to it are not handed out.
  */
 #include <string.h>
 
 #include "core/store/rows.h"
 
-enum { ROW_VERSION = 1, SERIAL_VERSION = 1, LOAD_VERSION = 1 };
+enum { ROW_VERSION = 1, SERIAL_VERSION = 1, LOAD_VERSION = 1, FLOOR_VERSION = 1 };
+
+static bool serial_valid(const struct pos_journal_row *row)
+{
+    if (row->serial[0] == '\0')
+        return row->state == POS_JOURNAL_FREE || row->state == POS_JOURNAL_BURNED;
+    return row->state != POS_JOURNAL_FREE && pos_row_text_valid(row->serial, POS_SERIAL_SIZE) &&
+           pos_serial_valid(pos_bytes_text(row->serial));
+}
 
 static bool row_valid(const struct pos_journal_row *row)
 {
-    bool held = row->state > POS_JOURNAL_FREE && row->state <= POS_JOURNAL_BURNED;
     return row->index >= POS_KEY_INDEX_MIN && row->index <= POS_KEY_INDEX_MAX &&
-           (held || row->state == POS_JOURNAL_FREE) && pos_row_algorithm_valid(row->algorithm) &&
-           row->tmk.size > 0 && pos_row_key_valid(&row->tmk, POS_USAGE_TMK) &&
-           pos_row_kcv_valid(&row->kcv) && row->batch > 0 &&
-           (held ? pos_row_text_valid(row->serial, POS_SERIAL_SIZE) &&
-                       pos_serial_valid(pos_bytes_text(row->serial))
-                 : row->serial[0] == '\0');
+           row->state > POS_JOURNAL_NONE && row->state <= POS_JOURNAL_BURNED &&
+           pos_row_algorithm_valid(row->algorithm) && row->tmk.size > 0 &&
+           pos_row_key_valid(&row->tmk, POS_USAGE_TMK) && pos_row_kcv_valid(&row->kcv) &&
+           row->batch > 0 && serial_valid(row);
 }
 
 enum pos_status pos_journal_row_encode(const struct pos_journal_row *row, struct pos_buffer *buffer)
@@ -129,4 +134,20 @@ enum pos_status pos_journal_load_decode(struct pos_bytes bytes, struct pos_journ
     row->line_count = pos_cursor_u32(&cursor);
     bool good = pos_cursor_done(&cursor) && row->batch > 0 && row->line_count > 0;
     return good ? POS_OK : POS_ERR_CORRUPT;
+}
+
+void pos_journal_floor_encode(uint32_t index, struct pos_buffer *buffer)
+{
+    pos_buffer_put_u8(buffer, FLOOR_VERSION);
+    pos_buffer_put_u32(buffer, index);
+}
+
+enum pos_status pos_journal_floor_decode(struct pos_bytes bytes, uint32_t *index)
+{
+    struct pos_cursor cursor = pos_cursor(bytes);
+    enum pos_status status = pos_row_take_version(&cursor, FLOOR_VERSION);
+    if (status != POS_OK)
+        return status;
+    *index = pos_cursor_u32(&cursor);
+    return pos_cursor_done(&cursor) && *index <= POS_KEY_INDEX_MAX ? POS_OK : POS_ERR_CORRUPT;
 }

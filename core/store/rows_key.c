@@ -19,8 +19,8 @@
  *    2  1  algorithm
  *    3  1  form of the working keys
  *    4  4  first index  8  4  count
- *   12  8  created     20  8  exported     28  8  loaded
- *   36 16  mother POS, padded with NULs
+ *   12  8  created     20  8  exported     28  8  loaded       36  8  burned
+ *   44 16  mother POS, padded with NULs
  *
  * mothers, by name:
  *    0  1  version, 2
@@ -34,6 +34,9 @@
  *    1  8  created
  *    9  7  check value
  *   16     ZPK or ZAK: algorithm 1, size 1, data
+ *
+ * meta "floor", when an old copy was accepted: version 1 (1), index 4, batch 4; what is new lies
+ * behind both.
  */
 #include <string.h>
 
@@ -44,6 +47,7 @@ enum {
     BATCH_VERSION = 2,
     MOTHER_VERSION = 2,
     LINK_VERSION = 1,
+    FLOOR_VERSION = 1,
     MOTHER_COMPROMISED = 0x01
 };
 
@@ -155,6 +159,7 @@ enum pos_status pos_batch_row_encode(const struct pos_batch_row *row, struct pos
     pos_buffer_put_u64(buffer, row->created_ms);
     pos_buffer_put_u64(buffer, row->exported_ms);
     pos_buffer_put_u64(buffer, row->loaded_ms);
+    pos_buffer_put_u64(buffer, row->burned_ms);
     pos_row_put_text(buffer, row->mother, POS_KEY_NAME_SIZE_MAX);
     return buffer->overflow ? POS_ERR_LENGTH : POS_OK;
 }
@@ -175,6 +180,7 @@ enum pos_status pos_batch_row_decode(uint32_t number, struct pos_bytes bytes,
     row->created_ms = pos_cursor_u64(&cursor);
     row->exported_ms = pos_cursor_u64(&cursor);
     row->loaded_ms = pos_cursor_u64(&cursor);
+    row->burned_ms = pos_cursor_u64(&cursor);
     bool good = pos_row_take_text(&cursor, row->mother, POS_KEY_NAME_SIZE_MAX);
     return good && pos_cursor_done(&cursor) && batch_valid(row) ? POS_OK : POS_ERR_CORRUPT;
 }
@@ -258,4 +264,22 @@ enum pos_status pos_link_row_decode(struct pos_bytes key, struct pos_bytes bytes
     good = good && pos_cursor_done(&name) && pos_row_take_kcv(&cursor, &row->kcv) &&
            pos_row_take_key(&cursor, usage, &row->key);
     return good && pos_cursor_done(&cursor) && link_valid(row) ? POS_OK : POS_ERR_CORRUPT;
+}
+
+void pos_library_floor_encode(const struct pos_library_floor *floor, struct pos_buffer *buffer)
+{
+    pos_buffer_put_u8(buffer, FLOOR_VERSION);
+    pos_buffer_put_u32(buffer, floor->index);
+    pos_buffer_put_u32(buffer, floor->batch);
+}
+
+enum pos_status pos_library_floor_decode(struct pos_bytes bytes, struct pos_library_floor *floor)
+{
+    struct pos_cursor cursor = pos_cursor(bytes);
+    enum pos_status status = pos_row_take_version(&cursor, FLOOR_VERSION);
+    if (status != POS_OK)
+        return status;
+    floor->index = pos_cursor_u32(&cursor);
+    floor->batch = pos_cursor_u32(&cursor);
+    return pos_cursor_done(&cursor) && floor->index <= POS_KEY_INDEX_MAX ? POS_OK : POS_ERR_CORRUPT;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/store/anchor_inside.h"
 #include "core/store/terminal_table_inside.h"
 
 static const char *const families[POS_TERMINAL_FAMILY_COUNT] = {
@@ -86,8 +87,15 @@ static enum pos_status open_parts(struct pos_terminal_table *table,
                                   struct pos_error *error)
 {
     struct pos_rocks_options rocks = rocks_options(options->path, options->cache_size);
+    struct pos_anchor_birth birth;
+    enum pos_status status = pos_anchor_birth(POS_TERMINAL_META, &birth, error);
+    if (status == POS_OK && options->create_if_missing && !pos_rocks_there(options->path))
+        status = pos_anchor_check_new(&options->anchor, options->path, error);
     rocks.create = options->create_if_missing;
-    enum pos_status status = pos_rocks_open(&rocks, &table->rocks, error);
+    rocks.born = &birth.item;
+    rocks.born_count = 1;
+    if (status == POS_OK)
+        status = pos_rocks_open(&rocks, &table->rocks, error);
     if (status == POS_OK)
         status = count_rows(table, error);
     if (status != POS_OK)
@@ -96,6 +104,9 @@ static enum pos_status open_parts(struct pos_terminal_table *table,
         .rocks = table->rocks,
         .audit = options->audit,
         .audit_family = POS_TERMINAL_AUDITS,
+        .anchor = &options->anchor,
+        .path = options->path,
+        .meta_family = POS_TERMINAL_META,
         .written = apply_counts,
         .context = table,
     };
@@ -384,6 +395,19 @@ enum pos_status pos_terminal_table_load(struct pos_terminal_table *table,
 enum pos_status pos_terminal_table_flush(struct pos_terminal_table *table)
 {
     return pos_rocks_flush(table->rocks);
+}
+
+enum pos_status pos_terminal_table_checkpoint(struct pos_terminal_table *table, const char *path,
+                                              const void *event)
+{
+    if (table->committer == NULL)
+        return POS_ERR_NOT_ALLOWED;
+    struct pos_terminal_write record = {.operation = POS_TERMINAL_AUDIT,
+                                        .events[POS_OUTCOME_NONE] = event};
+    enum pos_status status = event == NULL ? POS_OK : pos_terminal_table_run(table, &record);
+    if (status == POS_OK)
+        status = pos_rocks_checkpoint(table->rocks, path);
+    return status == POS_OK ? pos_committer_move_epoch(table->committer) : status;
 }
 
 enum pos_status pos_terminal_table_scrub(struct pos_terminal_table *table)

@@ -5,6 +5,7 @@
 #ifndef POS_STORE_TRANSACTION_H
 #define POS_STORE_TRANSACTION_H
 
+#include "core/store/anchor.h"
 #include "core/store/committer.h"
 #include "core/store/rocks.h"
 
@@ -12,18 +13,27 @@ struct pos_committer_options {
     struct pos_rocks *rocks;       /* borrowed until the committer is destroyed */
     struct pos_audit_writer audit; /* append NULL: an event is refused with POS_ERR_USAGE */
     size_t audit_family;           /* sequence, 8 bytes big endian -> record */
+    /* Counts synced batches in meta, and in the anchor when there is one. NULL: neither, and no row
+     * for it. Else the database was born with pos_anchor_birth. */
+    const struct pos_anchor_options *anchor;
+    const char *path;   /* of the database, for the anchor's errors */
+    size_t meta_family; /* where the row stands */
     /* After a batch is written, before any `done` of it; NULL: nothing. */
     void (*written)(void *context);
     void *context; /* the table, for its decides and for `written` */
 };
 
-/* Resumes the audit chain and starts the thread. POS_ERR_CORRUPT, POS_ERR_DATABASE, POS_ERR_MEMORY,
- * or what the audit writer's resume says. */
+/* Compares with the anchor, resumes the audit chain and starts the thread. POS_ERR_STATE
+ * (anchor.h), POS_ERR_CORRUPT, POS_ERR_DATABASE, POS_ERR_MEMORY, or what the audit writer's resume
+ * says. */
 POS_MUST_USE enum pos_status pos_committer_create(const struct pos_committer_options *options,
                                                   struct pos_committer **committer,
                                                   struct pos_error *error);
 /* Commits what is queued, then ends the thread. NULL is fine. */
 void pos_committer_destroy(struct pos_committer *committer);
+
+/* Moves the anchor's epoch on, in a synced batch, and waits. */
+POS_MUST_USE enum pos_status pos_committer_move_epoch(struct pos_committer *committer);
 
 /* In a decide. Rows are read over what this batch staged so far. */
 void *pos_transaction_context(struct pos_transaction *transaction);
@@ -36,6 +46,8 @@ void pos_transaction_put(struct pos_transaction *transaction, size_t family, str
                          struct pos_bytes value);
 void pos_transaction_delete(struct pos_transaction *transaction, size_t family,
                             struct pos_bytes key);
+/* The anchor's high-water mark is at least this from then on. */
+void pos_transaction_raise(struct pos_transaction *transaction, uint32_t index);
 /* Stages the next record of the audit chain. Any failure must become the decide's result. */
 POS_MUST_USE enum pos_status pos_transaction_audit(struct pos_transaction *transaction,
                                                    const void *event);

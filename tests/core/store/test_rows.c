@@ -110,6 +110,7 @@ static enum pos_status batch_encode(struct pos_buffer *buffer)
     row.first = 100;
     row.count = 500;
     row.state = POS_BATCH_EXPORTED;
+    row.burned_ms = 9;
     row.algorithm = POS_ALGORITHM_SM4;
     row.form = POS_FORM_40;
     memcpy(row.mother, "MPOS0001", 9);
