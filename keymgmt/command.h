@@ -31,6 +31,8 @@ enum pos_status pos_command_list(struct pos_options *options, int argc, char **a
                                  struct pos_error *error);
 enum pos_status pos_command_show(struct pos_options *options, int argc, char **argv,
                                  struct pos_error *error);
+enum pos_status pos_command_check(struct pos_options *options, int argc, char **argv,
+                                  struct pos_error *error);
 enum pos_status pos_command_stock(struct pos_options *options, int argc, char **argv,
                                   struct pos_error *error);
 enum pos_status pos_command_operator(struct pos_options *options, int argc, char **argv,

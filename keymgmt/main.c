@@ -23,6 +23,7 @@ static const struct pos_command commands[] = {
     {"import-return", "take in what became of the keys at a mother POS", pos_command_import_return},
     {"list", "list keys, batches or mother POSes", pos_command_list},
     {"show", "show one key's history and check values", pos_command_show},
+    {"check", "open every key, and look for keys that are the same", pos_command_check},
     {"stock", "count keys by state, algorithm and mother POS", pos_command_stock},
     {"destroy", "take keys off the disks for good", pos_command_destroy},
     {"compromise", "mark keys, or a KTK and all below it, as known to others",
@@ -31,7 +32,7 @@ static const struct pos_command commands[] = {
     {"operator", "the people: add, list, change, password, remove", pos_command_operator},
     {"approvals", "list what waits for a second person", pos_command_approvals},
     {"approve", "agree to what somebody else asked for, or refuse it", pos_command_approve},
-    {"audit", "read the audit chain: show, verify", pos_command_audit},
+    {"audit", "read the audit chain: show, verify, export", pos_command_audit},
     {NULL, NULL, NULL},
 };
 

@@ -62,6 +62,33 @@ void pos_stock_sort(struct pos_stock *stock)
     stock->latest = 0;
 }
 
+uint64_t pos_stock_left(const struct pos_stock_group *group)
+{
+    if (group->mother[0] == '\0')
+        return group->counts[POS_KEY_GENERATED];
+    return group->counts[POS_KEY_EXPORTED] + group->counts[POS_KEY_LOADED];
+}
+
+static bool has_group_that_waits(const struct pos_stock *stock, enum pos_algorithm algorithm)
+{
+    for (size_t i = 0; i < stock->group_count; i++)
+        if (stock->groups[i].mother[0] == '\0' && stock->groups[i].algorithm == algorithm)
+            return true;
+    return false;
+}
+
+bool pos_stock_lowest(const struct pos_stock *stock, struct pos_stock_group *lowest)
+{
+    for (size_t i = 0; i < stock->group_count; i++) {
+        const struct pos_stock_group *group = &stock->groups[i];
+        if (i == 0 || pos_stock_left(group) < pos_stock_left(lowest))
+            *lowest = *group;
+        if (!has_group_that_waits(stock, group->algorithm) && pos_stock_left(lowest) > 0)
+            *lowest = (struct pos_stock_group){.algorithm = group->algorithm};
+    }
+    return stock->group_count > 0;
+}
+
 void pos_stock_fini(struct pos_stock *stock)
 {
     free(stock->groups);

@@ -70,3 +70,59 @@ Test(stock, takes_many_groups)
     cr_expect_eq(stock.group_count, 500);
     pos_stock_fini(&stock);
 }
+
+Test(stock, lowest_is_what_runs_out_first)
+{
+    static const struct {
+        const char *name;
+        struct {
+            const char *mother;
+            enum pos_algorithm algorithm;
+            enum pos_key_state state;
+        } keys[4];
+        size_t count;
+        const char *mother;
+        enum pos_algorithm algorithm;
+        uint64_t left;
+    } rows[] = {
+        {"one that waits", {{"", POS_ALGORITHM_T2, POS_KEY_GENERATED}}, 1, "", POS_ALGORITHM_T2, 1},
+        {"a mother POS with none left",
+         {{"", POS_ALGORITHM_T2, POS_KEY_GENERATED}, {"M", POS_ALGORITHM_T2, POS_KEY_ISSUED}},
+         2,
+         "M",
+         POS_ALGORITHM_T2,
+         0},
+        {"exported and loaded ones are left",
+         {{"", POS_ALGORITHM_T2, POS_KEY_GENERATED},
+          {"M", POS_ALGORITHM_T2, POS_KEY_EXPORTED},
+          {"M", POS_ALGORITHM_T2, POS_KEY_LOADED}},
+         3,
+         "",
+         POS_ALGORITHM_T2,
+         1},
+        {"none waits", {{"M", POS_ALGORITHM_SM4, POS_KEY_LOADED}}, 1, "", POS_ALGORITHM_SM4, 0},
+        {"destroyed ones are gone",
+         {{"", POS_ALGORITHM_T2, POS_KEY_DESTROYED}},
+         1,
+         "",
+         POS_ALGORITHM_T2,
+         0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pos_stock stock = {0};
+        struct pos_stock_group lowest;
+        for (size_t key = 0; key < rows[i].count; key++) {
+            struct pos_key_row row = row_of(rows[i].keys[key].mother, rows[i].keys[key].algorithm,
+                                            rows[i].keys[key].state);
+            cr_assert_eq(pos_stock_add(&stock, &row), POS_OK);
+        }
+        cr_assert(pos_stock_lowest(&stock, &lowest), "%s", rows[i].name);
+        cr_expect_str_eq(lowest.mother, rows[i].mother, "%s", rows[i].name);
+        cr_expect_eq(lowest.algorithm, rows[i].algorithm, "%s", rows[i].name);
+        cr_expect_eq(pos_stock_left(&lowest), rows[i].left, "%s", rows[i].name);
+        pos_stock_fini(&stock);
+    }
+    struct pos_stock none = {0};
+    struct pos_stock_group lowest;
+    cr_expect_not(pos_stock_lowest(&none, &lowest), "nothing is there to run out");
+}
