@@ -77,6 +77,7 @@ static const struct {
     {"terminals erase", pos_admin_erase_many},
     {"library catch-up", pos_admin_catch_up},
     {"table scrub", pos_admin_scrub},
+    {"backup", pos_admin_backup},
     {"reload", pos_admin_reload},
     {"log-level", pos_admin_log_level},
 };

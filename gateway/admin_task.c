@@ -11,7 +11,7 @@
 #include "core/base/clock.h"
 #include "gateway/admin_inside.h"
 
-enum work { WORK_CATCH_UP, WORK_SCRUB };
+enum work { WORK_CATCH_UP, WORK_SCRUB, WORK_BACKUP };
 
 struct pos_admin_task {
     struct pos_admin *admin;
@@ -57,6 +57,16 @@ static enum pos_status catch_up(struct pos_admin_task *task)
     return task->job.status;
 }
 
+static enum pos_status back_up(struct pos_admin_task *task)
+{
+    const struct pos_audit_event event = {.utc_ms = pos_clock_utc_ms(),
+                                          .who = task->who,
+                                          .what = "backup",
+                                          .on_what = task->path,
+                                          .outcome = "done"};
+    return pos_terminal_table_checkpoint(task->admin->gateway->table, task->path, &event);
+}
+
 static void task_ended(struct pos_post *post);
 
 static void *work(void *context)
@@ -68,6 +78,9 @@ static void *work(void *context)
         break;
     case WORK_SCRUB:
         task->status = pos_terminal_table_scrub(task->admin->gateway->table);
+        break;
+    case WORK_BACKUP:
+        task->status = back_up(task);
         break;
     }
     task->post.run = task_ended;
@@ -101,8 +114,15 @@ static json_t *answer_task(struct pos_admin_task *task)
     if (task->work == WORK_CATCH_UP)
         return answer_catch_up(task);
     if (task->status == POS_OK)
-        return json_pack("{s:b}", "ok", 1);
-    return pos_admin_refused(task->status, "the terminal table could not be scrubbed");
+        return json_pack("{s:b, s:s}", "ok", 1, task->work == WORK_BACKUP ? "path" : "table",
+                         task->work == WORK_BACKUP ? task->path : "scrubbed");
+    if (task->work == WORK_SCRUB)
+        return pos_admin_refused(task->status, "the terminal table could not be scrubbed");
+    return pos_admin_refused(
+        task->status, task->status == POS_ERR_EXISTS
+                          ? "the folder is there already: name a new one"
+                          : "no copy was made. The folder must be new, its parent must be there, "
+                            "and on the file system of the terminal table: it is copied by links");
 }
 
 static void join(struct pos_admin_task *task)
@@ -177,4 +197,12 @@ json_t *pos_admin_catch_up(struct pos_admin *admin, json_t *request, const char 
 json_t *pos_admin_scrub(struct pos_admin *admin, json_t *request, const char *who)
 {
     return start_task(admin, WORK_SCRUB, request, who);
+}
+
+json_t *pos_admin_backup(struct pos_admin *admin, json_t *request, const char *who)
+{
+    const char *path = json_string_value(json_object_get(request, "path"));
+    if (path == NULL || path[0] != '/' || strlen(path) >= POS_PATH_SIZE_MAX)
+        return pos_admin_refused(POS_ERR_USAGE, "path: the new folder, from the root on");
+    return start_task(admin, WORK_BACKUP, request, who);
 }

@@ -57,6 +57,7 @@ static const struct command {
     {{"terminal", "revoke"}, {"smn"}, 0},
     {{"reload"}, {0}, 0},
     {{"log-level"}, {"level"}, 0},
+    {{"backup"}, {"path"}, LONG_TIMEOUT_SECONDS},
 };
 
 static error_t take_option(int key, char *value, struct argp_state *state)
