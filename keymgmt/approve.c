@@ -196,6 +196,7 @@ enum pos_status pos_command_approve(struct pos_options *options, int argc, char 
         return pos_error_set(error, POS_ERR_USAGE, "approve needs an approval's number");
     struct pos_home home;
     enum pos_status status = pos_home_init(&home, options, error);
+    home.settles_old = true; /* also to `restore --accept-old` somebody has to agree */
     if (status == POS_OK)
         status = pos_home_begin(&home, POS_ROLE_APPROVER, "approve", error);
     if (status == POS_OK)
