@@ -271,7 +271,8 @@ def pin_seeds(vectors):
     number = {"T2": 1, "T3": 2, "A128": 3, "A256": 4, "SM4": 5}
     fields = ((0, "041234FFFFFFFFFF"), (1, "16123456AD608835"), (3, "3C123456789012AF"),
               (4, "441234AAAAAAAAAA2F69ADDE2E9E7ACE"), (2, "241234FFFFFFFFFF"),
-              (0, "021234FFFFFFFFFF"), (3, "341234ABCDEF1234"), (0, "04123FFFFFFFFFFF"))
+              (0, "021234FFFFFFFFFF"), (3, "341234ABCDEF1234"), (0, "04123FFFFFFFFFFF"),
+              (2, "261234FFFFFFFFFF"), (0, "041234FFFFFFFFFE"))
     for i, row in enumerate(vectors["pin_blocks"]["rows"]):
         pan = row["pan"].encode()
         seed("pin_block", "vector-%02d" % i,
