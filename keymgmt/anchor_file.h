@@ -11,11 +11,11 @@ struct pos_anchor_head {
 };
 
 /* The newer of its two slots. POS_ERR_NOT_FOUND: no such file; POS_ERR_CORRUPT: neither slot is
- * whole; POS_ERR_IO, POS_ERR_NOT_ALLOWED. */
+ * whole; POS_ERR_VERSION, POS_ERR_IO, POS_ERR_NOT_ALLOWED. */
 POS_MUST_USE enum pos_status pos_anchor_file_read(const char *path, struct pos_anchor_head *head,
                                                   struct pos_error *error);
 
-/* The same of bytes; POS_ERR_CORRUPT. Pure. */
+/* The same of bytes; POS_ERR_CORRUPT, POS_ERR_VERSION. Pure. */
 POS_MUST_USE enum pos_status pos_anchor_file_parse(struct pos_bytes file,
                                                    struct pos_anchor_head *head);
 

@@ -172,8 +172,39 @@ static bool is_later(const struct pos_anchor_state *a, const struct pos_anchor_s
     return a->epoch != b->epoch ? a->epoch > b->epoch : a->batches > b->batches;
 }
 
-/* The later slot. POS_ERR_NOT_FOUND: no file; POS_ERR_CORRUPT: neither slot is whole;
- * POS_ERR_VERSION: nor of a version that is known. */
+/* POS_ERR_CORRUPT: neither slot is whole; POS_ERR_VERSION: nor of a version that is known. */
+static enum pos_status later_slot(struct pos_bytes file, struct pos_anchor_state *state)
+{
+    enum pos_status status = POS_ERR_CORRUPT;
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        struct pos_anchor_state slot;
+        size_t at = i * POS_ANCHOR_SLOT_STEP;
+        if (at + POS_ANCHOR_SLOT_SIZE > file.size)
+            continue;
+        enum pos_status found = decode_slot(file.data + at, &slot);
+        if (found == POS_OK && (status != POS_OK || is_later(&slot, state))) {
+            *state = slot;
+            status = POS_OK;
+        } else if (found == POS_ERR_VERSION && status != POS_OK) {
+            status = found;
+        }
+    }
+    return status;
+}
+
+enum pos_status pos_anchor_parse(struct pos_bytes file, struct pos_anchor_mark *mark)
+{
+    struct pos_anchor_state state = {0};
+    enum pos_status status = later_slot(file, &state);
+    *mark = (struct pos_anchor_mark){.epoch = state.epoch,
+                                     .batches = state.batches,
+                                     .high_water = state.high_water,
+                                     .audit_sequence = state.audit_sequence};
+    memcpy(mark->audit_hash, state.audit_hash, sizeof mark->audit_hash);
+    return status;
+}
+
+/* POS_ERR_NOT_FOUND: no file; and as later_slot. */
 static enum pos_status read_file(const char *path, struct pos_anchor_state *state,
                                  struct pos_error *error)
 {
@@ -182,20 +213,7 @@ static enum pos_status read_file(const char *path, struct pos_anchor_state *stat
     enum pos_status status = pos_file_read(path, 2 * FILE_SIZE, &data, &size, error);
     if (status != POS_OK)
         return status == POS_ERR_LIMIT ? POS_ERR_CORRUPT : status;
-    status = POS_ERR_CORRUPT;
-    for (size_t i = 0; i < SLOT_COUNT; i++) {
-        struct pos_anchor_state slot;
-        size_t at = i * POS_ANCHOR_SLOT_STEP;
-        if (at + POS_ANCHOR_SLOT_SIZE > size)
-            continue;
-        enum pos_status found = decode_slot(data + at, &slot);
-        if (found == POS_OK && (status != POS_OK || is_later(&slot, state))) {
-            *state = slot;
-            status = POS_OK;
-        } else if (found == POS_ERR_VERSION && status != POS_OK) {
-            status = found;
-        }
-    }
+    status = later_slot(pos_bytes(data, size), state);
     free(data);
     return status != POS_ERR_VERSION
                ? status

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/bytes.h"
 #include "core/base/error.h"
 
 enum { POS_ANCHOR_SLOT_SIZE = 128, POS_ANCHOR_SLOT_STEP = 4096 };
@@ -43,6 +44,17 @@ struct pos_anchor_report {
     uint32_t high_water;     /* the anchor's: the highest index that was generated or given out */
     uint64_t audit_sequence; /* of the last audit record that the anchor knows */
 };
+
+/* An anchor as it lies on disk, for those who only look: also while its database is written. The
+ * later of the slots that are whole. POS_ERR_CORRUPT: none is; POS_ERR_VERSION: nor of a version
+ * that is known. */
+struct pos_anchor_mark {
+    uint64_t epoch, batches;
+    uint32_t high_water;
+    uint64_t audit_sequence; /* of the last audit record; 0: none */
+    uint8_t audit_hash[32];  /* and its SHA-256 */
+};
+POS_MUST_USE enum pos_status pos_anchor_parse(struct pos_bytes file, struct pos_anchor_mark *mark);
 
 struct pos_anchor_options {
     const char *path; /* NULL: none is kept */

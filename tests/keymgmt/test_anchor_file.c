@@ -6,8 +6,10 @@
 #include "tests/keymgmt/make_anchor.h"
 
 struct file {
-    uint8_t data[2 * POS_ANCHOR_SLOT_SIZE];
+    uint8_t data[POS_ANCHOR_SLOT_STEP + POS_ANCHOR_SLOT_SIZE];
 };
+
+enum { WHOLE = sizeof(struct file), VERSION_AT = 8 };
 
 static enum pos_status parse(const struct file *file, size_t size, uint64_t *sequence)
 {
@@ -29,24 +31,24 @@ Test(anchor_file, the_newer_whole_slot_counts)
         enum pos_status status;
         uint64_t sequence; /* 10 in the first slot, 20 in the second */
     } rows[] = {
-        {"second is newer", {0, 0}, {7, 8}, -1, 256, POS_OK, 20},
-        {"first is newer", {0, 0}, {9, 8}, -1, 256, POS_OK, 10},
-        {"an epoch beats batches", {1, 0}, {1, 900}, -1, 256, POS_OK, 10},
-        {"newer is torn", {0, 0}, {7, 8}, 1, 256, POS_OK, 10},
-        {"older is torn", {0, 0}, {7, 8}, 0, 256, POS_OK, 20},
-        {"one slot alone", {0, 0}, {7, 8}, -1, 128, POS_OK, 10},
-        {"one torn slot alone", {0, 0}, {7, 8}, 0, 128, POS_ERR_CORRUPT, 0},
-        {"cut", {0, 0}, {7, 8}, -1, 127, POS_ERR_CORRUPT, 0},
-        {"empty", {0, 0}, {7, 8}, -1, 0, POS_ERR_CORRUPT, 0},
+        {"second is newer", {1, 1}, {7, 8}, -1, WHOLE, POS_OK, 20},
+        {"first is newer", {1, 1}, {9, 8}, -1, WHOLE, POS_OK, 10},
+        {"an epoch beats batches", {2, 1}, {1, 900}, -1, WHOLE, POS_OK, 10},
+        {"newer is torn", {1, 1}, {7, 8}, 1, WHOLE, POS_OK, 10},
+        {"older is torn", {1, 1}, {7, 8}, 0, WHOLE, POS_OK, 20},
+        {"one slot alone", {1, 1}, {7, 8}, -1, 128, POS_OK, 10},
+        {"one torn slot alone", {1, 1}, {7, 8}, 0, 128, POS_ERR_CORRUPT, 0},
+        {"cut", {1, 1}, {7, 8}, -1, 127, POS_ERR_CORRUPT, 0},
+        {"empty", {1, 1}, {7, 8}, -1, 0, POS_ERR_CORRUPT, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct file file;
+        struct file file = {{0}};
         uint64_t sequence;
         make_anchor_slot(file.data, rows[i].epochs[0], rows[i].batches[0], 10);
-        make_anchor_slot(file.data + POS_ANCHOR_SLOT_SIZE, rows[i].epochs[1], rows[i].batches[1],
+        make_anchor_slot(file.data + POS_ANCHOR_SLOT_STEP, rows[i].epochs[1], rows[i].batches[1],
                          20);
         if (rows[i].damaged >= 0)
-            file.data[rows[i].damaged * POS_ANCHOR_SLOT_SIZE + 50] ^= 1;
+            file.data[rows[i].damaged * POS_ANCHOR_SLOT_STEP + 50] ^= 1;
         cr_expect_eq(parse(&file, rows[i].size, &sequence), rows[i].status, "%s", rows[i].name);
         if (rows[i].status == POS_OK)
             cr_expect_eq(sequence, rows[i].sequence, "%s", rows[i].name);
@@ -55,13 +57,14 @@ Test(anchor_file, the_newer_whole_slot_counts)
 
 Test(anchor_file, any_byte_of_a_slot_matters)
 {
-    for (size_t at = 0; at < 85 + 32; at++) {
+    for (size_t at = 0; at < 93 + 4; at++) {
         struct file file = {{0}};
         uint64_t sequence;
-        make_anchor_slot(file.data, 0, 1, 10);
+        make_anchor_slot(file.data, 1, 1, 10);
         cr_expect_eq(parse(&file, sizeof file.data, &sequence), POS_OK);
         file.data[at] ^= 0x80;
-        cr_expect_eq(parse(&file, sizeof file.data, &sequence), POS_ERR_CORRUPT, "%zu", at);
+        cr_expect_eq(parse(&file, sizeof file.data, &sequence),
+                     at == VERSION_AT ? POS_ERR_VERSION : POS_ERR_CORRUPT, "%zu", at);
     }
 }
 
