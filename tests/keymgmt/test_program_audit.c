@@ -3,13 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/audit/chain.h"
 #include "core/base/file.h"
-#include "core/base/secret.h"
-#include "core/hsm/hsm.h"
 #include "core/store/terminal_table.h"
 #include "tests/keymgmt/make_anchor.h"
 #include "tests/keymgmt/program_steps.h"
+#include "tests/keymgmt/sealed_chain.h"
 
 TestSuite(program_audit, .init = enter_folder, .fini = leave_folder, .timeout = 110);
 
@@ -18,43 +16,6 @@ static struct outcome outcome;
 static void expect_said(const char *words)
 {
     cr_expect_not_null(strstr(outcome.err, words), "not said: '%s' in: %s", words, outcome.err);
-}
-
-/* The gateway's own session with the security module of step_lmk. */
-static struct pos_hsm *hsm;
-static struct pos_hsm_session *session;
-
-static void open_module(void)
-{
-    uint8_t *secret;
-    size_t size;
-    struct pos_error error;
-    cr_assert(pos_file_read_secret(in_folder("home/credential"), 256, &secret, &size, &error) ==
-              POS_OK);
-    cr_assert(pos_hsm_software_open(in_folder("home/lmk.sealed"), pos_bytes(secret, size - 1), &hsm,
-                                    &error) == POS_OK,
-              "%s", error.text);
-    pos_secret_destroy(secret, size + 1);
-    cr_assert(pos_hsm_session_open(hsm, &session) == POS_OK);
-}
-
-static void close_module(void)
-{
-    pos_hsm_session_close(session);
-    pos_hsm_close(hsm);
-}
-
-static enum pos_status make_mac(void *context, struct pos_bytes record,
-                                uint8_t mac[POS_AUDIT_MAC_SIZE])
-{
-    return pos_hsm_audit_mac(context, record, mac);
-}
-
-static struct pos_audit_writer init_chain(struct pos_audit_chain *chain)
-{
-    struct pos_audit_writer writer = pos_audit_chain_init(chain);
-    chain->sealer = (struct pos_audit_sealer){.mac = make_mac, .context = session};
-    return writer;
 }
 
 /* A table with its chain's writer, which a test may replace by a worse one. */
@@ -100,7 +61,7 @@ Test(program_audit, reads_the_gateways_chain_too_also_while_it_is_written)
     struct pos_audit_chain chain;
     step_lmk(&outcome);
     open_module();
-    struct pos_terminal_table *table = open_table(init_chain(&chain));
+    struct pos_terminal_table *table = open_table(init_sealed_chain(&chain));
     EXPECT(&outcome, 0, "audit", "verify", "--gateway-table", in_folder("table"), "--json");
     cr_expect_eq(records_of("gateway_records"), 0, "a gateway may have had nothing to record");
     record(table, "suspend");
@@ -126,11 +87,11 @@ Test(program_audit, names_the_gateways_first_broken_record)
     struct pos_audit_chain chain;
     step_lmk(&outcome);
     open_module();
-    struct pos_terminal_table *table = open_table(init_chain(&chain));
+    struct pos_terminal_table *table = open_table(init_sealed_chain(&chain));
     for (int i = 0; i < 3; i++)
         record(table, "suspend");
     pos_terminal_table_close(table);
-    struct pos_audit_writer writer = init_chain(&chain);
+    struct pos_audit_writer writer = init_sealed_chain(&chain);
     writer.append = append_misplaced;
     table = open_table(writer);
     record(table, "planted");
@@ -195,7 +156,7 @@ Test(program_audit, a_chain_that_is_shorter_or_other_than_its_anchor_knows)
     shell("echo damaged > %s", in_folder("elsewhere"));
     EXPECT(&outcome, 1, "audit", "verify", "--anchor", in_folder("elsewhere"));
     open_module();
-    struct pos_terminal_table *table = open_table(init_chain(&chain));
+    struct pos_terminal_table *table = open_table(init_sealed_chain(&chain));
     record(table, "suspend");
     pos_terminal_table_close(table);
     EXPECT(&outcome, 0, "audit", "verify", "--gateway-table", in_folder("table"));
@@ -210,7 +171,7 @@ Test(program_audit, exports_json_lines_of_both_chains)
     struct pos_audit_chain chain;
     step_lmk(&outcome);
     open_module();
-    struct pos_terminal_table *table = open_table(init_chain(&chain));
+    struct pos_terminal_table *table = open_table(init_sealed_chain(&chain));
     record(table, "suspend");
     record(table, "resume");
     EXPECT(&outcome, 0, "audit", "export", "--since", "3");
