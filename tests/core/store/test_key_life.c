@@ -387,3 +387,161 @@ Test(key_life, an_erased_terminal_is_revoked_and_its_keys_are_on_no_disk)
     cr_expect_eq(marks_in_folder(db, 4, 6), 9);
     pos_terminal_table_close(table);
 }
+
+/* ---- another LMK ---- */
+
+/* A key that moved ends with two bytes that differ; `left` limits how many move before it fails. */
+struct mover {
+    unsigned moved, seen, left;
+    uint64_t rows;
+    unsigned calls_left; /* of progress */
+};
+
+static bool is_moved(const struct pos_key *key)
+{
+    return key->size == 0 ||
+           key->data[POS_KEY_VALUE_SIZE_MAX - 1] != key->data[POS_KEY_VALUE_SIZE_MAX - 2];
+}
+
+static enum pos_status move(void *context, const struct pos_key *key, struct pos_key *moved)
+{
+    struct mover *mover = context;
+    mover->seen++;
+    if (is_moved(key))
+        return POS_ERR_EXISTS;
+    if (mover->left == 0)
+        return POS_ERR_HSM;
+    mover->left--;
+    mover->moved++;
+    *moved = *key;
+    moved->data[POS_KEY_VALUE_SIZE_MAX - 1] ^= 0xff;
+    return POS_OK;
+}
+
+static bool go_on(void *context, uint64_t rows)
+{
+    struct mover *mover = context;
+    mover->rows = rows;
+    return mover->calls_left-- > 1;
+}
+
+static void fill_library(void)
+{
+    struct pos_mother_row mother = test_mother_row("M1");
+    struct pos_link_row link = {
+        .name = "HOST1", .key = test_key(POS_USAGE_ZPK, POS_ALGORITHM_T2, 7), .kcv = test_kcv(7)};
+    cr_assert_eq(add(1, 300, 1), POS_OK);
+    cr_assert_eq(pos_key_library_move_batch(library, 1, POS_KEY_EXPORTED, "M1", 5, NULL), POS_OK);
+    cr_assert_eq(pos_key_library_destroy(library, indexes_from(7, 1), 1, 9, NULL), POS_OK);
+    cr_assert_eq(pos_key_library_add_mother(library, &mother, NULL), POS_OK);
+    cr_assert_eq(pos_key_library_add_link(library, &link, NULL), POS_OK);
+    link.key = test_key(POS_USAGE_ZAK, POS_ALGORITHM_T2, 8);
+    cr_assert_eq(pos_key_library_add_link(library, &link, NULL), POS_OK);
+}
+
+static void expect_moved(void)
+{
+    struct pos_mother_row mother;
+    struct pos_link_row link;
+    for (uint32_t index = 1; index <= 300; index++) {
+        struct pos_key_row row = key_of(library, index);
+        cr_expect(is_moved(&row.tmk) && is_moved(&row.tpk) && is_moved(&row.tak) &&
+                      is_moved(&row.tdk),
+                  "index %u", index);
+        cr_expect_eq(row.state, index == 7 ? POS_KEY_DESTROYED : POS_KEY_EXPORTED);
+        cr_expect(row.exported_ms == 5 && (index == 7 || row.tmk.data[0] == '<'));
+    }
+    cr_expect_eq(pos_key_library_find_mother(library, "M1", &mother), POS_OK);
+    cr_expect(is_moved(&mother.ktk));
+    cr_expect_eq(pos_key_library_find_link(library, "HOST1", POS_USAGE_ZPK, &link), POS_OK);
+    cr_expect(is_moved(&link.key));
+    cr_expect_eq(pos_key_library_find_link(library, "HOST1", POS_USAGE_ZAK, &link), POS_OK);
+    cr_expect(is_moved(&link.key));
+}
+
+enum { KEYS_OF_LIBRARY = 4 * 299 + 3, ROWS_OF_LIBRARY = 300 + 3 };
+
+Test(key_life, every_key_moves_to_another_lmk_once)
+{
+    struct mover mover = {.left = UINT32_MAX, .calls_left = 1000};
+    fill_library();
+    cr_assert_eq(pos_key_library_move_keys(library, move, go_on, &mover), POS_OK);
+    cr_expect(mover.moved == KEYS_OF_LIBRARY && mover.rows == ROWS_OF_LIBRARY);
+    reopened();
+    expect_moved();
+    mover = (struct mover){.left = UINT32_MAX, .calls_left = 1000};
+    cr_assert_eq(pos_key_library_move_keys(library, move, NULL, &mover), POS_OK);
+    cr_expect(mover.moved == 0 && mover.seen == KEYS_OF_LIBRARY, "it may be done again");
+    cr_assert_eq(pos_key_library_scrub(library), POS_OK);
+    expect_moved();
+}
+
+/* Wherever it ends, the next run goes on and ends right. */
+Test(key_life, moving_may_break_off_anywhere)
+{
+    fill_library();
+    unsigned runs = 0, moved = 0;
+    for (enum pos_status status = POS_ERR_HSM; status != POS_OK; runs++) {
+        struct mover mover = {.left = 530, .calls_left = 1000};
+        cr_assert_lt(runs, 10);
+        status = pos_key_library_move_keys(library, move, go_on, &mover);
+        cr_expect(status == POS_OK || status == POS_ERR_HSM);
+        moved += mover.moved;
+        reopened();
+    }
+    cr_expect(runs > 2 && moved >= KEYS_OF_LIBRARY);
+    expect_moved();
+    struct mover mover = {.left = UINT32_MAX, .calls_left = 1};
+    cr_expect_eq(pos_key_library_move_keys(library, move, go_on, &mover), POS_ERR_BUSY,
+                 "the caller may end it too");
+    cr_expect_lt(mover.rows, ROWS_OF_LIBRARY);
+}
+
+static enum pos_status spoil(void *context, const struct pos_key *key, struct pos_key *moved)
+{
+    *moved = *key;
+    if (*(int *)context == 0)
+        moved->usage = POS_USAGE_LMK;
+    else if (*(int *)context == 1)
+        moved->algorithm = POS_ALGORITHM_SM4;
+    else
+        moved->size = 0;
+    return POS_OK;
+}
+
+Test(key_life, what_comes_back_as_another_key_is_not_written)
+{
+    cr_assert_eq(add(1, 3, 1), POS_OK);
+    for (int how = 0; how < 3; how++)
+        cr_expect_eq(pos_key_library_move_keys(library, spoil, NULL, &how), POS_ERR_MISMATCH);
+    cr_expect(key_of(library, 1).tmk.algorithm == POS_ALGORITHM_T2 &&
+              key_of(library, 1).tmk.size > 0);
+}
+
+Test(key_life, a_terminal_tables_keys_move_too)
+{
+    char db[2 * TEST_PATH_SIZE];
+    (void)snprintf(db, sizeof db, "%s", test_path(folder, "terminals"));
+    struct pos_terminal_table_options options = {
+        .path = db, .create_if_missing = true, .cache_size = 1 << 20};
+    struct pos_terminal_table *table;
+    cr_assert_eq(pos_terminal_table_open(&options, &table, NULL), POS_OK);
+    for (uint32_t index = 1; index <= 150; index++)
+        sign_on(table, index);
+    struct mover mover = {.left = 200, .calls_left = 1000};
+    cr_expect_eq(pos_terminal_table_move_keys(table, move, go_on, &mover), POS_ERR_HSM);
+    mover = (struct mover){.left = UINT32_MAX, .calls_left = 1000};
+    cr_expect_eq(pos_terminal_table_move_keys(table, move, go_on, &mover), POS_OK);
+    cr_expect_eq(mover.rows, 300, "hot and detail");
+    for (uint32_t index = 1; index <= 150; index++) {
+        struct pos_smn smn = test_smn("AAAA0001", index);
+        struct pos_terminal_hot hot;
+        struct pos_terminal_detail detail;
+        enum pos_status found;
+        pos_terminal_table_find(table, &smn, 1, &hot, &found);
+        cr_expect(found == POS_OK && hot.tak[1].size > 0 && is_moved(&hot.tak[1]));
+        cr_expect_eq(pos_terminal_table_find_detail(table, &smn, &detail), POS_OK);
+        cr_expect(is_moved(&detail.tpk[1]) && is_moved(&detail.tdk[1]) && detail.tdk[1].size > 0);
+    }
+    pos_terminal_table_close(table);
+}
