@@ -56,8 +56,15 @@ void pos_ceremony_report(const struct pos_options *options,
                          const struct pos_ceremony_result *result,
                          const struct pos_custody *custody);
 
+/* POS_ERR_NOT_ALLOWED: the library holds keys, and the LMK that is open does not open them. */
+POS_MUST_USE enum pos_status pos_ceremony_fits_library(struct pos_home *home,
+                                                       struct pos_error *error);
 enum pos_status pos_ceremony_lmk(struct pos_home *home, const struct pos_ceremony *ceremony,
                                  struct pos_error *error);
+/* Of a home with a token: made inside, without components. */
+enum pos_status pos_ceremony_lmk_on_token(struct pos_home *home,
+                                          const struct pos_ceremony *ceremony,
+                                          struct pos_error *error);
 enum pos_status pos_ceremony_ktk(struct pos_home *home, const struct pos_ceremony *ceremony,
                                  struct pos_error *error);
 enum pos_status pos_ceremony_zpk(struct pos_home *home, const struct pos_ceremony *ceremony,

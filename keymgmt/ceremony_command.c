@@ -138,7 +138,8 @@ static enum pos_status run_lmk(struct pos_options *options, int argc, char **arg
         .parser = parse_ceremony,
         .doc = "Makes the local master key (AES-256) from components and seals it under the "
                "credential. Each custodian types one component, which is not shown; only check "
-               "values are."};
+               "values are. Where keymgmt.conf names a token it is made inside that, and there "
+               "are no components."};
     struct pos_ceremony ceremony = {0};
     pos_options_parse(options, &argp, &ceremony, argc, argv);
     return run_in_home(options, &ceremony, pos_ceremony_lmk, error);

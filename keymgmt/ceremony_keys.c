@@ -30,7 +30,7 @@ static bool take_tmk(void *context, const struct pos_key_row *row)
 
 /* A library that holds keys already must open under the new LMK: after a loss the ceremony is held
  * again with the same components, and any other would make every key worthless. */
-static enum pos_status fits_library(struct pos_home *home, struct pos_error *error)
+enum pos_status pos_ceremony_fits_library(struct pos_home *home, struct pos_error *error)
 {
     struct first_key first = {.key.size = 0};
     enum pos_status status = pos_key_library_walk_mothers(home->library, take_mother, &first);
@@ -42,8 +42,9 @@ static enum pos_status fits_library(struct pos_home *home, struct pos_error *err
     if (first.key.size == 0 || pos_hsm_kcv(home->session, &first.key, &kcv) == POS_OK)
         return POS_OK;
     return pos_error_set(error, POS_ERR_NOT_ALLOWED,
-                         "the key library holds keys under another LMK than these components make: "
-                         "repeat the ceremony with that LMK's components");
+                         "the key library holds keys under another LMK than the one that was made: "
+                         "from components it is made again with the same ones, and on a token "
+                         "never");
 }
 
 static enum pos_status open_and_record(struct pos_home *home, struct pos_bytes secret,
@@ -54,7 +55,7 @@ static enum pos_status open_and_record(struct pos_home *home, struct pos_bytes s
     if (status == POS_OK && (status = pos_hsm_session_open(home->hsm, &home->session)) != POS_OK)
         (void)pos_error_set(error, status, "cannot open a session with the security module");
     if (status == POS_OK)
-        status = fits_library(home, error);
+        status = pos_ceremony_fits_library(home, error);
     if (status == POS_OK) {
         pos_home_seal_audit(home);
         status = pos_ceremony_record(home, custody, "LMK", error);
@@ -102,6 +103,8 @@ static enum pos_status make_lmk(struct pos_home *home, const struct pos_custody 
 enum pos_status pos_ceremony_lmk(struct pos_home *home, const struct pos_ceremony *ceremony,
                                  struct pos_error *error)
 {
+    if (pos_home_has_token(home))
+        return pos_ceremony_lmk_on_token(home, ceremony, error);
     if (access(home->lmk_path, F_OK) == 0)
         return pos_error_set(error, POS_ERR_EXISTS,
                              "%s holds an LMK already; a second one would make every key under it "

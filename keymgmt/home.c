@@ -126,7 +126,7 @@ enum pos_status pos_home_open_writer(struct pos_home *home, bool create, struct 
         return status;
     if (home->settles_old)
         return open_library(home, create, false, error);
-    return pos_error_prefix(error, "%s", home->library_path);
+    return status;
 }
 
 /* Needed for opening only: it is removed at once, so that whatever ends this process later, nothing
@@ -174,9 +174,11 @@ static void drop_line_end(struct pos_credential *credential)
         credential->size--;
 }
 
-static enum pos_status ask_passphrase(bool is_new, struct pos_credential *credential,
+/* A new passphrase is typed twice; a token's PIN is never new. */
+static enum pos_status ask_passphrase(bool is_new, bool is_pin, struct pos_credential *credential,
                                       struct pos_error *error)
 {
+    const char *prompt = is_pin ? "PIN of the token: " : "Passphrase of the LMK: ";
     credential->capacity = POS_SEAL_SECRET_SIZE_MAX + 1;
     credential->data = pos_secret_create(credential->capacity);
     char *again = is_new ? pos_secret_create(credential->capacity) : NULL;
@@ -185,7 +187,7 @@ static enum pos_status ask_passphrase(bool is_new, struct pos_credential *creden
     if (text == NULL || (is_new && again == NULL))
         status = pos_error_set(error, POS_ERR_MEMORY, "no locked memory for the passphrase");
     if (status == POS_OK)
-        status = pos_prompt_secret("Passphrase of the LMK: ", text, credential->capacity, error);
+        status = pos_prompt_secret(prompt, text, credential->capacity, error);
     if (status == POS_OK && is_new)
         status = pos_prompt_secret("The same once more: ", again, credential->capacity, error);
     if (status == POS_OK && is_new && strcmp(text, again) != 0)
@@ -196,7 +198,7 @@ static enum pos_status ask_passphrase(bool is_new, struct pos_credential *creden
     return status;
 }
 
-static enum pos_status find_credential(const char *path, bool is_new,
+static enum pos_status find_credential(const char *path, bool is_new, bool is_pin,
                                        struct pos_credential *credential, struct pos_error *error)
 {
     enum pos_status status = pos_file_read_secret(path, POS_SEAL_SECRET_SIZE_MAX, &credential->data,
@@ -209,7 +211,7 @@ static enum pos_status find_credential(const char *path, bool is_new,
     if (status != POS_ERR_NOT_FOUND)
         return status;
     if (pos_prompt_possible())
-        return ask_passphrase(is_new, credential, error);
+        return ask_passphrase(is_new && !is_pin, is_pin, credential, error);
     return pos_error_set(error, POS_ERR_HSM,
                          "there is no credential file %s and no terminal to ask on: name the file "
                          "with --credential, or make one with 'init --make-credential'",
@@ -220,8 +222,14 @@ enum pos_status pos_home_credential(const struct pos_home *home, bool is_new,
                                     struct pos_credential *credential, struct pos_error *error)
 {
     *credential = (struct pos_credential){0};
-    enum pos_status status = find_credential(home->options->credential, is_new, credential, error);
-    if (status == POS_OK && credential->size < CREDENTIAL_SIZE_MIN)
+    const struct pos_keymgmt_settings *settings;
+    enum pos_status status = pos_home_settings(home, &settings, error);
+    if (status != POS_OK)
+        return status;
+    bool is_pin = settings->security_module.kind == POS_HSM_PKCS11;
+    status = find_credential(home->options->credential, is_new, is_pin, credential, error);
+    /* A token has rules of its own for its PINs, and counts wrong ones. */
+    if (status == POS_OK && !is_pin && credential->size < CREDENTIAL_SIZE_MIN)
         status =
             pos_error_set(error, POS_ERR_CONFIG,
                           "the credential has %zu characters, fewer than %d: too easy to guess",
@@ -237,44 +245,6 @@ void pos_credential_fini(struct pos_credential *credential)
     *credential = (struct pos_credential){0};
 }
 
-static enum pos_status explain_hsm(const struct pos_home *home, enum pos_status status,
-                                   struct pos_error *error)
-{
-    if (status == POS_ERR_NOT_FOUND)
-        return pos_error_set(error, POS_ERR_HSM,
-                             "there is no LMK in %s: make it with 'posgate-keymgmt ceremony lmk'",
-                             home->options->home);
-    if (status == POS_ERR_MAC)
-        return pos_error_set(error, POS_ERR_NOT_ALLOWED,
-                             "the credential does not open %s: it is another one, or the file is "
-                             "damaged",
-                             home->lmk_path);
-    return status;
-}
-
-enum pos_status pos_home_open_hsm(struct pos_home *home, struct pos_error *error)
-{
-    if (home->session != NULL)
-        return POS_OK;
-    /* No LMK, nothing to type a passphrase for. */
-    if (access(home->lmk_path, F_OK) != 0)
-        return explain_hsm(home, POS_ERR_NOT_FOUND, error);
-    struct pos_credential credential;
-    enum pos_status status = pos_home_credential(home, false, &credential, error);
-    if (status != POS_OK)
-        return status;
-    status = pos_hsm_software_open(home->lmk_path, pos_bytes(credential.data, credential.size),
-                                   &home->hsm, error);
-    pos_credential_fini(&credential);
-    if (status != POS_OK)
-        return explain_hsm(home, status, error);
-    status = pos_hsm_session_open(home->hsm, &home->session);
-    if (status != POS_OK)
-        return pos_error_set(error, status, "cannot open a session with the security module");
-    pos_home_seal_audit(home);
-    return POS_OK;
-}
-
 static enum pos_status make_audit_mac(void *context, struct pos_bytes record,
                                       uint8_t mac[POS_AUDIT_MAC_SIZE])
 {
@@ -284,11 +254,6 @@ static enum pos_status make_audit_mac(void *context, struct pos_bytes record,
 void pos_home_seal_audit(struct pos_home *home)
 {
     home->chain.sealer = (struct pos_audit_sealer){.mac = make_audit_mac, .context = home->session};
-}
-
-enum pos_status pos_home_open_sealer(struct pos_home *home, struct pos_error *error)
-{
-    return access(home->lmk_path, F_OK) == 0 ? pos_home_open_hsm(home, error) : POS_OK;
 }
 
 struct pos_audit_event pos_home_event(const struct pos_home *home, const char *what,

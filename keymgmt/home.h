@@ -1,8 +1,9 @@
 /*
  * The home folder and what is open in it:
  *
- *   HOME/lmk.sealed   the LMK, sealed under the credential
- *   HOME/credential   the credential, unless --credential names another file or it is typed
+ *   HOME/lmk.sealed   the LMK, sealed under the credential, unless keymgmt.conf names a token
+ *   HOME/credential   the credential, or the token's user PIN, unless --credential names another
+ *                     file or it is typed
  *   HOME/library      the key library (RocksDB) with the audit chain
  *   HOME/anchor       where the library stands, a second time (core/store/anchor.h), unless
  *                     keymgmt.conf or --anchor puts it somewhere else, best on another disk
@@ -96,6 +97,16 @@ POS_MUST_USE enum pos_status pos_home_credential(const struct pos_home *home, bo
                                                  struct pos_credential *credential,
                                                  struct pos_error *error);
 void pos_credential_fini(struct pos_credential *credential);
+
+/* Does keymgmt.conf name a token? Then the credential is its user PIN. */
+bool pos_home_has_token(const struct pos_home *home);
+/* False: certainly there is no LMK. On a token only its PIN shows whether there is one. */
+bool pos_home_may_have_lmk(const struct pos_home *home);
+/* What opens the module that the settings name; borrows home and credential. POS_ERR_CONFIG. */
+POS_MUST_USE enum pos_status pos_home_module_options(const struct pos_home *home,
+                                                     const struct pos_credential *credential,
+                                                     struct pos_hsm_options *options,
+                                                     struct pos_error *error);
 
 /* Opens the security module and a session, unless they are open. POS_ERR_HSM: no LMK yet;
  * POS_ERR_NOT_ALLOWED: the credential does not open it. */

@@ -7,8 +7,10 @@
 #include <assert.h>
 #include <string.h>
 
+_Static_assert(sizeof(enum pos_hsm_kind) == sizeof(uint32_t), "a choice is stored as 32 bits");
 _Static_assert(sizeof(enum pos_line_end) == sizeof(uint32_t), "a choice is stored as 32 bits");
 
+static const char *const module_kinds[] = {"software", "pkcs11", NULL};
 static const char *const line_ends[] = {"lf", "crlf", NULL};
 
 /* Names go into the audit log as they are. */
@@ -19,6 +21,15 @@ static bool accept_name(const char *text, struct pos_buffer *reason)
     if (text[strspn(text, allowed)] == '\0')
         return true;
     pos_buffer_format(reason, "= \"%.40s\" may hold letters, digits, - and _ only", text);
+    return false;
+}
+
+static bool accept_token(const char *text, struct pos_buffer *reason)
+{
+    struct pos_error error = {0};
+    if (pos_hsm_check_token_uri(text, &error) == POS_OK)
+        return true;
+    pos_buffer_format(reason, "is no use: %s", error.text);
     return false;
 }
 
@@ -74,6 +85,25 @@ static const struct pos_config_key format_keys[] = {
 #undef HOLDER
 
 #define HOLDER struct pos_keymgmt_settings
+static const struct pos_config_key module_keys[] = {
+    {.name = "kind",
+     POS_CONFIG_MEMBER_CHOICE(HOLDER, security_module.kind, "software", module_kinds,
+                              "Kind of module; pkcs11: a token. The LMK of both is made by "
+                              "ceremony lmk")},
+    {.name = "module",
+     POS_CONFIG_MEMBER_TEXT(HOLDER, security_module.module, "", NULL,
+                            "pkcs11: path of the vendor's library. The credential file holds the "
+                            "token's user PIN"),
+     .may_be_empty = true},
+    {.name = "token",
+     POS_CONFIG_MEMBER_TEXT(HOLDER, security_module.token, "pkcs11:token=posgate", accept_token,
+                            "pkcs11: URI that names one token (RFC 7512), without a PIN")},
+    {.name = "lmk_label",
+     POS_CONFIG_MEMBER_TEXT(HOLDER, security_module.lmk_label, POS_TOKEN_LMK_LABEL, NULL,
+                            "pkcs11: label of the LMK on the token")},
+    END,
+};
+
 static const struct pos_config_key keymgmt_keys[] = {
     {.name = "anchor",
      POS_CONFIG_MEMBER_TEXT(
@@ -81,6 +111,12 @@ static const struct pos_config_key keymgmt_keys[] = {
          "File that says a second time where the key library stands, so that a "
          "restored old copy is noticed; best on another disk. \"\": HOME/anchor"),
      .may_be_empty = true},
+    {
+        .name = "security_module",
+        .kind = POS_CONFIG_GROUP,
+        .keys = module_keys,
+        .about = "Where keys are clear. The gateway's settings must name the same",
+    },
     {
         .name = "formats",
         .kind = POS_CONFIG_LIST,
@@ -115,12 +151,23 @@ static void check_names(const struct pos_keymgmt_settings *settings,
                                    "formats[%u] has the name of formats[%u]", i, j);
 }
 
+static void check_module(const struct pos_keymgmt_settings *settings,
+                         struct pos_config_report *report)
+{
+    if (settings->security_module.kind == POS_HSM_PKCS11 &&
+        settings->security_module.module[0] == '\0')
+        pos_config_mistake(report, 0,
+                           "security_module.kind = \"pkcs11\" needs security_module.module, the "
+                           "path of the vendor's library");
+}
+
 enum pos_status pos_keymgmt_settings_read(const char *path, struct pos_keymgmt_settings *settings,
                                           struct pos_config_report *report)
 {
     memset(settings, 0, sizeof *settings);
     enum pos_status status = pos_config_read(path, keymgmt_keys, settings, report);
     check_names(settings, report);
+    check_module(settings, report);
     return status == POS_OK && report->count > 0 ? POS_ERR_CONFIG : status;
 }
 

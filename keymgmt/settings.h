@@ -3,6 +3,7 @@
 #define POS_KEYMGMT_SETTINGS_H
 
 #include "core/config/config.h"
+#include "core/hsm/hsm.h"
 #include "keymgmt/template.h"
 
 enum {
@@ -26,6 +27,12 @@ struct pos_format {
 
 struct pos_keymgmt_settings {
     char anchor[POS_PATH_SIZE_MAX]; /* "": HOME/anchor */
+    struct {
+        enum pos_hsm_kind kind;
+        char module[POS_PATH_SIZE_MAX];
+        char token[POS_PATH_SIZE_MAX];
+        char lmk_label[POS_TOKEN_LABEL_SIZE];
+    } security_module;
     struct pos_format formats[POS_FORMAT_COUNT_MAX];
     uint32_t format_count;
 };

@@ -108,6 +108,11 @@ Test(settings, what_cannot_work_is_refused_with_its_line)
         {"formats = ( {\nkcv_digits = 11; } );", 2, "not between 6 and 10"},
         {"formats = ( {\nline_end = \"cr\"; } );", 2, "\"lf\" or \"crlf\""},
         {"formats = ( { },\n{ } );", 2, "has the name of formats[0]"},
+        {"security_module = {\nkind = \"token\"; };", 2, "\"software\" or \"pkcs11\""},
+        {"security_module = {\nkind = \"pkcs11\"; };", 0, "needs security_module.module"},
+        {"security_module = {\ntoken = \"posgate\"; };", 2, "not a PKCS#11 URI"},
+        {"security_module = {\ntoken = \"pkcs11:token=a?pin-value=1\"; };", 2, "holds a PIN"},
+        {"security_module = {\nlmk_label = \"\"; };", 2, "must not be empty"},
         {"formats = ( {\nheadre = \"\"; } );", 2, "did you mean header?"},
         {"formts = ( );", 1, "did you mean formats?"},
     };
