@@ -37,8 +37,8 @@ Test(program_refusals, words_that_are_no_commands)
     expect_said("did you mean 'posgate-keymgmt ceremony lmk'?");
     EXPECT(&outcome, 2, "audit", "verfiy");
     expect_said("did you mean 'posgate-keymgmt audit verify'?");
-    EXPECT(&outcome, 2, "destroy");
-    expect_said("'destroy' is not a command");
+    EXPECT(&outcome, 2, "annihilate");
+    expect_said("'annihilate' is not a command");
     EXPECT(&outcome, 2, "list", "--jsno");
     RUN(&outcome, NULL);
     cr_expect_eq(outcome.code, 2);
