@@ -14,6 +14,7 @@
 #include "gateway/admin.h"
 #include "gateway/metrics_server.h"
 #include "gateway/reload.h"
+#include "gateway/table_anchor.h"
 
 enum {
     DRAIN_LIMIT_MS = 5000,
@@ -49,21 +50,27 @@ static struct pos_audit_writer init_chain(struct pos_gateway *gateway)
 /* With its first write, which a disk without room refuses even when it lets the table be opened. */
 static enum pos_status try_table(struct pos_gateway *gateway, struct pos_error *error)
 {
+    char anchor[POS_ANCHOR_PATH_SIZE_MAX];
+    struct pos_anchor_report found;
+    pos_table_anchor_path(gateway->settings, anchor);
     const struct pos_terminal_table_options options = {
         .path = gateway->settings->database.path,
+        .anchor = {.path = anchor, .accept_old = gateway->accept_old_table, .report = &found},
         .create_if_missing = true,
         .cache_size = (size_t)gateway->settings->database.cache_mb << MIB_SHIFT,
         .audit = init_chain(gateway)};
     enum pos_status status = pos_terminal_table_open(&options, &gateway->table, error);
     if (status != POS_OK)
         return status;
+    status = pos_table_anchor_tell(gateway->table, &found, anchor, error);
     gateway->rrns = (struct pos_rrn_blocks){.save = reserve_rrns, .context = gateway};
-    status = pos_rrn_blocks_start(&gateway->rrns);
+    if (status == POS_OK && (status = pos_rrn_blocks_start(&gateway->rrns)) != POS_OK)
+        (void)pos_error_set(error, status, "it opens, but cannot be written");
     if (status == POS_OK)
         return POS_OK;
     pos_terminal_table_close(gateway->table);
     gateway->table = NULL;
-    return pos_error_set(error, status, "it opens, but cannot be written");
+    return status;
 }
 
 static enum pos_status open_table(struct pos_gateway *gateway, struct pos_error *error)
@@ -173,10 +180,13 @@ static enum pos_status check_rotation(const struct pos_gateway_settings *setting
 }
 
 enum pos_status pos_gateway_open(struct pos_gateway *gateway, struct pos_gateway_settings *settings,
-                                 const char *settings_path, struct pos_error *error)
+                                 const char *settings_path, bool accept_old_table,
+                                 struct pos_error *error)
 {
-    *gateway = (struct pos_gateway){
-        .settings = settings, .settings_path = settings_path, .started_utc_ms = pos_clock_utc_ms()};
+    *gateway = (struct pos_gateway){.settings = settings,
+                                    .settings_path = settings_path,
+                                    .started_utc_ms = pos_clock_utc_ms(),
+                                    .accept_old_table = accept_old_table};
     enum pos_status status = check_rotation(settings, error);
     if (status == POS_OK)
         status = open_module(gateway, error);

@@ -13,6 +13,7 @@ struct pos_gateway {
     struct pos_gateway_settings *settings;
     const char *settings_path; /* of the file they came from */
     uint64_t started_utc_ms;
+    bool accept_old_table; /* --accept-old-table */
     struct pos_audit_chain chain;
     struct pos_disk disk;
     struct pos_terminal_table *table;
@@ -34,10 +35,12 @@ struct pos_gateway {
 };
 
 /* Opens what the settings name: table, key library, security module. For --check too. The settings
- * are borrowed until close; a reload changes what may be changed in them. */
+ * are borrowed until close; a reload changes what may be changed in them. `accept_old_table`: a
+ * table that is older than its anchor is opened, once, which is logged and recorded. */
 POS_MUST_USE enum pos_status pos_gateway_open(struct pos_gateway *gateway,
                                               struct pos_gateway_settings *settings,
-                                              const char *settings_path, struct pos_error *error);
+                                              const char *settings_path, bool accept_old_table,
+                                              struct pos_error *error);
 /* Serves until SIGTERM or SIGINT; what is under way then has a moment to finish. */
 POS_MUST_USE enum pos_status pos_gateway_serve(struct pos_gateway *gateway,
                                                struct pos_error *error);

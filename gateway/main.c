@@ -9,12 +9,12 @@
 #include "core/base/version.h"
 #include "gateway/gateway.h"
 
-enum { OPTION_CHECK = 256, OPTION_DUMP };
+enum { OPTION_CHECK = 256, OPTION_DUMP, OPTION_ACCEPT };
 enum { REPORT_SIZE_MAX = 65536 };
 
 struct arguments {
     const char *config;
-    bool check, dump, version;
+    bool check, dump, version, accept_old_table;
     int verbose;
 };
 
@@ -25,6 +25,10 @@ static const struct argp_option options[] = {
     {"check", OPTION_CHECK, NULL, 0,
      "Read the configuration, report every mistake, open what it names, and end", 0},
     {"dump-defaults", OPTION_DUMP, NULL, 0, "Print a configuration file with every default", 0},
+    {"accept-old-table", OPTION_ACCEPT, NULL, 0,
+     "Serve once from a terminal table that is older than its anchor: a restored backup. What "
+     "happened since is lost; that it was accepted is recorded",
+     0},
     {"verbose", 'v', NULL, 0, "Log debug events; twice with --version: libraries and build", 0},
     {"version", 'V', NULL, 0, "Print the version", 0},
     {0}};
@@ -47,6 +51,13 @@ static error_t take_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPTION_DUMP:
         arguments->dump = true;
+        return 0;
+    case OPTION_ACCEPT:
+        arguments->accept_old_table = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->check && arguments->accept_old_table)
+            argp_error(state, "--check accepts nothing");
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument: %s", value);
@@ -113,7 +124,7 @@ static int check(struct pos_gateway_settings *settings, const struct arguments *
     static struct pos_gateway gateway;
     struct pos_error error;
     pos_log_set_level(POS_LOG_ERROR);
-    enum pos_status status = pos_gateway_open(&gateway, settings, arguments->config, &error);
+    enum pos_status status = pos_gateway_open(&gateway, settings, arguments->config, false, &error);
     if (status == POS_ERR_BUSY) /* the table comes last: all else could be opened */
         (void)fprintf(stderr, "posgate-gateway: not opened, a gateway is running on it: %s\n",
                       settings->database.path);
@@ -133,7 +144,8 @@ static int serve(struct pos_gateway_settings *settings, const struct arguments *
     pos_log_set_json(settings->log.format == POS_LOG_FORMAT_JSON);
     if (pos_secret_protect_process() != POS_OK)
         pos_log(POS_LOG_WARNING, "core-dumps", "reason=\"cannot be switched off\"");
-    enum pos_status status = pos_gateway_open(&gateway, settings, arguments->config, &error);
+    enum pos_status status = pos_gateway_open(&gateway, settings, arguments->config,
+                                              arguments->accept_old_table, &error);
     if (status != POS_OK)
         return fail(&error);
     status = pos_gateway_serve(&gateway, &error);

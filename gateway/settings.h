@@ -100,9 +100,10 @@ struct pos_gateway_settings {
 
     struct {
         char path[POS_PATH_SIZE_MAX];
-        uint32_t cache_mb;     /* MiB */
-        uint32_t ballast_mb;   /* MiB; 0: none */
-        uint32_t low_water_mb; /* MiB; 0: no mark */
+        uint32_t cache_mb;              /* MiB */
+        uint32_t ballast_mb;            /* MiB; 0: none */
+        uint32_t low_water_mb;          /* MiB; 0: no mark */
+        char anchor[POS_PATH_SIZE_MAX]; /* "": beside the folder */
     } database;
 
     struct {

@@ -15,15 +15,26 @@
 #include "keymgmt/era.h"
 #include "keymgmt/report.h"
 
-enum { KEY_TABLE = 0x200 };
+enum { KEY_TABLE = 0x200, KEY_TABLE_ANCHOR };
+
+/* The gateway's; both borrowed from argv, NULL: not named. */
+struct gateways_files {
+    const char *table, *anchor;
+};
 
 static error_t parse_verify(int key, char *argument, struct argp_state *state)
 {
-    const char **table = state->input;
-    if (key != KEY_TABLE)
+    struct gateways_files *files = state->input;
+    switch (key) {
+    case KEY_TABLE:
+        files->table = argument;
+        return 0;
+    case KEY_TABLE_ANCHOR:
+        files->anchor = argument;
+        return 0;
+    default:
         return ARGP_ERR_UNKNOWN;
-    *table = argument;
-    return 0;
+    }
 }
 
 /* One chain. */
@@ -166,7 +177,8 @@ static enum pos_status read_anchor(struct verifying *verifying, struct pos_error
 }
 
 static enum pos_status read_anchors(struct pos_home *home, struct verifying *library,
-                                    struct verifying *gateway, struct pos_error *error)
+                                    struct verifying *gateway, const char *gateway_anchor,
+                                    struct pos_error *error)
 {
     enum pos_status status = pos_home_find_anchor(home, error);
     if (status != POS_OK)
@@ -175,8 +187,10 @@ static enum pos_status read_anchors(struct pos_home *home, struct verifying *lib
     status = read_anchor(library, error);
     if (status != POS_OK || gateway->table == NULL)
         return status;
-    (void)snprintf(gateway->anchor_path, sizeof gateway->anchor_path, "%.*s.anchor",
-                   POS_PATH_SIZE_MAX, gateway->table);
+    if (gateway_anchor == NULL)
+        pos_anchor_beside(gateway->table, gateway->anchor_path);
+    else
+        (void)snprintf(gateway->anchor_path, sizeof gateway->anchor_path, "%s", gateway_anchor);
     return read_anchor(gateway, error);
 }
 
@@ -208,13 +222,14 @@ static void report(const struct pos_options *options, const struct verifying *li
     pos_report_destroy(answer);
 }
 
-static enum pos_status verify_both(struct pos_home *home, const char *table,
+static enum pos_status verify_both(struct pos_home *home, const struct gateways_files *files,
                                    struct pos_error *error)
 {
     char macs[POS_ERROR_TEXT_SIZE + 16] = "";
     struct verifying library = {.broken = "the audit chain is broken"};
-    struct verifying gateway = {.broken = "the gateway's audit chain is broken", .table = table};
-    enum pos_status status = read_anchors(home, &library, &gateway, error);
+    struct verifying gateway = {.broken = "the gateway's audit chain is broken",
+                                .table = files->table};
+    enum pos_status status = read_anchors(home, &library, &gateway, files->anchor, error);
     if (status == POS_OK)
         status = pos_audit_command_begin(home, "audit verify", error);
     if (status == POS_OK)
@@ -224,7 +239,7 @@ static enum pos_status verify_both(struct pos_home *home, const char *table,
     prepare(home, &library);
     prepare(home, &gateway);
     status = verify(home, &library, error);
-    if (status == POS_OK && table != NULL)
+    if (status == POS_OK && files->table != NULL)
         status = verify(home, &gateway, error);
     if (status == POS_OK)
         report(home->options, &library, &gateway, macs);
@@ -238,6 +253,8 @@ enum pos_status pos_command_audit_verify(struct pos_options *options, int argc, 
         {"gateway-table", KEY_TABLE, "DIR", 0,
          "Check the chain of the gateway whose terminal table is in DIR as well; it may be running",
          0},
+        {"gateway-anchor", KEY_TABLE_ANCHOR, "FILE", 0,
+         "Its anchor, where the gateway's database.anchor is set", 0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {
         .options = own,
@@ -246,12 +263,12 @@ enum pos_status pos_command_audit_verify(struct pos_options *options, int argc, 
                "where the credential is at hand, and the chain's end against the anchor. Ends with "
                "1 and names the first broken record "
                "when one was changed, cut out or swapped."};
-    const char *table = NULL;
-    pos_options_parse(options, &argp, &table, argc, argv);
+    struct gateways_files files = {NULL, NULL};
+    pos_options_parse(options, &argp, &files, argc, argv);
     struct pos_home home;
     enum pos_status status = pos_home_init(&home, options, error);
     if (status == POS_OK)
-        status = verify_both(&home, table, error);
+        status = verify_both(&home, &files, error);
     pos_home_fini(&home);
     return status;
 }

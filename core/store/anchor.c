@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -28,8 +29,26 @@ static const char magic[] = "POSANCHR";
 
 struct pos_anchor {
     int file;
-    char path[POS_PATH_SIZE_MAX];
+    char path[POS_ANCHOR_PATH_SIZE_MAX];
 };
+
+const char *pos_anchor_finding_name(enum pos_anchor_finding finding)
+{
+    static const char *const names[] = {
+        [POS_ANCHOR_NONE] = "none",       [POS_ANCHOR_NEW] = "new",
+        [POS_ANCHOR_MATCH] = "match",     [POS_ANCHOR_BEHIND] = "behind",
+        [POS_ANCHOR_MISSING] = "missing", [POS_ANCHOR_FOREIGN] = "foreign",
+    };
+    return (unsigned)finding < sizeof names / sizeof names[0] ? names[finding] : "unknown";
+}
+
+void pos_anchor_beside(const char *database, char path[POS_ANCHOR_PATH_SIZE_MAX])
+{
+    size_t size = strnlen(database, POS_PATH_SIZE_MAX - 1);
+    while (size > 1 && database[size - 1] == '/')
+        size--;
+    (void)snprintf(path, POS_ANCHOR_PATH_SIZE_MAX, "%.*s.anchor", (int)size, database);
+}
 
 /* ---- the state ---- */
 
@@ -358,7 +377,7 @@ static enum pos_status look(const char *path, const struct pos_anchor_state *sta
                             struct pos_anchor_state *slot, enum pos_anchor_finding *finding,
                             struct pos_error *error)
 {
-    if (strlen(path) >= POS_PATH_SIZE_MAX)
+    if (strlen(path) >= POS_ANCHOR_PATH_SIZE_MAX)
         return pos_error_set(error, POS_ERR_LIMIT, "the anchor's path is too long: %.64s...", path);
     enum pos_status status = read_file(path, slot, error);
     *finding = POS_ANCHOR_NONE;

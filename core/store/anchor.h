@@ -24,6 +24,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/error.h"
+#include "core/base/limits.h"
 
 enum { POS_ANCHOR_SLOT_SIZE = 128, POS_ANCHOR_SLOT_STEP = 4096 };
 
@@ -37,6 +38,8 @@ enum pos_anchor_finding {
     POS_ANCHOR_FOREIGN, /* the anchor is another database's, or tells another history */
 };
 
+const char *pos_anchor_finding_name(enum pos_anchor_finding finding); /* "match" */
+
 struct pos_anchor_report {
     enum pos_anchor_finding finding;
     bool same_database;      /* the anchor is this database's; else the numbers below are 0 */
@@ -44,6 +47,10 @@ struct pos_anchor_report {
     uint32_t high_water;     /* the anchor's: the highest index that was generated or given out */
     uint64_t audit_sequence; /* of the last audit record that the anchor knows */
 };
+
+/* Where a database's anchor is when nobody names another place: the folder's name and ".anchor". */
+enum { POS_ANCHOR_PATH_SIZE_MAX = POS_PATH_SIZE_MAX + 16 };
+void pos_anchor_beside(const char *database, char path[POS_ANCHOR_PATH_SIZE_MAX]);
 
 /* An anchor as it lies on disk, for those who only look: also while its database is written. The
  * later of the slots that are whole. POS_ERR_CORRUPT: none is; POS_ERR_VERSION: nor of a version
