@@ -106,6 +106,10 @@ def stock(scheme, ways, batch, count):
     scheme.load(ways[0].mother, scheme.export(batch, ways[0].mother))
 
 
+def approved(summary, step):
+    return summary["steps"].get(step, {"codes": {}})["codes"].get("00", 0)
+
+
 def told_pins(scheme):
     """What the host says it got: {TID: [(format, PIN), ...]}."""
     told = {}
@@ -173,13 +177,13 @@ class AlgorithmsDemo(Story):
         summary = self.terminals("--steps", "register,sign-on,authenticate,sale,reversal,sign-on,"
                                  "authenticate", *who, **self.where(way))
         for step in ("register", "sign-on", "authenticate", "reversal"):
-            row[step] = summary["steps"].get(step, {"codes": {}})["codes"].get("00", 0)
+            row[step] = approved(summary, step)
         row["PIN"] = 0
         for sale, pin_format in enumerate(way.pin_formats()):
             pin = self.pin_of(way, sale)
             summary = self.terminals("--steps", "sale", "--pin", pin, "--pin-format", pin_format,
                                      *who, **self.where(way))
-            row["PIN"] += summary["steps"]["sale"]["codes"].get("00", 0)
+            row["PIN"] += approved(summary, "sale")
             for number in range(2, self.count + 1):
                 tid = "%s%0*d" % (way.prefix, 8 - len(way.prefix), number)
                 self.pins.setdefault(tid, []).append(pin)

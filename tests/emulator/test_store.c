@@ -129,6 +129,22 @@ Test(terminal_store, the_form_of_working_keys_and_a_track_key_are_there_again)
     }
 }
 
+Test(terminal_store, another_form_is_a_change_and_the_same_keys_are_none)
+{
+    static const uint8_t tdk[16] = {9, 8, 7}, none[16];
+    put_form(POS_ALGORITHM_T2, POS_FORM_60, tdk);
+    char *once = folder_read(&folder, "s/terminals.keys");
+    put_form(POS_ALGORITHM_T2, POS_FORM_60, tdk);
+    char *twice = folder_read(&folder, "s/terminals.keys");
+    cr_expect_str_eq(once, twice);
+    free(once);
+    free(twice);
+    put_form(POS_ALGORITHM_T2, POS_FORM_40, none);
+    put_form(POS_ALGORITHM_T2, POS_FORM_24, none);
+    reopen();
+    cr_expect_eq(pos_terminal_store_find(store, "123L013K")->form, POS_FORM_24);
+}
+
 Test(terminal_store, a_form_that_the_key_cannot_have_is_damage)
 {
     static const struct {
