@@ -153,11 +153,17 @@ static enum pos_status split_for(const struct pos_key_block_protector *protector
                                  struct pos_error *error)
 {
     enum pos_status status = pos_key_block_split(block, parts, error);
-    if (status != POS_OK || parts->version->tdes == protector->version->tdes)
+    if (status != POS_OK)
         return status;
-    return pos_error_set(error, POS_ERR_FORMAT,
-                         "key block: version %c is not read under a protection key of %s",
-                         parts->version->letter, pos_algorithm_name(protector->algorithm));
+    if (parts->version->tdes != protector->version->tdes)
+        return pos_error_set(error, POS_ERR_FORMAT,
+                             "key block: version %c is not read under a protection key of %s",
+                             parts->version->letter, pos_algorithm_name(protector->algorithm));
+    if (parts->version->variant && !protector->reads_variants)
+        return pos_error_set(error, POS_ERR_USAGE,
+                             "key block: version %c takes the protection key itself",
+                             parts->version->letter);
+    return POS_OK;
 }
 
 enum pos_status pos_key_block_unwrap(struct pos_key_block_protector *protector,

@@ -43,6 +43,19 @@ struct pos_key_block_protector;
 POS_MUST_USE enum pos_status
 pos_key_block_protector_create(enum pos_algorithm algorithm, const uint8_t *key,
                                struct pos_key_block_protector **protector);
+
+/* What a device derives from a protection key that stays inside it. */
+struct pos_key_block_derived {
+    const uint8_t *encryption, *mac;    /* by pos_derive; not kept */
+    struct pos_kcv zeros_kcv, cmac_kcv; /* the protection key's, of POS_KCV_SIZE_MAX bytes each:
+                                           what a KP may hold */
+};
+/* A protector like the one that the protection key itself makes, but that blocks of versions A and
+ * C, whose keys are no derived ones, are POS_ERR_USAGE. */
+POS_MUST_USE enum pos_status
+pos_key_block_protector_create_derived(enum pos_algorithm algorithm,
+                                       const struct pos_key_block_derived *derived,
+                                       struct pos_key_block_protector **protector);
 void pos_key_block_protector_destroy(struct pos_key_block_protector *protector);
 
 /* Appends the block's characters to `block`, whole or not at all. attributes->algorithm must be

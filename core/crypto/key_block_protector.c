@@ -67,6 +67,17 @@ static enum pos_status set_up_check_values(struct pos_key_block_protector *prote
     return status;
 }
 
+static enum pos_status key_encryption(struct pos_key_block_protector *protector,
+                                      const uint8_t *derived)
+{
+    enum pos_status status =
+        pos_cipher_init(&protector->encrypt, protector->algorithm, POS_CIPHER_ENCRYPT, derived);
+    if (status == POS_OK)
+        status =
+            pos_cipher_init(&protector->decrypt, protector->algorithm, POS_CIPHER_DECRYPT, derived);
+    return status;
+}
+
 /* `mac` is keyed with the protection key. */
 static enum pos_status set_up_derived(struct pos_key_block_protector *protector,
                                       struct pos_mac *mac)
@@ -75,9 +86,7 @@ static enum pos_status set_up_derived(struct pos_key_block_protector *protector,
     uint8_t derived[POS_KEY_SIZE_MAX];
     enum pos_status status = pos_derive_by(mac, algorithm, POS_DERIVE_BLOCK_ENCRYPTION, derived);
     if (status == POS_OK)
-        status = pos_cipher_init(&protector->encrypt, algorithm, POS_CIPHER_ENCRYPT, derived);
-    if (status == POS_OK)
-        status = pos_cipher_init(&protector->decrypt, algorithm, POS_CIPHER_DECRYPT, derived);
+        status = key_encryption(protector, derived);
     if (status == POS_OK)
         status = pos_derive_by(mac, algorithm, POS_DERIVE_BLOCK_MAC, derived);
     if (status == POS_OK)
@@ -108,6 +117,7 @@ static enum pos_status set_up_variants(struct pos_key_block_protector *protector
     if (status == POS_OK)
         status = key_variant(&protector->variant_mac, protector->algorithm, POS_CIPHER_ENCRYPT, key,
                              VARIANT_MAC);
+    protector->reads_variants = status == POS_OK;
     return status;
 }
 
@@ -134,8 +144,8 @@ static char written_version(enum pos_algorithm algorithm)
     return algorithm == POS_ALGORITHM_T2 || algorithm == POS_ALGORITHM_T3 ? 'B' : '\0';
 }
 
-enum pos_status pos_key_block_protector_create(enum pos_algorithm algorithm, const uint8_t *key,
-                                               struct pos_key_block_protector **protector)
+static enum pos_status create(enum pos_algorithm algorithm,
+                              struct pos_key_block_protector **protector)
 {
     *protector = NULL;
     const struct pos_key_block_version *version = pos_key_block_version(written_version(algorithm));
@@ -146,12 +156,40 @@ enum pos_status pos_key_block_protector_create(enum pos_algorithm algorithm, con
         return POS_ERR_MEMORY;
     made->algorithm = algorithm;
     made->version = version;
-    enum pos_status status = set_up(made, key);
-    if (status == POS_OK)
-        *protector = made;
-    else
-        pos_key_block_protector_destroy(made);
+    *protector = made;
+    return POS_OK;
+}
+
+static enum pos_status keep_or_destroy(struct pos_key_block_protector **protector,
+                                       enum pos_status status)
+{
+    if (status != POS_OK) {
+        pos_key_block_protector_destroy(*protector);
+        *protector = NULL;
+    }
     return status;
+}
+
+enum pos_status pos_key_block_protector_create(enum pos_algorithm algorithm, const uint8_t *key,
+                                               struct pos_key_block_protector **protector)
+{
+    enum pos_status status = create(algorithm, protector);
+    return status == POS_OK ? keep_or_destroy(protector, set_up(*protector, key)) : status;
+}
+
+enum pos_status pos_key_block_protector_create_derived(enum pos_algorithm algorithm,
+                                                       const struct pos_key_block_derived *derived,
+                                                       struct pos_key_block_protector **protector)
+{
+    enum pos_status status = create(algorithm, protector);
+    if (status != POS_OK)
+        return status;
+    (*protector)->zeros_kcv = derived->zeros_kcv;
+    (*protector)->cmac_kcv = derived->cmac_kcv;
+    status = key_encryption(*protector, derived->encryption);
+    if (status == POS_OK)
+        status = pos_mac_create(POS_MAC_CMAC, algorithm, derived->mac, &(*protector)->mac);
+    return keep_or_destroy(protector, status);
 }
 
 void pos_key_block_protector_destroy(struct pos_key_block_protector *protector)

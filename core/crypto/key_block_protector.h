@@ -14,8 +14,9 @@ struct pos_key_block_protector {
     const struct pos_key_block_version *version; /* that is written: D or B */
     struct pos_cipher encrypt, decrypt;          /* with the derived keys */
     struct pos_mac *mac;
-    struct pos_cipher variant_decrypt, variant_mac; /* TDES alone: versions A and C */
-    struct pos_kcv zeros_kcv, cmac_kcv;             /* of the protection key, for KP */
+    bool reads_variants; /* TDES: versions A and C, with these two */
+    struct pos_cipher variant_decrypt, variant_mac;
+    struct pos_kcv zeros_kcv, cmac_kcv; /* of the protection key, for KP */
 };
 
 /* Bytes of key data for a key of this algorithm, with padding to whole blocks of the cipher. */
