@@ -199,6 +199,11 @@ void pos_pkcs11_cipher_close(struct pos_pkcs11_cipher *cipher);
 POS_MUST_USE enum pos_status pos_pkcs11_cipher_encrypt(void *context, uint8_t *data, size_t size);
 POS_MUST_USE enum pos_status pos_pkcs11_cipher_decrypt(void *context, uint8_t *data, size_t size);
 
+/* The same by a method that is named, POS_KCV_SIZE_MAX bytes of it whatever the key is. */
+POS_MUST_USE enum pos_status pos_pkcs11_long_kcv(struct pos_pkcs11_lease *lease,
+                                                 CK_OBJECT_HANDLE object,
+                                                 enum pos_algorithm algorithm,
+                                                 enum pos_kcv_method method, struct pos_kcv *kcv);
 /* As pos_derive; the key stays inside, what is derived is outside. */
 POS_MUST_USE enum pos_status pos_pkcs11_derive(struct pos_pkcs11_lease *lease,
                                                CK_OBJECT_HANDLE object,

@@ -14,14 +14,39 @@
 
 /* ---- what blocks are made with ---- */
 
+/* Both keys into the page, and the two check values that a block under this key may name. */
+static enum pos_status derive_both(struct pos_pkcs11_page *page, struct pos_pkcs11_lease *lease,
+                                   CK_OBJECT_HANDLE object, enum pos_algorithm algorithm,
+                                   struct pos_key_block_derived *derived)
+{
+    *derived = (struct pos_key_block_derived){.encryption = page->first, .mac = page->second};
+    enum pos_status status =
+        pos_pkcs11_derive(lease, object, algorithm, POS_DERIVE_BLOCK_ENCRYPTION, page->first);
+    if (status == POS_OK)
+        status = pos_pkcs11_derive(lease, object, algorithm, POS_DERIVE_BLOCK_MAC, page->second);
+    if (status == POS_OK)
+        status = pos_pkcs11_long_kcv(lease, object, algorithm, POS_KCV_ZEROS, &derived->zeros_kcv);
+    if (status == POS_OK)
+        status = pos_pkcs11_long_kcv(lease, object, algorithm, POS_KCV_CMAC, &derived->cmac_kcv);
+    return status;
+}
+
 static enum pos_status derive_protection(struct pos_pkcs11_session *session,
                                          struct pos_pkcs11_lease *lease, const struct pos_key *key,
                                          const struct pos_protection **protection)
 {
-    enum pos_status status = pos_pkcs11_read_key(lease, key, session->page->first);
+    struct pos_key_block_derived derived;
+    struct pos_kcv kcv;
+    CK_OBJECT_HANDLE object;
+    enum pos_status status = pos_pkcs11_open(lease, key, POS_PKCS11_INSIDE, &object);
+    if (status == POS_OK)
+        status = pos_pkcs11_kcv(lease, object, key->algorithm, &kcv);
+    if (status == POS_OK)
+        status = derive_both(session->page, lease, object, key->algorithm, &derived);
+    pos_pkcs11_destroy(lease, object);
     if (status == POS_OK)
         status =
-            pos_protector_cache_put(session->protectors, key, session->page->first, protection);
+            pos_protector_cache_put_derived(session->protectors, key, &kcv, &derived, protection);
     pos_pkcs11_forget(session);
     return status;
 }
@@ -114,6 +139,27 @@ static enum pos_status keep_tmk(struct pos_pkcs11_lease *lease, enum pos_algorit
     return status;
 }
 
+/* Blocks of versions A and C are made with variants of the KTK, which no token can derive: for such
+ * a block the KTK itself is out, and nothing of it is remembered. */
+static enum pos_status unwrap_variant(struct pos_pkcs11_session *session,
+                                      struct pos_pkcs11_lease *lease, struct pos_bytes block,
+                                      const struct pos_key *ktk,
+                                      const struct pos_key_block_expectation *expected,
+                                      struct pos_error *error)
+{
+    struct pos_pkcs11_page *page = session->page;
+    struct pos_key_block_protector *protector = NULL;
+    enum pos_status status = pos_pkcs11_read_key(lease, ktk, page->second);
+    if (status == POS_OK)
+        status = pos_key_block_protector_create(ktk->algorithm, page->second, &protector);
+    if (status != POS_OK)
+        return pos_error_set(error, status, "the KTK cannot be used for this block: %s",
+                             pos_status_text(status));
+    status = pos_key_block_unwrap(protector, block, expected, page->first, error);
+    pos_key_block_protector_destroy(protector);
+    return status;
+}
+
 static enum pos_status import_block(struct pos_pkcs11_session *session,
                                     struct pos_pkcs11_lease *lease, struct pos_bytes block,
                                     const struct pos_key *ktk, enum pos_algorithm algorithm,
@@ -130,6 +176,8 @@ static enum pos_status import_block(struct pos_pkcs11_session *session,
                              pos_status_text(status));
     status =
         pos_key_block_unwrap(protection->protector, block, &expected, session->page->first, error);
+    if (status == POS_ERR_USAGE)
+        status = unwrap_variant(session, lease, block, ktk, &expected, error);
     if (status != POS_OK)
         return status;
     status = keep_tmk(lease, algorithm, session->page->first, tmk, kcv);

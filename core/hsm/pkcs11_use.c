@@ -7,8 +7,9 @@
 
 #include "core/base/secret.h"
 #include "core/hsm/pkcs11.h"
+#include "core/hsm/tdes.h"
 
-enum { KCV_AES_SIZE = 5, KCV_TDES_SIZE = 3 }; /* bytes */
+enum { KCV_TDES_SIZE = 3 }; /* bytes; of others POS_KCV_SIZE_MAX */
 
 static const char audit_prefix[POS_PKCS11_MAC_SIZE] = "posgate audit v1";
 
@@ -103,23 +104,37 @@ enum pos_status pos_pkcs11_cipher_decrypt(void *context, uint8_t *data, size_t s
 
 /* ---- check values and derived keys ---- */
 
+enum pos_status pos_pkcs11_long_kcv(struct pos_pkcs11_lease *lease, CK_OBJECT_HANDLE object,
+                                    enum pos_algorithm algorithm, enum pos_kcv_method method,
+                                    struct pos_kcv *kcv)
+{
+    uint8_t block[POS_PKCS11_MAC_SIZE] = {0}, zeros[POS_PKCS11_MAC_SIZE] = {0};
+    size_t block_size = pos_pkcs11_traits_of(algorithm)->block_size;
+    const struct pos_bytes piece = pos_bytes(zeros, block_size);
+    enum pos_status status = method == POS_KCV_CMAC
+                                 ? pos_pkcs11_cmac(lease, object, algorithm, &piece, 1, block)
+                                 : pos_pkcs11_encrypt(lease, object, algorithm, block, block_size);
+    *kcv = (struct pos_kcv){0};
+    if (status == POS_OK) {
+        *kcv = (struct pos_kcv){.method = method, .size = POS_KCV_SIZE_MAX};
+        memcpy(kcv->data, block, POS_KCV_SIZE_MAX);
+    }
+    /* The bytes that a check value does not show are a known pair of text and ciphertext more. */
+    pos_secret_wipe(block, sizeof block);
+    return status;
+}
+
 /* core/crypto/kcv.h says how each is made. */
 enum pos_status pos_pkcs11_kcv(struct pos_pkcs11_lease *lease, CK_OBJECT_HANDLE object,
                                enum pos_algorithm algorithm, struct pos_kcv *kcv)
 {
-    uint8_t block[POS_PKCS11_MAC_SIZE] = {0}, zeros[POS_PKCS11_MAC_SIZE] = {0};
-    size_t block_size = pos_pkcs11_traits_of(algorithm)->block_size;
-    bool is_aes = algorithm == POS_ALGORITHM_A128 || algorithm == POS_ALGORITHM_A256;
-    const struct pos_bytes piece = pos_bytes(zeros, block_size);
-    enum pos_status status = is_aes
-                                 ? pos_pkcs11_cmac(lease, object, algorithm, &piece, 1, block)
-                                 : pos_pkcs11_encrypt(lease, object, algorithm, block, block_size);
-    if (status == POS_OK) {
-        *kcv = (struct pos_kcv){.method = is_aes ? POS_KCV_CMAC : POS_KCV_ZEROS,
-                                .size = is_aes ? KCV_AES_SIZE : KCV_TDES_SIZE};
-        memcpy(kcv->data, block, kcv->size);
+    bool is_tdes = pos_is_tdes(algorithm);
+    enum pos_status status =
+        pos_pkcs11_long_kcv(lease, object, algorithm, is_tdes ? POS_KCV_ZEROS : POS_KCV_CMAC, kcv);
+    if (is_tdes) {
+        memset(kcv->data + KCV_TDES_SIZE, 0, sizeof kcv->data - KCV_TDES_SIZE);
+        kcv->size = status == POS_OK ? KCV_TDES_SIZE : 0;
     }
-    pos_secret_wipe(block, sizeof block);
     return status;
 }
 

@@ -61,6 +61,15 @@ static struct entry *oldest(struct pos_protector_cache *cache)
     return found;
 }
 
+static const struct pos_protection *keep(struct pos_protector_cache *cache,
+                                         const struct pos_key *key, struct pos_protection made)
+{
+    struct entry *entry = oldest(cache);
+    empty(entry);
+    *entry = (struct entry){.key = *key, .protection = made, .used = ++cache->turn};
+    return &entry->protection;
+}
+
 enum pos_status pos_protector_cache_put(struct pos_protector_cache *cache,
                                         const struct pos_key *key, const uint8_t *clear,
                                         const struct pos_protection **protection)
@@ -69,11 +78,21 @@ enum pos_status pos_protector_cache_put(struct pos_protector_cache *cache,
     enum pos_status status = pos_kcv_compute(key->algorithm, clear, &made.kcv);
     if (status == POS_OK)
         status = pos_key_block_protector_create(key->algorithm, clear, &made.protector);
-    if (status != POS_OK)
-        return status;
-    struct entry *entry = oldest(cache);
-    empty(entry);
-    *entry = (struct entry){.key = *key, .protection = made, .used = ++cache->turn};
-    *protection = &entry->protection;
-    return POS_OK;
+    if (status == POS_OK)
+        *protection = keep(cache, key, made);
+    return status;
+}
+
+enum pos_status pos_protector_cache_put_derived(struct pos_protector_cache *cache,
+                                                const struct pos_key *key,
+                                                const struct pos_kcv *kcv,
+                                                const struct pos_key_block_derived *derived,
+                                                const struct pos_protection **protection)
+{
+    struct pos_protection made = {.kcv = *kcv};
+    enum pos_status status =
+        pos_key_block_protector_create_derived(key->algorithm, derived, &made.protector);
+    if (status == POS_OK)
+        *protection = keep(cache, key, made);
+    return status;
 }

@@ -30,5 +30,10 @@ POS_MUST_USE enum pos_status pos_protector_cache_put(struct pos_protector_cache 
                                                      const struct pos_key *key,
                                                      const uint8_t *clear,
                                                      const struct pos_protection **protection);
+/* The same for a key that stays in a device, of which `kcv` is the check value; the protector reads
+ * no blocks of versions A and C. */
+POS_MUST_USE enum pos_status pos_protector_cache_put_derived(
+    struct pos_protector_cache *cache, const struct pos_key *key, const struct pos_kcv *kcv,
+    const struct pos_key_block_derived *derived, const struct pos_protection **protection);
 
 #endif
