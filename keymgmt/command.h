@@ -35,6 +35,10 @@ enum pos_status pos_command_check(struct pos_options *options, int argc, char **
                                   struct pos_error *error);
 enum pos_status pos_command_stock(struct pos_options *options, int argc, char **argv,
                                   struct pos_error *error);
+enum pos_status pos_command_backup(struct pos_options *options, int argc, char **argv,
+                                   struct pos_error *error);
+enum pos_status pos_command_restore(struct pos_options *options, int argc, char **argv,
+                                    struct pos_error *error);
 enum pos_status pos_command_operator(struct pos_options *options, int argc, char **argv,
                                      struct pos_error *error);
 enum pos_status pos_command_approve(struct pos_options *options, int argc, char **argv,

@@ -4,7 +4,7 @@
 #include "keymgmt/command.h"
 #include "keymgmt/nearest.h"
 
-enum { COMMAND_COUNT_MAX = 32, TITLE_SIZE_MAX = 96, HELP_SIZE_MAX = 2048 };
+enum { COMMAND_COUNT_MAX = 32, TITLE_SIZE_MAX = 96, HELP_SIZE_MAX = 4096 };
 
 struct first_word {
     struct pos_options *options;

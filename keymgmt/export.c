@@ -133,6 +133,11 @@ static enum pos_status find_batch(struct pos_export *export)
         return pos_error_set(export->error, status, "there is no batch %u", export->number);
     if (status != POS_OK)
         return pos_error_set(export->error, status, "cannot read the key library");
+    if (export->batch.state == POS_BATCH_BURNED)
+        return pos_error_set(export->error, POS_ERR_STATE,
+                             "batch %u is burned: it may have been exported before a backup was "
+                             "restored; generate a new one",
+                             export->number);
     if (export->batch.count > POS_KEY_FILE_COUNT_MAX)
         return pos_error_set(export->error, POS_ERR_LIMIT, "batch %u has %u keys, a file %d",
                              export->number, export->batch.count, POS_KEY_FILE_COUNT_MAX);

@@ -9,15 +9,16 @@
 
 #include "core/base/failpoint.h"
 #include "core/base/secret.h"
+#include "keymgmt/approval.h"
 #include "keymgmt/command.h"
 #include "keymgmt/progress.h"
 #include "keymgmt/report.h"
 
-enum { KEY_TABLE = 0x280, KEY_NO_GATEWAY };
+enum { KEY_TABLE = 0x280, KEY_TABLE_ANCHOR, KEY_NO_GATEWAY, KEY_TO_LABEL, SUBJECT_SIZE = 256 };
 
 /* ---- the new LMK ---- */
 
-static enum pos_status open_next(struct pos_rotation *rotation, struct pos_error *error)
+static enum pos_status open_next_file(struct pos_rotation *rotation, struct pos_error *error)
 {
     struct pos_credential credential;
     enum pos_status status = pos_home_credential(rotation->home, false, &credential, error);
@@ -26,6 +27,13 @@ static enum pos_status open_next(struct pos_rotation *rotation, struct pos_error
     status = pos_hsm_software_open(rotation->next_path, pos_bytes(credential.data, credential.size),
                                    &rotation->next, error);
     pos_credential_fini(&credential);
+    return status;
+}
+
+static enum pos_status open_next(struct pos_rotation *rotation, struct pos_error *error)
+{
+    enum pos_status status = rotation->on_token ? pos_rotation_token_open_next(rotation, error)
+                                                : open_next_file(rotation, error);
     if (status != POS_OK)
         return status;
     status = pos_hsm_session_open(rotation->next, &rotation->next_session);
@@ -53,6 +61,15 @@ static enum pos_status seal_next(struct pos_rotation *rotation, const struct pos
     return status != POS_OK ? status
                             : pos_error_set(error, POS_ERR_USAGE,
                                             "these components make the LMK that is there already");
+}
+
+/* There are no custodians: so somebody else must agree. */
+static enum pos_status agree(struct pos_rotation *rotation, struct pos_error *error)
+{
+    char subject[SUBJECT_SIZE];
+    (void)snprintf(subject, sizeof subject, "lmk=%s from-label=%s to-label=%s", rotation->mark.from,
+                   rotation->mark.from_label, rotation->mark.to_label);
+    return pos_approval_require(rotation->home, "lmk-rotate", subject, error);
 }
 
 /* By its custodians, as the first one. */
@@ -92,28 +109,36 @@ static enum pos_status take_table_path(struct pos_rotation *rotation, struct pos
     return POS_OK;
 }
 
+static enum pos_status look_at_mark(struct pos_rotation *rotation, struct pos_error *error)
+{
+    enum pos_status status =
+        pos_rotation_mark_read(rotation->home->rotating_path, &rotation->mark, error);
+    rotation->swapped = access(rotation->next_path, F_OK) != 0;
+    if (status == POS_OK && (rotation->ceremony.file_count > 0 || rotation->to_label != NULL))
+        return pos_error_set(error, POS_ERR_USAGE,
+                             "a rotation is under way, and its LMK is there: leave out --component "
+                             "and --to-label");
+    return status;
+}
+
 static enum pos_status find_out(struct pos_rotation *rotation, struct pos_error *error)
 {
     const struct pos_home *home = rotation->home;
+    enum pos_status status = POS_OK;
     pos_rotation_paths(rotation);
+    rotation->on_token = pos_home_has_token(home);
     rotation->resumed = access(home->rotating_path, F_OK) == 0;
     if (rotation->resumed) {
-        enum pos_status status =
-            pos_rotation_mark_read(home->rotating_path, &rotation->mark, error);
-        if (status != POS_OK)
-            return status;
-        rotation->swapped = access(rotation->next_path, F_OK) != 0;
-        if (rotation->ceremony.file_count > 0)
-            return pos_error_set(error, POS_ERR_USAGE,
-                                 "a rotation is under way, and its LMK is there: leave out "
-                                 "--component");
+        status = look_at_mark(rotation, error);
     } else if ((rotation->table_path == NULL) == !rotation->no_gateway) {
         return pos_error_set(error, POS_ERR_USAGE,
                              "the working keys in the gateway's table must be moved too: name its "
                              "database.path with --gateway-table, or say --no-gateway when there "
                              "is none");
     }
-    return take_table_path(rotation, error);
+    if (status == POS_OK && rotation->on_token)
+        status = pos_rotation_token_look(rotation, error);
+    return status == POS_OK ? take_table_path(rotation, error) : status;
 }
 
 /* As its writer: so the gateway is stopped, and cannot start before this is through. */
@@ -121,8 +146,12 @@ static enum pos_status open_table(struct pos_rotation *rotation, struct pos_erro
 {
     if (rotation->mark.table[0] == '\0')
         return POS_OK;
+    char anchor[POS_ANCHOR_PATH_SIZE_MAX];
+    pos_anchor_beside(rotation->mark.table, anchor);
     const struct pos_terminal_table_options options = {
-        .path = rotation->mark.table, .audit = pos_audit_chain_init(&rotation->table_chain)};
+        .path = rotation->mark.table,
+        .audit = pos_audit_chain_init(&rotation->table_chain),
+        .anchor.path = rotation->table_anchor == NULL ? anchor : rotation->table_anchor};
     enum pos_status status = pos_terminal_table_open(&options, &rotation->table, error);
     rotation->table_chain.sealer = rotation->home->chain.sealer;
     if (status == POS_OK)
@@ -138,7 +167,8 @@ static enum pos_status begin(struct pos_rotation *rotation, struct pos_error *er
 {
     struct pos_kcv old = pos_hsm_lmk_kcv(rotation->home->hsm);
     pos_kcv_text(&old, rotation->mark.from);
-    enum pos_status status = make_next(rotation, error);
+    enum pos_status status =
+        rotation->on_token ? agree(rotation, error) : make_next(rotation, error);
     if (status == POS_OK)
         status = pos_rotation_mark_write(rotation->home->rotating_path, &rotation->mark, error);
     POS_FAILPOINT("rotate-marked");
@@ -166,6 +196,13 @@ static enum pos_status move_over(struct pos_rotation *rotation, struct pos_error
         status = pos_rotation_record_begin(rotation, error);
     if (status == POS_OK)
         status = pos_rotation_move_keys(rotation, error);
+    if (status == POS_OK && rotation->on_token)
+        return pos_error_set(
+            error, POS_ERR_BUSY,
+            "every key is under the new LMK. Now set lmk_label = \"%s\" in "
+            "keymgmt.conf and in the gateway's configuration, and run "
+            "'posgate-keymgmt lmk rotate' again: it takes the old LMK off the token",
+            rotation->mark.to_label);
     if (status == POS_OK)
         status = pos_rotation_swap_files(rotation, error);
     if (status == POS_OK)
@@ -175,7 +212,8 @@ static enum pos_status move_over(struct pos_rotation *rotation, struct pos_error
 
 static enum pos_status finish(struct pos_rotation *rotation, struct pos_error *error)
 {
-    enum pos_status status = pos_rotation_shred(rotation->old_path, error);
+    enum pos_status status = rotation->on_token ? pos_rotation_token_drop_old(rotation, error)
+                                                : pos_rotation_shred(rotation->old_path, error);
     rotation->to = pos_hsm_lmk_kcv(rotation->home->hsm);
     if (status == POS_OK)
         status = pos_rotation_record_done(rotation, error);
@@ -228,6 +266,12 @@ static error_t parse_rotate(int key, char *argument, struct argp_state *state)
     case KEY_TABLE:
         rotation->table_path = argument;
         return 0;
+    case KEY_TABLE_ANCHOR:
+        rotation->table_anchor = argument;
+        return 0;
+    case KEY_TO_LABEL:
+        rotation->to_label = argument;
+        return 0;
     case KEY_NO_GATEWAY:
         rotation->no_gateway = true;
         return 0;
@@ -242,7 +286,11 @@ static enum pos_status run_rotate(struct pos_options *options, int argc, char **
     static const struct argp_option own[] = {
         {"gateway-table", KEY_TABLE, "DIR", 0,
          "The gateway's database.path; the gateway must be stopped", 0},
+        {"gateway-anchor", KEY_TABLE_ANCHOR, "FILE", 0,
+         "The gateway's database.anchor, where it is set", 0},
         {"no-gateway", KEY_NO_GATEWAY, NULL, 0, "There is no gateway with this LMK", 0},
+        {"to-label", KEY_TO_LABEL, "LABEL", 0,
+         "On a token: the label of the new LMK, which is made inside", 0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp_child children[] = {{&pos_ceremony_lmk_argp, 0, "The new LMK:", 1},
                                                  {NULL, 0, NULL, 0}};

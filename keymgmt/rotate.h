@@ -10,6 +10,10 @@
  *                     the library, and no gateway starts with it
  *   no lmk.next, but library.rotating: lmk.sealed is the new LMK, nothing is under the old one
  *   lmk.old           the old LMK, on its way out
+ *
+ * On a token both LMKs are objects, told apart by their labels, which library.rotating names. When
+ * every key is moved the operator changes lmk_label in keymgmt.conf (and in the gateway's
+ * configuration); then the same command takes the old LMK off the token.
  */
 #ifndef POS_KEYMGMT_ROTATE_H
 #define POS_KEYMGMT_ROTATE_H
@@ -18,15 +22,19 @@
 
 /* HOME/library.rotating: text, so that a person can read it. */
 struct pos_rotation_mark {
-    char from[POS_KCV_TEXT_SIZE];  /* check value of the old LMK */
-    char table[POS_PATH_SIZE_MAX]; /* the gateway's table; "": there is none */
+    char from[POS_KCV_TEXT_SIZE];          /* check value of the old LMK */
+    char table[POS_PATH_SIZE_MAX];         /* the gateway's table; "": there is none */
+    char from_label[POS_TOKEN_LABEL_SIZE]; /* on a token; "": in files */
+    char to_label[POS_TOKEN_LABEL_SIZE];
 };
 
 struct pos_rotation {
     struct pos_home *home;
     struct pos_ceremony ceremony; /* for the new LMK */
     const char *table_path;       /* borrowed from argv; NULL: not named */
-    bool no_gateway;
+    const char *table_anchor;     /* borrowed likewise; NULL: beside the table */
+    const char *to_label;         /* borrowed likewise; NULL: not named */
+    bool no_gateway, on_token;
     bool resumed, swapped; /* found so */
     struct pos_rotation_mark mark;
     char next_path[POS_PATH_SIZE_MAX + 32];
@@ -56,6 +64,26 @@ POS_MUST_USE enum pos_status pos_rotation_shred(const char *path, struct pos_err
 /* lmk.next becomes lmk.sealed in one step; the old one is shredded. */
 POS_MUST_USE enum pos_status pos_rotation_swap_files(const struct pos_rotation *rotation,
                                                      struct pos_error *error);
+
+/* ---- on a token: rotate_token.c ---- */
+
+/* Which labels, and whether the settings name the new one already (swapped). POS_ERR_USAGE,
+ * POS_ERR_CONFIG. */
+POS_MUST_USE enum pos_status pos_rotation_token_look(struct pos_rotation *rotation,
+                                                     struct pos_error *error);
+/* The options that open, make and drop the LMK of this label; borrows all three. */
+POS_MUST_USE enum pos_status pos_rotation_token_options(const struct pos_rotation *rotation,
+                                                        const struct pos_credential *pin,
+                                                        const char *label,
+                                                        struct pos_hsm_options *options,
+                                                        struct pos_error *error);
+/* Opens the new LMK, which is made when it is not there. Two people have agreed to it: there is no
+ * ceremony. */
+POS_MUST_USE enum pos_status pos_rotation_token_open_next(struct pos_rotation *rotation,
+                                                          struct pos_error *error);
+/* Takes the old one off the token; nothing when it is gone. */
+POS_MUST_USE enum pos_status pos_rotation_token_drop_old(struct pos_rotation *rotation,
+                                                         struct pos_error *error);
 
 /* ---- the keys: rotate_keys.c ---- */
 

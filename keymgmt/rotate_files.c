@@ -42,7 +42,9 @@ enum pos_status pos_rotation_mark_parse(struct pos_bytes text, struct pos_rotati
     struct pos_kcv kcv;
     *mark = (struct pos_rotation_mark){.table = ""};
     if (!take_line(&text, "from=", mark->from, sizeof mark->from) ||
-        !take_line(&text, "table=", mark->table, sizeof mark->table) || text.size != 0 ||
+        !take_line(&text, "table=", mark->table, sizeof mark->table) ||
+        !take_line(&text, "from_label=", mark->from_label, sizeof mark->from_label) ||
+        !take_line(&text, "to_label=", mark->to_label, sizeof mark->to_label) || text.size != 0 ||
         pos_kcv_parse(pos_bytes_text(mark->from), &kcv) != POS_OK)
         return POS_ERR_FORMAT;
     return POS_OK;
@@ -71,7 +73,8 @@ enum pos_status pos_rotation_mark_write(const char *path, const struct pos_rotat
 {
     char memory[MARK_SIZE_MAX];
     struct pos_buffer text = pos_buffer(memory, sizeof memory);
-    pos_buffer_format(&text, "from=%s\ntable=%s\n", mark->from, mark->table);
+    pos_buffer_format(&text, "from=%s\ntable=%s\nfrom_label=%s\nto_label=%s\n", mark->from,
+                      mark->table, mark->from_label, mark->to_label);
     return pos_file_write(path, pos_buffer_view(&text), 0600, error);
 }
 

@@ -40,12 +40,17 @@ TestSuite(rotate, .init = make_folder, .fini = drop_folder);
 
 Test(rotate, the_mark_is_read_as_it_was_written)
 {
-    struct pos_rotation_mark mark = {.from = "CMAC:0123456789", .table = "/var/lib/a b=c"}, read;
+    struct pos_rotation_mark mark = {.from = "CMAC:0123456789",
+                                     .table = "/var/lib/a b=c",
+                                     .to_label = "two"},
+                             read;
     cr_assert_eq(pos_rotation_mark_write(in_folder("mark"), &mark, &error), POS_OK);
     cr_assert_eq(pos_rotation_mark_read(in_folder("mark"), &read, &error), POS_OK, "%s",
                  error.text);
     cr_expect_str_eq(read.from, mark.from);
     cr_expect_str_eq(read.table, mark.table);
+    cr_expect_str_eq(read.from_label, "");
+    cr_expect_str_eq(read.to_label, "two");
 }
 
 Test(rotate, a_mark_that_is_none_is_refused)
@@ -53,16 +58,19 @@ Test(rotate, a_mark_that_is_none_is_refused)
     static const char *const texts[] = {
         "",
         "from=CMAC:0123456789\n",
-        "from=CMAC:0123456789\ntable=/x",
-        "from=CMAC:0123456789\ntable=/x\nmore\n",
-        "table=/x\nfrom=CMAC:0123456789\n",
-        "from=x\ntable=/x\n",
-        "from=CMAC:0123456789012345\ntable=/x\n",
+        "from=CMAC:0123456789\ntable=/x\nfrom_label=\nto_label=",
+        "from=CMAC:0123456789\ntable=/x\nfrom_label=\nto_label=\nmore\n",
+        "from=CMAC:0123456789\ntable=/x\n",
+        "table=/x\nfrom=CMAC:0123456789\nfrom_label=\nto_label=\n",
+        "from=x\ntable=/x\nfrom_label=\nto_label=\n",
+        "from=CMAC:0123456789012345\ntable=/x\nfrom_label=\nto_label=\n",
         "fro",
     };
     struct pos_rotation_mark mark;
-    cr_expect_eq(pos_rotation_mark_parse(pos_bytes_text("from=CMAC:0123456789\ntable=\n"), &mark),
-                 POS_OK);
+    cr_expect_eq(
+        pos_rotation_mark_parse(
+            pos_bytes_text("from=CMAC:0123456789\ntable=\nfrom_label=\nto_label=\n"), &mark),
+        POS_OK);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         cr_expect_eq(pos_rotation_mark_parse(pos_bytes_text(texts[i]), &mark), POS_ERR_FORMAT,
                      "row %zu", i);

@@ -9,6 +9,8 @@ import subprocess
 import sys
 
 import test_destroy
+import test_restore
+import test_rotate
 from common import SOURCE, done, expect, scheme
 from keyroom import (ask_key, audit, batches, exists, fails, import_return, library_keys, mother,
                      mother_keys, states)
@@ -16,7 +18,7 @@ from keyroom import (ask_key, audit, batches, exists, fails, import_return, libr
 NAME = "MPOS0001"
 KEYS = 4
 LINES = KEYS + 2
-ELSEWHERE = set(test_destroy.POINTS)
+ELSEWHERE = set(test_destroy.POINTS + test_restore.POINTS + test_rotate.POINTS)
 tried = set()
 
 
