@@ -1,20 +1,22 @@
 /*
  * The gateway from frame to reply, with doubles for table, key library, committer, host and clock.
  *
- * An input is a small program: its first byte chooses listener and dialect, then each step's byte
- * says what happens next. Terminals of our own ask, so that keys and MACs are right when they
- * should be; whatever they send can be bent, with a new MAC or the old one. In the end everything
- * that was asked must have been answered, once, in a frame that can be read.
+ * An input is a small program: its first byte chooses listener, dialect and whether the security
+ * module waits, then each step's byte says what happens next. Terminals of our own ask, so that
+ * keys and MACs are right when they should be; whatever they send can be bent, with a new MAC or
+ * the old one. In the end everything that was asked must have been answered, once, in a frame that
+ * can be read.
  */
 #include <string.h>
 
 #include "core/wire/message.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/gateway/slow_module.h"
 #include "tests/gateway/world.h"
 
 enum { INPUT_SIZE_MAX = 4096, PENDING_COUNT_MAX = 16, TERMINAL_COUNT = 3 };
 
-static struct world *world;
+static struct world *world, *worlds[2]; /* the one in use; with a module that waits, and without */
 static struct pos_policy policy;
 static struct pos_terminal terminals[TERMINAL_COUNT];
 static struct pos_exchange_state asked;
@@ -87,8 +89,11 @@ static void put_mac(struct pos_bytes bytes, unsigned choice)
     const struct pos_key *key = key_of(&message, choice);
     if (key == NULL || pos_message_mac(&message, &covered, mac) != POS_OK)
         return;
+    enum pos_mac_purpose working = policy.mac_ecb && key->algorithm == POS_ALGORITHM_T2
+                                       ? POS_MAC_WORKING_ECB
+                                       : POS_MAC_WORKING;
     fuzz_must(pos_hsm_make_mac(world->hsm_session, key,
-                               choice == 1 ? POS_MAC_REGISTRATION : POS_MAC_WORKING, covered,
+                               choice == 1 ? POS_MAC_REGISTRATION : working, covered,
                                mac) == POS_OK,
               "a MAC can be made");
     struct pos_encoded encoded = {.mac = (uint8_t *)(uintptr_t)(covered.data + covered.size),
@@ -128,9 +133,12 @@ static void ask(struct pos_cursor *input, unsigned number, unsigned choice)
     struct pos_buffer out = pos_buffer(memory, sizeof memory);
     enum pos_kind kind = (enum pos_kind)(pos_cursor_u8(input) % POS_KIND_COUNT);
     bool financial = pos_kind_rule(kind)->link == POS_LINK_HOST;
-    unsigned bends = pos_cursor_u8(input) & 7;
-    if (pos_terminal_request(terminal, kind, financial ? &world_sale : NULL, &out, &asked) !=
-        POS_OK)
+    unsigned how = pos_cursor_u8(input), bends = how & 7;
+    static const struct pos_pin pin = {.size = 4, .digits = {'4', '7', '1', '1'}};
+    struct pos_sale sale = world_sale;
+    sale.pin = (how & 8) != 0 ? &pin : NULL;
+    sale.pin_format = terminal->algorithm == POS_ALGORITHM_T2 ? POS_PIN_FORMAT_0 : POS_PIN_FORMAT_4;
+    if (pos_terminal_request(terminal, kind, financial ? &sale : NULL, &out, &asked) != POS_OK)
         return;
     for (unsigned i = 0; i < bends; i++) {
         size_t place = pos_cursor_u16(input) % out.size;
@@ -173,8 +181,15 @@ static void fail(struct pos_cursor *input, unsigned what)
     enum pos_status *const faults[] = {
         &world->fetch_fails, &world->commit_fails, &world->commit_result, &world->forward_fails,
         &world->rrn_fails,   &world->find_fails,   &world->dossier_fails};
-    enum pos_status status = (enum pos_status)(pos_cursor_u8(input) % POS_STATUS_COUNT);
-    if (what == sizeof faults / sizeof faults[0])
+    enum pos_status *const module_faults[] = {&world->secure_fails, &world->job_fails,
+                                              &world->link_fails};
+    unsigned byte = pos_cursor_u8(input);
+    enum pos_status status = (enum pos_status)(byte % POS_STATUS_COUNT);
+    if (byte >= 128 && what < sizeof module_faults / sizeof module_faults[0])
+        *module_faults[what] = status;
+    else if (byte >= 128 && what == 3)
+        world->forgets = (byte & 1) != 0;
+    else if (what == sizeof faults / sizeof faults[0])
         world->low_on_disk = status != POS_OK;
     else
         *faults[what] = status;
@@ -195,6 +210,7 @@ static void change(struct pos_cursor *input, unsigned what)
         row->hot.state =
             (enum pos_terminal_state)(1 + (value >> 4) % (POS_TERMINAL_STATE_COUNT - 1));
         row->hot.proved = (value & 8) != 0;
+        row->hot.ecb = row->hot.proved && (value & 1) != 0;
     }
 }
 
@@ -240,13 +256,23 @@ static void begin(unsigned choice)
                                  .proof_to_register = (choice & 4) == 0,
                                  .mac_required = (choice & 8) == 0,
                                  .provisioned = (choice & 16) != 0};
+    policy.mac_ecb = (choice & 32) != 0 && policy.dialect->ecb_mac;
+    bool waiting = (choice & 64) != 0;
+    world = worlds[waiting];
     if (world == NULL)
-        world = world_create(&policy, PENDING_COUNT_MAX);
+        world = worlds[waiting] = waiting ? world_create_waiting(&policy, PENDING_COUNT_MAX)
+                                          : world_create(&policy, PENDING_COUNT_MAX);
     else
         world_renew(world, &policy, PENDING_COUNT_MAX);
+    if (waiting)
+        slow_module_forget(world->local);
+    uint8_t zpk[POS_KEY_SIZE_MAX];
+    if ((choice & 128) == 0)
+        world_share_pin_key(world, POS_ALGORITHM_T2, POS_PIN_FORMAT_0, zpk);
     static const char *const serials[TERMINAL_COUNT] = {"123L013K", "SERIAL02", "CLONE001"};
+    static const size_t terminal_keys[TERMINAL_COUNT] = {0, 3, 0}; /* AES, TDES, the first again */
     for (size_t i = 0; i < TERMINAL_COUNT; i++)
-        world_terminal(world, i % WORLD_KEY_COUNT, serials[i], &terminals[i]);
+        world_terminal(world, terminal_keys[i], serials[i], &terminals[i]);
     asker = NULL;
     open = true;
 }
@@ -256,12 +282,14 @@ static void end(void)
 {
     world->fetch_fails = world->commit_fails = world->commit_result = POS_OK;
     world->forward_fails = world->rrn_fails = world->find_fails = POS_OK;
-    world->dossier_fails = POS_OK;
+    world->dossier_fails = world->secure_fails = world->job_fails = world->link_fails = POS_OK;
+    world->forgets = false;
     world->low_on_disk = false;
     world_settle(world);
     take_replies();
     while (world_waits_for(world, WORLD_HOST)) {
         world_host_sends(world, POS_ERR_TIMEOUT, NULL);
+        world_settle(world);
         take_replies();
     }
     fuzz_must(pos_session_pending(world->session) == 0, "nothing is left waiting");

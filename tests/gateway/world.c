@@ -218,7 +218,7 @@ static void do_job(struct world *world, struct pos_request *request)
         pos_strong_do(world->hsm_session, job);
     if (fetch && job->status == POS_OK)
         job->status = pos_hsm_take_mac_key(world->local, world->parcel);
-    if (world->forgets)
+    if (world->forgets && world->waiting)
         slow_module_forget(world->local);
     pos_session_secured(request);
 }
