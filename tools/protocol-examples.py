@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+import protocol_terminals as terminals
+
 warnings.simplefilter("ignore")  # the library would rather that nobody used triple DES any more
 TripleDES = algorithms.TripleDES
 DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs"
@@ -357,6 +359,34 @@ def example_key_block_tdes():
             + listing(rows + [("K_reg", hexed(derive(TMK_T2, 0x8001, TripleDES)))]))[:-1]
 
 
+def example_working_key_forms():
+    """Of 60 bytes under a TDES TMK, of 40 under the same, of 40 under SM4."""
+    tdk = bytes.fromhex("2A3B4C5D6E7F80919AABBCCDDEEFF001")
+    tmk, keys = bytes(range(0xA0, 0xB0)), (bytes(range(0xB0, 0xC0)), bytes(range(0xC0, 0xD0)))
+    tdes = lambda keys: terminals.form_rows(TripleDES, TMK_T2, keys)
+    return (["60 bytes, as they stand in field 62 of `cup`:", ""]
+            + listing(tdes([("TPK", TPK_T2, 0), ("TAK", TAK_T2, 0), ("TDK", tdk, 0)]))
+            + ["40 bytes, with a TAK of single length:", ""]
+            + listing(tdes([("TPK", TPK_T2, 0), ("TAK", TAK_T2[:8], 8)]))
+            + ["40 bytes under an SM4 TMK; outside `cup` field 62 has these 80 digits:", ""]
+            + listing(terminals.form_rows(algorithms.SM4, tmk, [("TPK", keys[0], 0),
+                                                                ("TAK", keys[1], 0)])))[:-1]
+
+
+def example_tdes_macs():
+    body = message("0800", {11: "000043", 41: TID, 62: SMN, 70: "902"}, TAK)[:-8]
+    return (["A message under a TDES TAK; its last block is filled up with zeros:", ""]
+            + listing(terminals.retail_mac_rows(TAK_T2, body)) + ["UnionPay's MAC of the same:", ""]
+            + listing(terminals.ecb_mac_rows(TAK_T2, body)))[:-1]
+
+
+def example_pin_blocks():
+    return (["Format 0 under a TDES TPK:", ""]
+            + listing(terminals.pin_block_0_rows(TPK_T2, "92389", PAN))
+            + ["Format 4 under an AES TPK:", ""]
+            + listing(terminals.pin_block_4_rows(TPK, "92389", PAN, bytes(range(0xE0, 0xE8)))))[:-1]
+
+
 def example_key_file():
     """Two keys for one mother POS, with the trailer that covers them."""
     keys = {278: TMK, 279: bytes(range(0xC0, 0xE0))}
@@ -401,7 +431,9 @@ EXAMPLES = {
                     "sign-on": example_sign_on, "authenticate": example_authenticate,
                     "sale": example_sale, "refusal": example_refusal,
                     "key-block-128": example_key_block_128,
-                    "key-block-tdes": example_key_block_tdes},
+                    "key-block-tdes": example_key_block_tdes,
+                    "working-key-forms": example_working_key_forms,
+                    "tdes-macs": example_tdes_macs, "pin-blocks": example_pin_blocks},
     "keys.md": {"key-file": example_key_file, "return-file": example_return_file},
 }
 
@@ -448,6 +480,7 @@ def main():
     options = parser.parse_args()
     FIELDS.update(field_table((DOCS / "protocol.md").read_text()))
     check_known_answers()
+    terminals.check_known_answers()
     passed = failed = 0
     for name, examples in EXAMPLES.items():
         path = DOCS / name

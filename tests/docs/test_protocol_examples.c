@@ -13,6 +13,8 @@
 #include "core/crypto/exchange.h"
 #include "core/crypto/key_block.h"
 #include "core/crypto/mac.h"
+#include "core/crypto/pin_block.h"
+#include "core/terminal/keys.h"
 #include "core/wire/frame.h"
 #include "core/wire/message.h"
 
@@ -302,4 +304,95 @@ Test(protocol_examples, the_session_key_is_agreed_on)
         count++;
     }
     cr_expect_eq(count, 1);
+}
+
+/* The algorithm of the TMK that a form opens under; NONE when there is none. */
+static enum pos_algorithm open_form(struct pos_bytes form, const uint8_t *tmk,
+                                    struct pos_working_keys *keys)
+{
+    static const enum pos_algorithm tried[] = {POS_ALGORITHM_T2, POS_ALGORITHM_SM4};
+    for (size_t i = 0; i < 2; i++) {
+        struct pos_terminal terminal = {.algorithm = tried[i]};
+        struct pos_error error;
+        memcpy(terminal.tmk, tmk, 16);
+        memset(keys, 0, sizeof *keys);
+        if (pos_terminal_open_form(&terminal, form, keys, &error) == POS_OK)
+            return tried[i];
+    }
+    return POS_ALGORITHM_NONE;
+}
+
+Test(protocol_examples, forms_open_to_their_keys)
+{
+    size_t counts[POS_ALGORITHM_COUNT] = {0}, track_keys = 0;
+    for (size_t i = 0; i < block_count; i++) {
+        char text[TEXT_SIZE_MAX];
+        if (value_of(blocks[i], "form", text).size == 0)
+            continue;
+        uint8_t tmk[POS_KEY_SIZE_MAX], form[POS_WORKING_KEYS_SIZE_MAX], key[POS_KEY_SIZE_MAX];
+        struct pos_working_keys keys;
+        size_t size = hex_value(blocks[i], "form", form);
+        cr_assert_eq(hex_value(blocks[i], "TMK", tmk), 16);
+        counts[open_form(pos_bytes(form, size), tmk, &keys)]++;
+        cr_expect_arr_eq(keys.tpk, key, hex_value(blocks[i], "TPK", key));
+        cr_expect_arr_eq(keys.tak, key, hex_value(blocks[i], "TAK", key));
+        size_t track_size = hex_value(blocks[i], "TDK", key);
+        cr_expect_arr_eq(keys.tdk, key, track_size);
+        track_keys += track_size > 0;
+    }
+    cr_expect_eq(counts[POS_ALGORITHM_NONE], 0);
+    cr_expect_geq(counts[POS_ALGORITHM_T2], 2);
+    cr_expect_geq(counts[POS_ALGORITHM_SM4], 1);
+    cr_expect_geq(track_keys, 1);
+}
+
+Test(protocol_examples, macs_under_tdes_keys_are_those_of_the_product)
+{
+    static const struct {
+        const char *name;
+        enum pos_mac_algorithm mac;
+    } rows[] = {{"retail MAC", POS_MAC_RETAIL}, {"ECB MAC", POS_MAC_CUP_ECB}};
+    for (size_t r = 0; r < 2; r++) {
+        size_t count = 0;
+        for (size_t i = 0; i < block_count; i++) {
+            char text[TEXT_SIZE_MAX];
+            if (value_of(blocks[i], rows[r].name, text).size == 0)
+                continue;
+            uint8_t key[POS_KEY_SIZE_MAX], covered[TEXT_SIZE_MAX / 2], mac[8];
+            uint8_t made[POS_MAC_FULL_SIZE_MAX];
+            struct pos_mac *context;
+            size_t size = hex_value(blocks[i], "bytes covered", covered);
+            cr_assert_eq(hex_value(blocks[i], "TAK", key), 16);
+            cr_assert_eq(hex_value(blocks[i], rows[r].name, mac), 8);
+            cr_assert_eq(pos_mac_create(rows[r].mac, POS_ALGORITHM_T2, key, &context), POS_OK);
+            cr_assert_eq(pos_mac_compute(context, pos_bytes(covered, size), made), POS_OK);
+            pos_mac_destroy(context);
+            cr_expect_arr_eq(made, mac, 8, "%s", rows[r].name);
+            count++;
+        }
+        cr_expect_geq(count, 1, "%s", rows[r].name);
+    }
+}
+
+Test(protocol_examples, pin_blocks_open_to_their_pins)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < block_count; i++) {
+        char text[TEXT_SIZE_MAX], pan_text[TEXT_SIZE_MAX], pin_text[TEXT_SIZE_MAX];
+        if (value_of(blocks[i], "PIN block", text).size == 0)
+            continue;
+        uint8_t key[POS_KEY_SIZE_MAX], block[POS_PIN_BLOCK_SIZE_MAX];
+        size_t size = hex_value(blocks[i], "PIN block", block);
+        enum pos_algorithm algorithm =
+            hex_value(blocks[i], "TPK", key) == 32 ? POS_ALGORITHM_A256 : POS_ALGORITHM_T2;
+        struct pos_bytes pan = value_of(blocks[i], "PAN", pan_text);
+        struct pos_bytes pin = value_of(blocks[i], "PIN", pin_text);
+        struct pos_pin opened;
+        cr_expect_eq(pos_pin_block_open(size == 16 ? POS_PIN_FORMAT_4 : POS_PIN_FORMAT_0, algorithm,
+                                        key, pan, pos_bytes(block, size), &opened),
+                     POS_OK);
+        cr_expect(pos_bytes_equal(pos_bytes(opened.digits, opened.size), pin));
+        count++;
+    }
+    cr_expect_geq(count, 2);
 }
