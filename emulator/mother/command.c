@@ -1,6 +1,7 @@
 /* `posgate-emulator mother`: sets up a mother POS, runs it, closes its session, lists its keys. */
 #include <argp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -20,7 +21,8 @@ struct mother_options {
     struct pos_mother_setup setup;
     struct pos_endpoint listen;
     bool allow_rekey;
-    const char *return_file; /* NULL: none */
+    struct pos_mother_access access; /* home and credential are the setup's */
+    const char *return_file;         /* NULL: none */
 };
 
 enum {
@@ -34,6 +36,9 @@ enum {
     KEY_ALGORITHM,
     KEY_CREDENTIAL,
     KEY_REKEY,
+    KEY_ANCHOR,
+    KEY_ACCEPT,
+    KEY_HIGH_WATER,
     KEY_LOG_LEVEL
 };
 
@@ -41,6 +46,14 @@ static const struct argp_option options[] = {
     {"home", 'H', "DIR", 0, "The mother POS's own folder (required)", 0},
     {"credential", KEY_CREDENTIAL, "FILE", 0,
      "What opens its LMK (default: DIR/credential, made by --init)", 0},
+    {"anchor", KEY_ANCHOR, "FILE", 0,
+     "What tells an old copy of its journal; best on another disk (default: DIR/journal.anchor)",
+     0},
+    {"accept-old", KEY_ACCEPT, 0, 0,
+     "Go on with a journal that is older than its anchor: burns every key that may have left since",
+     0},
+    {"high-water", KEY_HIGH_WATER, "INDEX", 0,
+     "With --accept-old, where the anchor is lost: the highest index that was ever loaded", 0},
     {0, 0, 0, 0, "What to do; without one of these: serve", 1},
     {"init", KEY_INIT, 0, 0, "Make the folder: an LMK of its own, the KTK from its components", 1},
     {"close-session", KEY_CLOSE, 0, 0, "Burn every key that was handed out and not confirmed", 1},
@@ -60,6 +73,15 @@ static const struct argp_option options[] = {
     {"allow-rekey", KEY_REKEY, 0, 0, "A terminal that has a confirmed key may get another one", 3},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info (default), warning or error", 3},
     {0}};
+
+static uint32_t parse_index(const char *value, struct argp_state *state)
+{
+    char *end;
+    unsigned long index = strtoul(value, &end, 10);
+    if (*end != '\0' || index < POS_KEY_INDEX_MIN || index > POS_KEY_INDEX_MAX)
+        argp_error(state, "'%s' is not an index", value);
+    return (uint32_t)index;
+}
 
 static void parse_with_value(int key, char *value, struct argp_state *state)
 {
@@ -87,6 +109,12 @@ static void parse_with_value(int key, char *value, struct argp_state *state)
         if (o->setup.ktk_algorithm == POS_ALGORITHM_NONE)
             argp_error(state, "there is no algorithm '%s'", value);
         break;
+    case KEY_ANCHOR:
+        o->access.anchor = value;
+        break;
+    case KEY_HIGH_WATER:
+        o->access.high_water = parse_index(value, state);
+        break;
     case KEY_LOG_LEVEL:
         if ((level = pos_log_level_parse(value)) < 0)
             argp_error(state, "there is no log level '%s'", value);
@@ -107,6 +135,10 @@ static void check(const struct mother_options *o, struct argp_state *state)
     if (init && o->setup.component_count < POS_COMPONENT_COUNT_MIN)
         argp_error(state, "--init needs at least %d times --ktk-component",
                    POS_COMPONENT_COUNT_MIN);
+    if (init && (o->access.anchor != NULL || o->access.accept_old))
+        argp_error(state, "--init makes no journal: name its anchor when serving");
+    if (o->access.high_water > 0 && !o->access.accept_old)
+        argp_error(state, "--high-water goes with --accept-old");
     if (o->return_file != NULL && o->mode != MODE_RETURN && o->mode != MODE_CLOSE_SESSION)
         argp_error(state, "--return-file goes with --close-session or alone");
     if (!init &&
@@ -138,6 +170,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
         return 0;
     case KEY_REKEY:
         o->allow_rekey = true;
+        return 0;
+    case KEY_ACCEPT:
+        o->access.accept_old = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "'%s' is not an option", value);
@@ -212,7 +247,9 @@ static enum pos_status write_return_file(struct pos_mother *mother, const char *
 static enum pos_status work(struct mother_options *o, struct pos_error *error)
 {
     struct pos_mother_home home;
-    enum pos_status status = pos_mother_home_open(o->setup.home, o->setup.credential, &home, error);
+    o->access.home = o->setup.home;
+    o->access.credential = o->setup.credential;
+    enum pos_status status = pos_mother_home_open(&o->access, &home, error);
     if (status != POS_OK)
         return status;
     home.mother.allow_rekey = o->allow_rekey;

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
+#include "core/base/failpoint.h"
 #include "core/base/file.h"
 #include "core/base/hex.h"
+#include "core/base/log.h"
 #include "core/base/secret.h"
 #include "core/crypto/random.h"
 
@@ -290,30 +293,116 @@ static enum pos_status open_sessions(struct pos_mother_home *opened, struct pos_
     return check_ktk(&opened->mother, error);
 }
 
-static enum pos_status open_journal(const char *home, struct pos_mother_home *opened,
-                                    struct pos_error *error)
+/* The journal and its anchor. */
+struct places {
+    struct path journal, anchor;
+};
+
+static enum pos_status find_places(const struct pos_mother_access *access, struct places *places,
+                                   struct pos_error *error)
 {
-    struct path path;
-    enum pos_status status = path_of(home, "journal", &path, error);
+    enum pos_status status = path_of(access->home, "journal", &places->journal, error);
+    if (status == POS_OK && access->anchor == NULL)
+        status = path_of(access->home, "journal.anchor", &places->anchor, error);
+    if (status != POS_OK || access->anchor == NULL)
+        return status;
+    if (strlen(access->anchor) >= sizeof places->anchor.text)
+        return pos_error_set(error, POS_ERR_USAGE, "the path of the anchor is too long");
+    (void)snprintf(places->anchor.text, sizeof places->anchor.text, "%s", access->anchor);
+    return POS_OK;
+}
+
+static bool is_old(const struct pos_anchor_report *found)
+{
+    return found->finding == POS_ANCHOR_BEHIND || found->finding == POS_ANCHOR_MISSING ||
+           found->finding == POS_ANCHOR_FOREIGN;
+}
+
+/* How far handing out had come; the anchor of another journal does not know. */
+static enum pos_status find_high_water(const struct pos_mother_access *access,
+                                       const struct pos_anchor_report *found, uint32_t *high_water,
+                                       struct pos_error *error)
+{
+    *high_water = access->high_water;
+    if (found->same_database && found->high_water > *high_water)
+        *high_water = found->high_water;
+    if (found->same_database || access->high_water > 0)
+        return POS_OK;
+    return pos_error_set(error, POS_ERR_USAGE,
+                         "the anchor does not tell how far handing out had come: add --high-water "
+                         "INDEX, the highest index that was ever loaded into this mother POS "
+                         "(posgate-keymgmt list batches)");
+}
+
+/* Burned first, without the anchor; then the anchor begins anew. A crash in between leaves a
+ * journal that is still refused. */
+static enum pos_status settle_old(const struct pos_mother_access *access,
+                                  const struct places *places,
+                                  const struct pos_anchor_report *found, struct pos_error *error)
+{
+    struct pos_journal *journal;
+    uint32_t high_water, burned;
+    enum pos_status status = find_high_water(access, found, &high_water, error);
     if (status == POS_OK)
-        status = pos_journal_open(path.text, &(struct pos_anchor_options){0}, &opened->journal, error);
+        status = pos_journal_open(places->journal.text, NULL, &journal, error);
+    if (status != POS_OK)
+        return status;
+    status = pos_journal_burn_since(journal, high_water, pos_clock_utc_ms(), &burned);
+    pos_journal_close(journal);
+    POS_FAILPOINT("journal-old-burned");
+    if (status != POS_OK)
+        return pos_error_set(error, status, "what may have left cannot be burned: %s",
+                             pos_status_text(status));
+    pos_log(POS_LOG_WARNING, "old-journal-accepted",
+            "finding=%s writes_lost=%llu burned=%u up_to=%08u action=\"keys up to that index are "
+            "never handed out, also of batches loaded from now on\"",
+            pos_anchor_finding_name(found->finding), (unsigned long long)found->batches_lost,
+            burned, high_water);
+    return POS_OK;
+}
+
+static enum pos_status open_anchored(const struct pos_mother_access *access,
+                                     const struct places *places, struct pos_journal **journal,
+                                     struct pos_error *error)
+{
+    struct pos_anchor_report found;
+    struct pos_anchor_options anchor = {.path = places->anchor.text, .report = &found};
+    enum pos_status status = pos_journal_open(places->journal.text, &anchor, journal, error);
+    if (status != POS_ERR_STATE || !is_old(&found))
+        return status;
+    if (!access->accept_old)
+        return pos_error_prefix(error, "add --accept-old to go on without what was lost, which "
+                                       "burns every key that may have left");
+    status = settle_old(access, places, &found, error);
+    anchor.accept_old = true;
+    return status == POS_OK ? pos_journal_open(places->journal.text, &anchor, journal, error)
+                            : status;
+}
+
+static enum pos_status open_journal(const struct pos_mother_access *access,
+                                    struct pos_mother_home *opened, struct pos_error *error)
+{
+    struct places places;
+    enum pos_status status = find_places(access, &places, error);
+    if (status == POS_OK)
+        status = open_anchored(access, &places, &opened->journal, error);
     if (status != POS_OK)
         return status;
     opened->mother.journal = opened->journal;
     return pos_mother_start(&opened->mother, error);
 }
 
-enum pos_status pos_mother_home_open(const char *home, const char *credential,
+enum pos_status pos_mother_home_open(const struct pos_mother_access *access,
                                      struct pos_mother_home *opened, struct pos_error *error)
 {
     memset(opened, 0, sizeof *opened);
-    enum pos_status status = read_mother(home, &opened->mother, error);
+    enum pos_status status = read_mother(access->home, &opened->mother, error);
     if (status == POS_OK)
-        status = open_hsm(home, credential, false, &opened->hsm, error);
+        status = open_hsm(access->home, access->credential, false, &opened->hsm, error);
     if (status == POS_OK)
         status = open_sessions(opened, error);
     if (status == POS_OK)
-        status = open_journal(home, opened, error);
+        status = open_journal(access, opened, error);
     if (status != POS_OK)
         pos_mother_home_close(opened);
     return status;

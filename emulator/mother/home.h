@@ -5,6 +5,8 @@
  *   credential   opens the LMK (unless it is kept elsewhere)
  *   mother       one line: name, KTK's name, algorithm, check value, KTK under the LMK
  *   journal/     which keys it holds and to whom each went
+ *   journal.anchor   how far the journal had come (core/store/anchor.h), unless it is kept
+ *                elsewhere, best on another disk
  */
 #ifndef POS_EMULATOR_MOTHER_HOME_H
 #define POS_EMULATOR_MOTHER_HOME_H
@@ -31,8 +33,19 @@ struct pos_mother_home {
     struct pos_mother mother; /* started */
 };
 
-/* `credential` as in the setup. */
-POS_MUST_USE enum pos_status pos_mother_home_open(const char *home, const char *credential,
+struct pos_mother_access {
+    const char *home;
+    const char *credential; /* as in the setup */
+    const char *anchor;     /* path; NULL: in the home folder */
+    /* A journal that is older than its anchor is opened: every key that may have left since is
+     * burned, which is logged. */
+    bool accept_old;
+    uint32_t
+        high_water; /* the highest index that left, where the anchor does not say; 0: unknown */
+};
+
+/* POS_ERR_STATE: the journal is not what its anchor knows. */
+POS_MUST_USE enum pos_status pos_mother_home_open(const struct pos_mother_access *access,
                                                   struct pos_mother_home *opened,
                                                   struct pos_error *error);
 void pos_mother_home_close(struct pos_mother_home *opened);

@@ -69,8 +69,8 @@ static void open_maker(struct room *room)
 static void open_mother(struct room *room)
 {
     struct pos_error error = {.text = ""};
-    enum pos_status status =
-        pos_mother_home_open(folder_file(&room->folder, "mother"), NULL, &room->home, &error);
+    const struct pos_mother_access access = {.home = folder_file(&room->folder, "mother")};
+    enum pos_status status = pos_mother_home_open(&access, &room->home, &error);
     if (status != POS_OK)
         (void)fprintf(stderr, "%s\n", error.text);
     must(status, "mother open");
@@ -117,10 +117,11 @@ void room_reopen_mother(struct room *room)
 
 void room_empty_mother(struct room *room)
 {
-    char command[200];
+    char command[400];
     pos_mother_home_close(&room->home);
-    (void)snprintf(command, sizeof command, "rm -rf %s",
-                   folder_file(&room->folder, "mother/journal"));
+    (void)snprintf(command, sizeof command, "rm -rf %s %s",
+                   folder_file(&room->folder, "mother/journal"),
+                   folder_file(&room->folder, "mother/journal.anchor"));
     must(system(command) == 0 ? POS_OK : POS_ERR_IO, command);
     open_mother(room);
 }
