@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-enum { STEP_BITS = 6 };
+enum { STEP_BITS = 7 };
 _Static_assert(1 << STEP_BITS == POS_HISTOGRAM_STEPS, "steps are a power of two");
 
 static uint64_t load(const _Atomic uint64_t *cell)
@@ -16,7 +16,7 @@ static void bump(_Atomic uint64_t *cell, uint64_t by)
     atomic_store_explicit(cell, load(cell) + by, memory_order_relaxed);
 }
 
-/* Values below 64 have a slot each; above, the top 7 bits choose the slot. */
+/* Values below 128 have a slot each; above, the top 8 bits choose the slot. */
 static size_t slot_of(uint64_t value)
 {
     if (value < POS_HISTOGRAM_STEPS)

@@ -1,6 +1,6 @@
 /*
- * Log-linear histogram of latencies: 64 linear steps in every power of two, so a recorded value is
- * off by less than 1.6 %. Fixed memory, no allocation, a few nanoseconds to record.
+ * Log-linear histogram of latencies: 128 linear steps in every power of two, so a recorded value is
+ * off by less than 0.8 %. Fixed memory, no allocation, a few nanoseconds to record.
  * One writer; a reader on another thread may see a value a little late, never a torn one.
  */
 #ifndef POS_BASE_HISTOGRAM_H
@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 enum {
-    POS_HISTOGRAM_STEPS = 64,
-    POS_HISTOGRAM_POWERS = 36, /* up to 2^42 ns, 73 minutes; larger values count as that */
+    POS_HISTOGRAM_STEPS = 128,
+    POS_HISTOGRAM_POWERS = 35, /* up to 2^42 ns, 73 minutes; larger values count as that */
     POS_HISTOGRAM_SLOTS = POS_HISTOGRAM_STEPS * (POS_HISTOGRAM_POWERS + 1),
 };
 
