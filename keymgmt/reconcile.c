@@ -14,6 +14,7 @@ static const struct {
     [POS_FINDING_SERIAL_DIFFERS] = {"serial-differs", "here the key is another serial's"},
     [POS_FINDING_STATE_DIFFERS] = {"state-differs", "issued here and burned there, or other way"},
     [POS_FINDING_WENT_BACK] = {"went-back", "settled here and free there: an old journal?"},
+    [POS_FINDING_HOLDER_LOST] = {"holder-lost", "it may have been given out; nobody knows to whom"},
     [POS_FINDING_MISSING] = {"missing", "the mother POS has its batch, not the key"},
     [POS_FINDING_BATCH_MISSING] = {"batch-missing", "loaded here, the mother POS has none of it"},
     [POS_FINDING_UNKNOWN_SERIAL] = {"unknown-serial", "a key went to a serial not on the list"},
@@ -62,15 +63,21 @@ static bool is_settled(enum pos_return_state state)
 static struct pos_judgement judge_state(const struct pos_return_file_key *key,
                                         const struct pos_key_row *row)
 {
+    /* Burned after an old journal came back. Whoever has the key got it from there. */
+    bool holder_lost = key->state == POS_RETURN_BURNED && key->serial[0] == '\0';
     enum pos_key_state said = key->state == POS_RETURN_ISSUED ? POS_KEY_ISSUED : POS_KEY_BURNED;
     switch (row->state) {
     case POS_KEY_EXPORTED:
     case POS_KEY_LOADED:
+        if (holder_lost)
+            return (struct pos_judgement){.finding = POS_FINDING_HOLDER_LOST};
         return (struct pos_judgement){.settles = is_settled(key->state)};
     case POS_KEY_ISSUED:
     case POS_KEY_BURNED:
         if (!is_settled(key->state))
             return (struct pos_judgement){.finding = POS_FINDING_WENT_BACK};
+        if (holder_lost) /* the library knows more */
+            return (struct pos_judgement){.settles = false};
         if (row->state != said)
             return (struct pos_judgement){.finding = POS_FINDING_STATE_DIFFERS};
         if (strcmp(row->serial, key->serial) != 0)

@@ -18,6 +18,7 @@ enum pos_finding_kind {
     POS_FINDING_SERIAL_DIFFERS,
     POS_FINDING_STATE_DIFFERS,
     POS_FINDING_WENT_BACK,
+    POS_FINDING_HOLDER_LOST,
     /* of keys that the file does not name */
     POS_FINDING_MISSING,
     POS_FINDING_BATCH_MISSING,

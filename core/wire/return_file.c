@@ -78,12 +78,14 @@ static enum pos_return_state read_state(struct pos_record *record, struct pos_by
     return POS_RETURN_FREE;
 }
 
-/* A free key was given to nobody; any other was given to somebody. */
+/* A free key was given to nobody; any other to somebody, but of a burned one it may not be known.
+ */
 static void read_serial(struct pos_record *record, struct pos_bytes text,
                         struct pos_return_file_key *key)
 {
     bool none = pos_bytes_equal_text(text, nothing);
-    if (none != (key->state == POS_RETURN_FREE))
+    bool may_be_none = key->state == POS_RETURN_FREE || key->state == POS_RETURN_BURNED;
+    if (none ? !may_be_none : key->state == POS_RETURN_FREE)
         pos_record_refuse(record, none ? "a key that was handed out has no serial"
                                        : "a free key has a serial");
     else if (!none && !pos_serial_valid(text))

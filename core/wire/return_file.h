@@ -9,7 +9,9 @@
  *   #END|3|CMAC:<32 hex: CMAC over every byte above, LF of each line included>
  *
  * Lines are given and taken without LF. Keys come in order of their indexes, with gaps where the
- * mother POS holds none. A free key has neither serial nor time; any other has a serial.
+ * mother POS holds none. A free key has neither serial nor time; any other has a serial, but for
+ * one that was burned because an old copy of the journal came back: nobody knows who has it, if
+ * anybody.
  */
 #ifndef POS_WIRE_RETURN_FILE_H
 #define POS_WIRE_RETURN_FILE_H
@@ -44,7 +46,7 @@ const char *pos_return_state_name(enum pos_return_state state);
 struct pos_return_file_key {
     uint32_t index;
     enum pos_return_state state;
-    char serial[POS_SERIAL_SIZE + 1]; /* "" while free */
+    char serial[POS_SERIAL_SIZE + 1]; /* "" while free, and burned when it is not known */
     uint64_t changed_utc_ms;          /* whole seconds in the file; 0: not known */
     struct pos_kcv kcv;
 };

@@ -60,6 +60,30 @@ Test(reconcile, each_state_here_beside_each_state_there)
         }
 }
 
+/* Burned at the mother POS because its journal is an old copy: whoever has the key may use it. */
+Test(reconcile, a_key_whose_holder_is_lost_stays_what_the_library_knows)
+{
+    static const struct {
+        enum pos_key_state state;
+        enum pos_finding_kind finding;
+    } rows[] = {
+        {POS_KEY_GENERATED, POS_FINDING_NOT_EXPORTED},
+        {POS_KEY_EXPORTED, POS_FINDING_HOLDER_LOST},
+        {POS_KEY_LOADED, POS_FINDING_HOLDER_LOST},
+        {POS_KEY_ISSUED, POS_FINDING_NONE},
+        {POS_KEY_BURNED, POS_FINDING_NONE},
+        {POS_KEY_DESTROYED, POS_FINDING_NONE},
+    };
+    const struct pos_return_file_key key = said(POS_RETURN_BURNED, "");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool settled = rows[i].state == POS_KEY_ISSUED || rows[i].state == POS_KEY_BURNED;
+        struct pos_key_row row = known(rows[i].state, settled ? "123L013K" : "");
+        struct pos_judgement judgement = pos_reconcile_key(&key, &row, "MPOS0001");
+        cr_expect(judgement.finding == rows[i].finding && !judgement.settles, "%s",
+                  pos_key_state_name(rows[i].state));
+    }
+}
+
 Test(reconcile, a_key_that_is_not_what_it_says_is_never_settled)
 {
     struct pos_return_file_key key = said(POS_RETURN_ISSUED, "123L013K");

@@ -51,6 +51,7 @@ Test(return_file, every_line_reads_and_writes)
         issued_line,
         free_line,
         burned_line,
+        "R|00000281|burned|-|2026-11-23T10:12:13Z|CMAC:5AAA42C6AD", /* nobody knows who has it */
         trailer_line,
         "R|99999999|reserved|00000000|2026-11-23T10:12:13Z|ZERO:71F80794",
         "#END|0|CMAC:"
@@ -113,7 +114,7 @@ Test(return_file, lines_that_are_not_quite_right_are_refused_with_a_reason)
         {"R|00000278|free|123L013K|-|CMAC:5AAA42C6AD", "free key has a serial"},
         {"R|00000278|free|-|2026-11-23T10:12:13Z|CMAC:5AAA42C6AD", "free key has a time"},
         {"R|00000278|issued|-|2026-11-23T10:12:13Z|CMAC:5AAA42C6AD", "no serial"},
-        {"R|00000278|burned|-|-|CMAC:5AAA42C6AD", "no serial"},
+        {"R|00000278|reserved|-|-|CMAC:5AAA42C6AD", "no serial"},
         {"R|00000278|issued|123L013|2026-11-23T10:12:13Z|CMAC:5AAA42C6AD", "serial is not"},
         {"R|00000278|issued|123l013K|2026-11-23T10:12:13Z|CMAC:5AAA42C6AD", "serial is not"},
         {"R|00000278|issued|123L013K|2026-11-23 10:12:13Z|CMAC:5AAA42C6AD", "time"},
