@@ -20,8 +20,9 @@ def stored(whole, kind, folder):
 
 
 def pieces(values):
-    """Every 16 bytes of each value: what is left of one counts too."""
-    return [value[at:at + 32] for value in values for at in range(0, len(value), 32)]
+    """Every 16 bytes of each value, and its last 16: what is left of one counts too."""
+    return [piece for value in values
+            for piece in {value[at:at + 32] for at in range(0, len(value) - 31, 32)} | {value[-32:]}]
 
 
 def open_files(pid):

@@ -8,13 +8,13 @@ import shutil
 import subprocess
 
 from common import done, expect, scheme, skip
-from keyroom import audit, batches, fails
+from keyroom import audit, batches, fails, mother, mother_keys
 
 NAME = "MPOS0001"
 ISSUES = 10
 RESTORE_POINTS = ("restore-copied", "restore-named")
 ACCEPT_POINTS = ("restore-burned", "restore-accepted")
-POINTS = RESTORE_POINTS + ACCEPT_POINTS
+POINTS = RESTORE_POINTS + ACCEPT_POINTS + ("batch-synced", "journal-old-burned")
 
 
 def indexes_in(path):
@@ -145,6 +145,61 @@ def lost_anchor(whole):
     expect(last == "00000041", "the next index is behind it", last)
 
 
+def one_batch_ahead(whole):
+    """Killed between the sync of a batch and that of the anchor: nothing is old."""
+    before = len(json.loads(whole.keymgmt("list", "--json")))
+    if not dies(whole, "batch-synced", "generate", "--count", "2"):
+        return
+    expect(len(json.loads(whole.keymgmt("list", "--json"))) == before + 2, "the batch is there")
+    whole.keymgmt("generate", "--count", "1")
+    expect("intact" in whole.keymgmt("audit", "verify"), "and the library goes on")
+
+
+# ---- a mother POS ----
+
+def hand_out(whole, first):
+    """{index: serial} of those that got one now."""
+    whole.terminals("--steps", "key", "--count", str(ISSUES), "--first-serial", str(first),
+                    store="given", mother=NAME)
+    with open(whole.path("given", "terminals.keys"), encoding="ascii") as file:
+        lines = [line.split("|") for line in file if line.startswith("key|")]
+    return {int(line[2]): line[1] for line in lines if int(line[1][3:]) >= first}
+
+
+def mother_pos(whole):
+    """The journal is copied, ten keys are handed out, the copy comes back."""
+    whole.generate(3 * ISSUES)
+    whole.start_mother(NAME)
+    whole.load(NAME, whole.export(max(batches(whole)), NAME))
+    whole.stop(NAME)
+    shutil.copytree(whole.path(NAME, "journal"), whole.path("journal-then"))
+    whole.start_mother(NAME)
+    given = hand_out(whole, 1)
+    whole.stop(NAME)
+    shutil.copytree(whole.path(NAME), whole.path("mother-now"))
+    shutil.rmtree(whole.path(NAME, "journal"))
+    shutil.copytree(whole.path("journal-then"), whole.path(NAME, "journal"))
+    for words in ((), ("--list",), ("--close-session",)):
+        said = fails(whole.start_mother, NAME) if not words else fails(mother, whole, NAME, *words)
+        expect("older than its anchor" in said and "--accept-old" in said,
+               "an old journal is refused: %s" % (words,), said)
+    killed = subprocess.run(["env", "POSGATE_FAILPOINT=journal-old-burned",
+                             whole.program("posgate-emulator"), "mother", "--home",
+                             whole.path(NAME), "--accept-old", "--list"], check=False,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if killed.returncode == -9:
+        said = fails(mother, whole, NAME, "--list")
+        expect("--accept-old" in said, "killed in between, it is still refused", said)
+    mother(whole, NAME, "--accept-old", "--list")
+    burned = {int(index) for index, row in mother_keys(whole, NAME).items() if row[0] == "burned"}
+    expect(set(given) <= burned, "what was handed out since is burned", sorted(given))
+    whole.start_mother(NAME)
+    more = hand_out(whole, 100)
+    whole.stop(NAME)
+    expect(len(more) == ISSUES and not set(more) & set(given), "no index is handed out twice",
+           sorted(set(more) & set(given)))
+
+
 # ---- two people ----
 
 class People:
@@ -200,6 +255,8 @@ def main():
         accepted(whole, given)
         drill(whole, given)
         lost_anchor(whole)
+        one_batch_ahead(whole)
+        mother_pos(whole)
         two_people(whole)
     return done()
 

@@ -26,6 +26,7 @@ UNDER_WAY = ("rotate-marked", "rotate-begun", "rotate-key:1", "rotate-key:2", "r
              "rotate-swapped", "rotate-shredded", "rotate-recorded", "rotate-table-recorded")
 AFTER = ("rotate-unmarked",)
 POINTS = tuple(point.split(":")[0] for point in BEFORE_MARK + UNDER_WAY + AFTER)
+POINTS += ("rotate-token-made",)
 START_GATEWAY = ("rotate-key:11", "rotate-table-key:3", "rotate-swapped", "rotate-unmarked")
 FOLDERS = ("keys", "terminals-table")
 TERMINALS_STORE, TABLE_ANCHOR = "terminals", "terminals-table.anchor"
@@ -164,6 +165,85 @@ def drill(whole, before, old, old_lmk):
             terminals_go_on(whole, point)
 
 
+# ---- on a token ----
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+PIN = "73519024"
+
+
+class Token:
+    """A library whose LMK is on a SoftHSM token."""
+
+    def __init__(self, whole):
+        self.whole = whole
+        os.makedirs(whole.path("tokens"))
+        os.makedirs(whole.path("token-keys"))
+        with open(whole.path("softhsm2.conf"), "w", encoding="ascii") as file:
+            file.write("directories.tokendir = %s\nlog.level = ERROR\n" % whole.path("tokens"))
+        self.environment = dict(os.environ, SOFTHSM2_CONF=whole.path("softhsm2.conf"))
+        subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "rotating",
+                        "--so-pin", PIN, "--pin", PIN], check=True, stdout=subprocess.DEVNULL,
+                       env=self.environment)
+        with open(whole.path("token-keys", "credential"), "w", encoding="ascii") as file:
+            file.write(PIN + "\n")
+        os.chmod(whole.path("token-keys", "credential"), 0o600)
+        self.configure("first")
+
+    def configure(self, label):
+        with open(self.whole.path("token-keys", "keymgmt.conf"), "w", encoding="ascii") as file:
+            file.write('security_module = { kind = "pkcs11"; module = "%s"; '
+                       'token = "pkcs11:token=rotating"; lmk_label = "%s"; };\n' % (MODULE, label))
+
+    def run(self, *words, point=""):
+        """(exit code, standard output, standard error)"""
+        environment = dict(self.environment, POSGATE_FAILPOINT=point)
+        ran = subprocess.run([self.whole.program("posgate-keymgmt"), "--home",
+                              self.whole.path("token-keys"), *words], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                             env=environment)
+        return ran.returncode, ran.stdout, ran.stderr
+
+    def good(self, *words):
+        code, out, err = self.run(*words)
+        expect(code == 0, "on a token: %s" % " ".join(words[:2]), (code, out, err))
+        return out
+
+    def values(self):
+        found = stored(self.whole, "library", self.whole.path("token-keys", "library"))
+        return [value for values in found.values() for value in values]
+
+
+def on_token(whole, failpoints):
+    if shutil.which("softhsm2-util") is None or not os.path.exists(MODULE):
+        return skip("a rotation on a token", "SoftHSM is not installed")
+    token = Token(whole)
+    token.good("init", "--single-operator")
+    token.good("ceremony", "lmk")
+    token.good("generate", "--count", "4")
+    before, old = token.good("list", "--json"), token.values()
+    code, _, said = token.run("lmk", "rotate", "--no-gateway")
+    expect(code == 2 and "--to-label" in said, "it asks for the new LMK's label", said)
+    words = ("lmk", "rotate", "--no-gateway", "--to-label", "second")
+    for point in ("rotate-token-made", "rotate-key:5") if failpoints else ():
+        code, _, said = token.run(*words, point=point)
+        expect(code == -9, "%s: it dies there, on a token" % point, (code, said))
+        words = words[:2]
+    code, _, said = token.run(*words)
+    expect(code == 75 and "second" in said, "it says what to set", (code, said))
+    code, _, said = token.run("generate", "--count", "1")
+    expect(code == 1 and "being rotated" in said, "and nothing else works until then", said)
+    token.configure("second")
+    token.good("lmk", "rotate")
+    expect(token.good("list", "--json") == before, "the keys are what they were")
+    token.good("check")
+    expect("intact" in token.good("audit", "verify"), "the chain verifies")
+    expect(scan(pieces(old), [whole.path("token-keys")]) == {}, "no value of before is left")
+    token.configure("first")
+    code, _, said = token.run("generate", "--count", "1")
+    expect(code == 69, "the old LMK is off the token", (code, said))
+    return None
+
+
 def has_failpoints(whole):
     try:
         whole.run("env", "POSGATE_FAILPOINT=rotate-next-made", whole.program("posgate-keymgmt"),
@@ -180,7 +260,9 @@ def main():
         expect(len(old) == LIBRARY_KEYS - 1 + TABLE_KEYS, "keys to move", len(old))
         undisturbed(whole, before, old, old_lmk)
         restore(whole)
-        if has_failpoints(whole):
+        failpoints = has_failpoints(whole)
+        on_token(whole, failpoints)
+        if failpoints:
             drill(whole, before, old, old_lmk)
         else:
             skip("a rotation killed at each step", "this build has no failpoints")
