@@ -1,8 +1,11 @@
 #include "keymgmt/login.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/crypto/password.h"
@@ -12,6 +15,8 @@ enum {
     ON_WHAT_SIZE_MAX = 64,
     SPAN_FIRST = 256, /* records looked at from the end, then four times as many */
     MINUTE_MS = 60000,
+    PATIENCE_S = 10,
+    TRIES_PER_S = 5,
 };
 
 static const char refused_login[] = "login-refused";
@@ -52,6 +57,20 @@ static enum pos_status record(struct pos_home *home, const struct pos_audit_even
     return status;
 }
 
+/* A guess that cannot be put on record, because another process writes, is not a free one: it costs
+ * all the patience there is, and nobody else logs in meanwhile (pos_login). */
+static enum pos_status record_patiently(struct pos_home *home, const struct pos_audit_event *event,
+                                        struct pos_error *error)
+{
+    enum pos_status status = POS_ERR_BUSY;
+    for (int i = 0; i < PATIENCE_S * TRIES_PER_S && status == POS_ERR_BUSY; i++) {
+        if (i > 0)
+            (void)usleep(1000000 / TRIES_PER_S);
+        status = record(home, event, error);
+    }
+    return status;
+}
+
 enum pos_status pos_login_refuse(struct pos_home *home, const char *who, const char *what,
                                  const char *on_what, const char *outcome, struct pos_error *error)
 {
@@ -59,7 +78,7 @@ enum pos_status pos_login_refuse(struct pos_home *home, const char *who, const c
     struct pos_error reason = {.status = POS_OK};
     event.who = who;
     event.outcome = outcome;
-    enum pos_status status = record(home, &event, &reason);
+    enum pos_status status = record_patiently(home, &event, &reason);
     if (status == POS_OK)
         return POS_ERR_NOT_ALLOWED;
     char said[POS_ERROR_TEXT_SIZE];
@@ -224,6 +243,39 @@ static enum pos_status check_roles(struct pos_home *home, const struct pos_login
     return refuse(home, login, "refused: role-missing", error);
 }
 
+static enum pos_status judge(struct pos_home *home, const struct pos_login *login,
+                             const struct pos_credential *password, struct pos_person_row *person,
+                             struct pos_error *error)
+{
+    enum pos_status status = check_rate(home, login, error);
+    if (status == POS_OK)
+        status = check_password(home, login, password, person, error);
+    return status == POS_OK ? check_roles(home, login, person, error) : status;
+}
+
+/* One after the other in this home, from counting refusals to recording one, whatever process they
+ * come from: or many at once would all be counted too late. The folder itself is what is locked. */
+static enum pos_status judge_alone(struct pos_home *home, const struct pos_login *login,
+                                   const struct pos_credential *password,
+                                   struct pos_person_row *person, struct pos_error *error)
+{
+    int folder = open(home->options->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || flock(folder, LOCK_EX) != 0) {
+        if (folder >= 0)
+            (void)close(folder);
+        return pos_error_set(error, POS_ERR_IO, "cannot lock %s", home->options->home);
+    }
+    enum pos_status status = POS_OK;
+    if (!home->writer) /* with what the one before has recorded */
+        status = pos_key_library_catch_up(home->library);
+    if (status != POS_OK)
+        (void)pos_error_set(error, status, "cannot read the key library");
+    else
+        status = judge(home, login, password, person, error);
+    (void)close(folder);
+    return status;
+}
+
 enum pos_status pos_login(struct pos_home *home, const struct pos_login *login,
                           struct pos_person_row *person, struct pos_error *error)
 {
@@ -231,16 +283,13 @@ enum pos_status pos_login(struct pos_home *home, const struct pos_login *login,
         return pos_error_set(error, POS_ERR_USAGE,
                              "a person's name has 1 to %d printable ASCII characters, no | or %%",
                              POS_PERSON_NAME_SIZE_MAX);
-    enum pos_status status = check_rate(home, login, error);
-    if (status != POS_OK)
-        return status;
     struct pos_credential password;
-    status = pos_password_take(login->name, login->file, false, &password, error);
+    enum pos_status status = pos_password_take(login->name, login->file, false, &password, error);
     if (status != POS_OK)
         return status;
-    status = check_password(home, login, &password, person, error);
+    status = judge_alone(home, login, &password, person, error);
     pos_credential_fini(&password);
-    return status == POS_OK ? check_roles(home, login, person, error) : status;
+    return status;
 }
 
 /* ---- how commands begin ---- */

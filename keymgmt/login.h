@@ -6,8 +6,10 @@
  * for names that do not exist too), is recorded in the audit chain ("login-refused", with the name
  * that was given, the command and why), and is bounded: after POS_LOGIN_REFUSED_MAX wrong passwords
  * for one name within POS_LOGIN_WINDOW_MINUTES no password for that name is looked at until the
- * first of them is that old. The audit chain itself is what counts them, so neither a restart nor
- * many processes at once change that; only one process at a time can write a refusal.
+ * first of them is that old. The audit chain itself is what counts them, and logins in one home are
+ * judged one after the other, so neither a restart nor many processes at once change that. Where
+ * another process writes for long, so that a refusal cannot be recorded, it is refused ten seconds
+ * later, and all others wait.
  */
 #ifndef POS_KEYMGMT_LOGIN_H
 #define POS_KEYMGMT_LOGIN_H

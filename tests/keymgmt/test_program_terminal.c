@@ -136,6 +136,73 @@ Test(program_terminal, a_typed_ceremony_shows_check_values_only)
     cr_expect_eq(stand_up(&person), 0, "%s", person.screen);
 }
 
+static void give_secret(const char *question, const char *secret)
+{
+    SEE(&person, question);
+    wait_for_silence(&person);
+    type(&person, secret);
+    type(&person, "\n");
+}
+
+#define ALICES "alice's pass phrase"
+#define BOBS   "bob's pass phrase"
+
+static void end_well(void)
+{
+    cr_expect_eq(stand_up(&person), 0, "%s", person.screen);
+    cr_expect_null(strstr(person.screen, "pass phrase"), "%s", person.screen);
+    cr_expect_null(strstr(person.screen, "0405060708"), "%s", person.screen);
+}
+
+/* Every secret of a library that needs two people, typed: nothing of them is ever shown. */
+Test(program_terminal, people_type_their_passwords_unseen)
+{
+    sit_down(&person,
+             (const char *const[]){"init", "--make-credential", "--operator", "alice", "--approver",
+                                   "bob", "--custodian", "alice", "--custodian", "bob", NULL});
+    give_secret("New password of alice: ", "short");
+    SEE(&person, "too easy to guess");
+    give_secret("New password of alice: ", ALICES);
+    give_secret("once more: ", BOBS);
+    SEE(&person, "differ");
+    give_secret("New password of alice: ", ALICES);
+    give_secret("once more: ", ALICES);
+    give_secret("New password of bob: ", BOBS);
+    give_secret("once more: ", BOBS);
+    end_well();
+
+    sit_down(&person, (const char *const[]){"--operator", "alice", "ceremony", "lmk", NULL});
+    give_secret("Password of alice: ", ALICES);
+    for (int i = 0; i < 2; i++) {
+        SEE(&person, "Custodian's name: ");
+        type(&person, i == 0 ? "ALICE\n" : "bob\n");
+        give_secret(i == 0 ? "Password of ALICE: " : "Password of bob: ", i == 0 ? ALICES : BOBS);
+        give_secret("(not shown): ", i == 0 ? ONE : TWO);
+        SEE(&person, "Check value CMAC:");
+        type(&person, "\n");
+    }
+    SEE(&person, "alice"); /* as the library writes it */
+    end_well();
+
+    sit_down(&person, (const char *const[]){"--operator", "alice", "operator", "change", "bob",
+                                            "--role", "approver,auditor,custodian", NULL});
+    give_secret("Password of alice: ", ALICES);
+    cr_expect_eq(stand_up(&person), 75, "%s", person.screen);
+    sit_down(&person, (const char *const[]){"--operator", "bob", "approve", "1", NULL});
+    give_secret("Password of bob: ", BOBS);
+    SEE(&person, "change person=bob roles=custodian,approver,auditor");
+    SEE(&person, "Agreed? Type yes: ");
+    type(&person, "y\n");
+    SEE(&person, "the answer was not yes");
+    cr_expect_eq(stand_up(&person), 75, "%s", person.screen);
+    sit_down(&person, (const char *const[]){"--operator", "bob", "approve", "1", NULL});
+    give_secret("Password of bob: ", BOBS);
+    SEE(&person, "Agreed? Type yes: ");
+    type(&person, "yes\n");
+    SEE(&person, "given");
+    end_well();
+}
+
 Test(program_terminal, mistakes_are_asked_again)
 {
     EXPECT(&outcome, 0, "init", "--single-operator", "--make-credential");
