@@ -175,9 +175,12 @@ static const struct pos_config_key database_keys[] = {
            "A file in that folder that is given up when a start finds no room; 0: none"),
     NUMBER(HOLDER, "low_water_mb", database.low_water_mb, 512, 0, 1048576, "MiB",
            "With less room than this on its disk nothing is written for terminals; 0: no mark"),
-    TEXT(HOLDER, "anchor", database.anchor, "", NULL,
+    {.name = "anchor",
+     POS_CONFIG_MEMBER_TEXT(
+         HOLDER, database.anchor, "", NULL,
          "File that tells an old copy of the table, best on another disk; \"\": beside the folder, "
          "its name and .anchor"),
+     .may_be_empty = true},
     END,
 };
 
