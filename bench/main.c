@@ -20,6 +20,7 @@ struct command {
 static const struct command commands[] = {
     {"limits", pos_command_limits, "what this machine allows: bare epoll"},
     {"auth", pos_command_auth, "authentications on the real gateway, and their ratio to that"},
+    {"codec", pos_command_codec, "messages taken apart and built, in all dialects"},
 };
 
 static void print_help(FILE *to)

@@ -4,28 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
+#include "bench/machine.h"
 #include "core/base/version.h"
-
-enum { MACHINE_SIZE = 160 };
-
-static void machine_text(char text[MACHINE_SIZE])
-{
-    char line[256], model[64] = "unknown processor";
-    struct utsname system;
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "model name : %63[^\n]", model) == 1)
-            break;
-    if (file != NULL)
-        (void)fclose(file);
-    if (uname(&system) != 0)
-        memset(&system, 0, sizeof system);
-    (void)snprintf(text, MACHINE_SIZE, "%s, %ld cores, %.20s %.40s", model,
-                   sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release);
-}
 
 bool pos_report_ratio(const struct pos_report *report, struct pos_summary *ratio)
 {
@@ -44,8 +25,8 @@ bool pos_report_ratio(const struct pos_report *report, struct pos_summary *ratio
 static void print_head(const struct pos_report *report)
 {
     const struct pos_bench_options *options = report->options;
-    char machine[MACHINE_SIZE];
-    machine_text(machine);
+    char machine[POS_MACHINE_TEXT_SIZE];
+    pos_machine_text(machine);
     printf("%s: %u connections, %u outstanding, %u rounds of %g s after %g s of warm-up",
            report->command, options->connections, options->outstanding, options->rounds,
            options->duration_s, options->warm_up_s);
@@ -186,8 +167,8 @@ static json_t *json_server(const struct pos_measured *server)
 static json_t *json_head(const struct pos_report *report)
 {
     const struct pos_bench_options *options = report->options;
-    char machine[MACHINE_SIZE];
-    machine_text(machine);
+    char machine[POS_MACHINE_TEXT_SIZE];
+    pos_machine_text(machine);
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:f, s:f, s:I, s:i, s:i}", "command",
                      report->command, "machine", machine, "version", pos_version_line(), "commit",
                      pos_version_commit(), "connections", (int)options->connections, "outstanding",
