@@ -120,7 +120,8 @@ static enum pos_status create_row(struct decision *decision, enum pos_terminal_o
     return status == POS_OK ? change(decision, outcome) : status;
 }
 
-/* Its keys stay in the row, useless: a replaced row admits nobody. */
+/* Its working keys, which may be those that the key library holds for its index, leave the row: it
+ * admits nobody any more, and by the index alone nobody would find them to destroy them. */
 static enum pos_status replace_holder(struct decision *decision, const struct pos_smn *smn,
                                       struct pos_terminal_hot *hot)
 {
@@ -130,6 +131,10 @@ static enum pos_status replace_holder(struct decision *decision, const struct po
         return status;
     hot->state = POS_TERMINAL_REPLACED;
     hot->version++;
+    for (size_t i = 0; i < 2; i++) {
+        hot->tak[i] = detail.tpk[i] = detail.tdk[i] = (struct pos_key){0};
+        detail.tak_kcv[i] = detail.tpk_kcv[i] = detail.tdk_kcv[i] = (struct pos_kcv){0};
+    }
     detail.changed_ms = decision->write->utc_ms;
     return put_rows(decision->transaction, smn, hot, &detail);
 }

@@ -230,6 +230,20 @@ Test(terminal_table, lets_a_proof_displace_an_unproven_holder)
     expect_register("BBBB0002", 7, true, POS_OUTCOME_UNCHANGED, NULL);
 }
 
+Test(terminal_table, leaves_no_key_with_one_that_is_displaced)
+{
+    expect_register("AAAA0001", 7, false, POS_OUTCOME_CREATED, NULL);
+    struct pos_terminal_write write = sign_on("AAAA0001", 7, 0x31);
+    cr_assert_eq(pos_terminal_table_run(table, &write), POS_OK);
+    cr_assert_gt(hot_of("AAAA0001", 7).tak[1].size, 0);
+    expect_register("BBBB0002", 7, true, POS_OUTCOME_DISPLACED, "AAAA0001");
+    struct pos_terminal_hot hot = hot_of("AAAA0001", 7);
+    struct pos_terminal_detail detail = detail_of("AAAA0001", 7);
+    for (size_t i = 0; i < 2; i++)
+        cr_expect(hot.tak[i].size == 0 && detail.tpk[i].size == 0 && detail.tdk[i].size == 0);
+    cr_expect_gt(detail.signed_on_ms, 0, "its history stays");
+}
+
 Test(terminal_table, does_not_let_another_serial_undo_a_suspension)
 {
     expect_register("AAAA0001", 7, false, POS_OUTCOME_CREATED, NULL);
