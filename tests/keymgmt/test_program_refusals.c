@@ -417,6 +417,22 @@ Test(program_refusals, broken_loads_go_on)
     }
 }
 
+/* Until the program has its own hand on SIGINT, as it has before the first line is sent. */
+static void wait_until_it_catches(pid_t pid)
+{
+    char path[64], line[128];
+    unsigned long long caught = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    for (int i = 0; i < 3000 && (caught >> (SIGINT - 1) & 1) == 0; i++) {
+        (void)usleep(10000);
+        FILE *status = fopen(path, "r");
+        cr_assert_not_null(status, "it ended before it was interrupted");
+        while (fgets(line, sizeof line, status) != NULL)
+            (void)sscanf(line, "SigCgt: %llx", &caught);
+        (void)fclose(status);
+    }
+}
+
 Test(program_refusals, an_interrupted_load_says_where_it_stood)
 {
     export_one("2000");
@@ -424,7 +440,8 @@ Test(program_refusals, an_interrupted_load_says_where_it_stood)
     fake_mother_start(&mother);
     pid_t pid = start_list(
         (const char *const[]){"load", "--to", mother.address, in_folder("keys.txt"), NULL});
-    (void)usleep(1000000);
+    wait_until_it_catches(pid);
+    (void)usleep(300000);
     cr_assert_eq(kill(pid, SIGINT), 0);
     wait_for(pid, &outcome);
     fake_mother_stop(&mother);
