@@ -140,6 +140,27 @@ static void finds_what_is_there_and_what_came_since(struct pos_clerk *clerk)
     expect(look_up(clerk, 2) == POS_OK, "one that came since is found after a miss");
 }
 
+/* Without a miss, without waiting, and with the old files let go of; look-ups go on. */
+static void catches_up_when_asked(struct pos_clerk *clerk)
+{
+    const uint32_t index = 2;
+    static struct pos_dossier dossier;
+    struct pos_clerk_job job = {.work = POS_CLERK_CATCH_UP, .done = signal_done};
+    must(pos_key_library_destroy(writer, &index, 1, 2, "destroyed"), "destroy a key");
+    must(pos_key_library_scrub(writer), "scrub the library");
+    must(pos_clerk_submit(clerk, &job), "submit");
+    (void)sem_wait(&finished);
+    expect(job.status == POS_OK, "it says that it has caught up");
+    job = (struct pos_clerk_job){
+        .work = POS_CLERK_DOSSIER, .done = signal_done, .with_key = true, .dossier = &dossier};
+    must(pos_smn_form(pos_bytes_text("123L013K"), index, &job.smn, NULL), "form an SMN");
+    must(pos_clerk_submit(clerk, &job), "submit");
+    (void)sem_wait(&finished);
+    expect(dossier.status == POS_OK && dossier.row.state == POS_KEY_DESTROYED,
+           "and has read what the writer did last");
+    expect(look_up(clerk, 1) == POS_OK, "what stayed is there");
+}
+
 static enum pos_status terminal_of(struct pos_clerk *clerk, const char *serial,
                                    struct pos_dossier *dossier)
 {
@@ -320,6 +341,7 @@ int main(void)
                                               .follow_interval_ms = 1000};
     must(pos_clerk_start(&options, &clerk), "start the clerk");
     finds_what_is_there_and_what_came_since(clerk);
+    catches_up_when_asked(clerk);
     reads_both_rows_of_a_terminal_together(clerk);
     finds_the_keys_of_host_links(clerk);
     catches_up_seldom_for_strangers(clerk);
