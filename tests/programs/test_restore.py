@@ -200,6 +200,30 @@ def mother_pos(whole):
            sorted(set(more) & set(given)))
 
 
+# ---- a gateway ----
+
+def gateway_table(whole):
+    """Its table is copied while it runs, and an old copy is refused until it is accepted."""
+    table, copy = whole.path("terminals-table"), whole.path("table-then")
+    whole.start_gateway()
+    whole.terminals("--steps", "register", "--count", "3", store="given")
+    whole.ctl("backup", copy)
+    said = fails(whole.ctl, "backup", copy)
+    expect("there already" in said, "a copy never goes over one", said)
+    whole.terminals("--steps", "register", "--count", "3", "--first-serial", "4", store="given")
+    whole.stop("gateway")
+    shutil.rmtree(table)
+    shutil.copytree(copy, table)
+    said = fails(whole.start_gateway)
+    expect("older than its anchor" in said, "an old table is refused", said)
+    whole.start_gateway("--accept-old-table")
+    expect(len(whole.ctl("terminal", "find", "EMU")["terminals"]) == 3, "the copy is whole")
+    whole.terminals("--steps", "register", "--count", "6", store="given")
+    whole.stop("gateway")
+    expect("intact" in whole.keymgmt("audit", "verify", "--gateway-table", table),
+           "its chain goes on")
+
+
 # ---- two people ----
 
 class People:
@@ -257,6 +281,7 @@ def main():
         lost_anchor(whole)
         one_batch_ahead(whole)
         mother_pos(whole)
+        gateway_table(whole)
         two_people(whole)
     return done()
 
