@@ -26,14 +26,14 @@ enum {
     POS_LISTENER_COUNT_MAX = 16,
 
     /* gateway */
-    POS_TURN_REQUEST_COUNT_MAX = 256, /* requests looked up together, per loop turn */
-    POS_PENDING_COUNT_MAX = 16384,    /* requests waiting for disk or host, per loop */
-    POS_PIPELINE_COUNT_MAX = 1024,    /* unanswered requests of one connection */
-    POS_CLERK_QUEUE_COUNT_MAX = 8192, /* key library look-ups waiting */
-    POS_UPSTREAM_WINDOW_MAX = 8192,   /* requests under way to one host connection */
+    POS_TURN_REQUEST_COUNT_MAX = 256,      /* requests looked up together, per loop turn */
+    POS_PENDING_COUNT_MAX = 16384,         /* requests waiting for disk or host, per loop */
+    POS_PIPELINE_COUNT_MAX = 1024,         /* unanswered requests of one connection */
+    POS_CLERK_QUEUE_COUNT_MAX = 8192,      /* key library look-ups waiting */
+    POS_UPSTREAM_WINDOW_MAX = 8192,        /* requests under way to one host connection */
     POS_STRONGROOM_QUEUE_COUNT_MAX = 8192, /* jobs waiting for the security module */
     POS_STRONGROOM_THREAD_COUNT_MAX = 64,  /* threads that wait for it */
-    POS_KEY_CONTEXT_COUNT_MAX = 4096, /* keyed contexts cached per loop */
+    POS_KEY_CONTEXT_COUNT_MAX = 4096,      /* keyed contexts cached per loop */
 
     /* store */
     POS_COMMIT_QUEUE_COUNT_MAX = 65536, /* writes waiting for the committer */
