@@ -1,170 +1,179 @@
-/* `auth`: authentications on the real gateway with a table of its own, beside bare epoll. */
-#include <arpa/inet.h>
+/* `auth`: authentications on the real gateway with a table of its own, beside denominators. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "bench/bare.h"
 #include "bench/command.h"
-#include "bench/folder.h"
-#include "bench/gateway_run.h"
+#include "bench/denominators.h"
 #include "bench/interrupt.h"
-#include "bench/process.h"
 #include "bench/report.h"
-#include "bench/terminals.h"
+#include "bench/subject.h"
+#include "bench/sweep.h"
 
-enum { BARE, GATEWAY, SERVERS };
+enum { SUBJECTS = 2, SERVERS = POS_DENOMINATOR_SERVER_COUNT_MAX + SUBJECTS };
+_Static_assert((int)SERVERS <= (int)POS_REPORT_SERVER_COUNT_MAX, "all fit a report");
 
 struct auth {
-    struct pos_bench_options options;
+    struct pos_bench_options options, vs_options;
     struct pos_pinning pinning;
-    char folder[POS_PATH_SIZE_MAX]; /* "": none */
-    struct pos_terminals *terminals;
-    struct pos_gateway_run gateway;
-    char address[POS_ADDRESS_SIZE_MAX];
-    uint32_t bare_counter;
-    struct pos_measured servers[SERVERS];
+    struct pos_denominators denominators;
+    struct pos_subject subjects[SUBJECTS];
+    struct pos_measured servers[SERVERS]; /* the denominators, then the gateways */
+    size_t first, count;                  /* the first gateway; all */
 };
 
 static struct auth auth;
 
-/* "127.0.0.1:8583" */
-static enum pos_status use_target(struct pos_error *error)
+/* ---- servers ---- */
+
+/* The same gateway with other connections, or another one with the other MACs. */
+static enum pos_status start_vs(struct pos_error *error)
 {
-    struct pos_measured *server = &auth.servers[GATEWAY];
-    struct in_addr address;
-    unsigned port = 0;
-    int used = 0;
-    if (sscanf(auth.options.target, "%63[0-9.]:%5u%n", auth.address, &port, &used) != 2 ||
-        auth.options.target[used] != '\0' || port == 0 || port > UINT16_MAX ||
-        inet_pton(AF_INET, auth.address, &address) != 1)
-        return pos_error_set(error, POS_ERR_USAGE,
-                             "--target takes an IPv4 address and a port, as 127.0.0.1:8583, not "
-                             "'%s'",
-                             auth.options.target);
-    server->address = auth.address;
-    server->port = (uint16_t)port;
-    server->pid = auth.options.target_pid;
-    return pos_terminals_assume(auth.options.rows, auth.options.dialect, &auth.terminals, error);
+    static char name[64];
+    const struct pos_bench_options *options = &auth.options;
+    struct pos_measured *server = &auth.servers[auth.count++];
+    if (options->vs_connections > 0) {
+        *server = auth.servers[auth.first];
+        server->connections = options->vs_connections;
+        (void)snprintf(name, sizeof name, "gateway, connections=%u", options->vs_connections);
+        server->name = name;
+        return POS_OK;
+    }
+    auth.vs_options = *options;
+    auth.vs_options.mac = options->vs_mac;
+    server->name = options->vs_mac ? "gateway, mac=on" : "gateway, mac=off";
+    return pos_subject_start(&auth.subjects[1], &auth.vs_options, auth.pinning.server_core, server,
+                             error);
 }
 
-static enum pos_status start_gateway(struct pos_error *error)
+static uint32_t most_connections(void)
 {
-    struct pos_measured *server = &auth.servers[GATEWAY];
-    struct pos_terminals_options options = {.folder = auth.folder,
-                                            .rows = auth.options.rows,
-                                            .mac = auth.options.mac,
-                                            .dialect = auth.options.dialect};
-    enum pos_status status = pos_terminals_create(&options, &auth.terminals, error);
-    if (status != POS_OK)
-        return status;
-    status = pos_gateway_run_start(auth.folder, &auth.options, auth.pinning.server_core,
-                                   &auth.gateway, error);
-    if (status != POS_OK) {
-        auth.gateway.pid = 0;
-        pos_folder_show_log(auth.gateway.log_path);
-        return status;
-    }
-    server->address = "127.0.0.1";
-    server->port = auth.gateway.port;
-    server->pid = auth.gateway.pid;
-    return POS_OK;
+    return auth.options.connections > auth.options.vs_connections ? auth.options.connections
+                                                                  : auth.options.vs_connections;
 }
 
 static enum pos_status start_servers(struct pos_error *error)
 {
-    struct pos_measured *bare = &auth.servers[BARE];
-    enum pos_status status = pos_load_prepare(auth.options.connections, error);
-    if (status == POS_OK && auth.options.target == NULL)
-        status = pos_folder_make(auth.options.keep, auth.folder, error);
+    enum pos_status status = pos_load_prepare(most_connections(), error);
     if (status == POS_OK)
-        status = auth.options.target != NULL ? use_target(error) : start_gateway(error);
-    if (status == POS_OK)
-        status =
-            pos_bare_start(auth.pinning.server_core, "/dev/null", &bare->pid, &bare->port, error);
+        status = pos_denominators_start(&auth.denominators, &auth.options, auth.pinning.server_core,
+                                        auth.servers, error);
+    if (status != POS_OK)
+        return status;
+    auth.first = auth.denominators.count;
+    auth.count = auth.first + 1;
+    auth.servers[auth.first].name = "posgate-gateway";
+    status = pos_subject_start(&auth.subjects[0], &auth.options, auth.pinning.server_core,
+                               &auth.servers[auth.first], error);
+    if (status == POS_OK && (auth.options.vs_mac_stated || auth.options.vs_connections > 0))
+        status = start_vs(error);
     return status;
 }
 
 static bool end_servers(void)
 {
     bool good = true;
-    if (auth.servers[BARE].pid != 0)
-        (void)pos_process_end(auth.servers[BARE].pid);
-    if (auth.gateway.pid != 0)
-        good = pos_gateway_run_end(&auth.gateway);
-    if (!good) {
-        (void)fprintf(stderr, "posgate-bench auth: the gateway did not end as it should\n");
-        pos_folder_show_log(auth.gateway.log_path);
-    }
+    pos_denominators_end(&auth.denominators);
+    for (size_t i = 0; i < SUBJECTS; i++)
+        good = pos_subject_end(&auth.subjects[i]) && good;
     return good;
 }
 
-static void clean_up(void)
-{
-    if (auth.folder[0] != '\0' && auth.options.keep == NULL)
-        pos_folder_remove(auth.folder);
-    pos_terminals_destroy(auth.terminals);
-}
+/* ---- what came of it ---- */
 
 static int judge(const struct pos_report *report)
 {
     const struct pos_bench_options *options = report->options;
     struct pos_summary ratio;
-    for (size_t i = 0; i < SERVERS; i++)
+    for (size_t i = 0; i < auth.count; i++)
         if (!pos_measured_good(&auth.servers[i], options)) {
-            (void)fprintf(stderr, "posgate-bench auth: %s did not answer everything with 00\n",
+            (void)fprintf(stderr, "posgate-bench auth: %s did not answer everything as it should\n",
                           auth.servers[i].name);
             return POS_EXIT_FAILED;
         }
     if (options->ratio_max <= 0)
         return POS_EXIT_DONE;
-    if (pos_report_ratio(report, &ratio) && ratio.median <= options->ratio_max)
+    if (pos_report_ratio(report, auth.first, 0, &ratio) && ratio.median <= options->ratio_max)
         return POS_EXIT_DONE;
     (void)fprintf(stderr, "posgate-bench auth: the ratio is above %g\n", options->ratio_max);
     return POS_EXIT_MISSED;
 }
 
-static int report(bool ended_well)
+static uint64_t missing_macs(void)
 {
-    struct pos_report report = {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < SUBJECTS; i++)
+        if (auth.subjects[i].terminals != NULL)
+            sum += pos_terminals_missing_macs(auth.subjects[i].terminals);
+    return sum;
+}
+
+static struct pos_report form_report(void)
+{
+    const struct pos_subject *subject = &auth.subjects[0];
+    return (struct pos_report){
         .command = "auth",
         .options = &auth.options,
         .servers = auth.servers,
-        .server_count = SERVERS,
-        .request_count = pos_terminals_request_count(auth.terminals),
-        .missing_macs = pos_terminals_missing_macs(auth.terminals),
+        .server_count = auth.count,
+        .subject = auth.first,
+        .request_count = pos_terminals_request_count(subject->terminals),
+        .missing_macs = missing_macs(),
+        .load_seconds = pos_terminals_made(subject->terminals).seconds,
+        .open_seconds = subject->open_seconds,
+        .table_bytes = subject->table_bytes,
         .server_core = auth.pinning.server_core,
         .load_core = auth.pinning.load_core,
     };
+}
+
+static int report(bool ended_well)
+{
+    struct pos_report report = form_report();
     if (pos_report_print(&report) != POS_OK)
         return POS_EXIT_FAILED;
     int code = judge(&report);
     return code == POS_EXIT_DONE && !ended_well ? POS_EXIT_FAILED : code;
 }
 
+/* ---- the command ---- */
+
 static enum pos_status measure(struct pos_error *error)
 {
-    auth.servers[BARE].source = pos_bare_source(&auth.bare_counter);
-    auth.servers[GATEWAY].source = pos_terminals_source(auth.terminals);
-    return pos_measure(auth.servers, SERVERS, &auth.options, error);
+    enum pos_status status = POS_OK;
+    if (auth.options.rate_percent > 0)
+        status = pos_measure_capacity(&auth.servers[auth.first], &auth.options, error);
+    return status == POS_OK ? pos_measure(auth.servers, auth.count, &auth.options, error) : status;
+}
+
+static int measure_and_report(enum pos_status status, struct pos_error *error)
+{
+    int code = POS_EXIT_FAILED;
+    if (status == POS_OK && auth.options.sweep) {
+        struct pos_report report = form_report();
+        status = pos_sweep(auth.servers, &report, &auth.options, &code, error);
+    } else if (status == POS_OK)
+        status = measure(error);
+    bool ended_well = end_servers();
+    if (status != POS_OK)
+        return pos_command_fail("auth", error);
+    if (auth.options.sweep)
+        return code == POS_EXIT_DONE && !ended_well ? POS_EXIT_FAILED : code;
+    return report(ended_well);
 }
 
 int pos_command_auth(int argc, char **argv)
 {
     struct pos_error error = {0};
-    auth.servers[BARE] = (struct pos_measured){.name = "bare epoll", .address = "127.0.0.1"};
-    auth.servers[GATEWAY].name = "posgate-gateway";
     pos_bench_parse_auth(&auth.options, argc, argv);
+    if (auth.options.against_count == 0)
+        auth.options.against[auth.options.against_count++] = POS_DENOMINATOR_BARE;
     pos_interrupt_catch();
     auth.pinning = pos_pinning_choose();
+    auth.options.spins = auth.pinning.load_core >= 0;
     enum pos_status status = start_servers(&error);
-    if (status == POS_OK) {
+    if (status == POS_OK)
         pos_pin_self(auth.pinning.load_core);
-        status = measure(&error);
-    }
-    bool ended_well = end_servers();
-    int code = status == POS_OK ? report(ended_well) : pos_command_fail("auth", &error);
-    clean_up();
+    int code = measure_and_report(status, &error);
+    for (size_t i = 0; i < SUBJECTS; i++)
+        pos_subject_clean_up(&auth.subjects[i]);
     return code;
 }

@@ -15,19 +15,12 @@
 
 #include "bench/process.h"
 
-enum { EVENT_COUNT = 1024, READ_SIZE = 65536, CLIENT_COUNT_MAX = 65536 };
-
-/* A client's bytes short of a request. By descriptor. */
-struct client {
-    uint8_t held_size;
-    uint8_t held[POS_BARE_REQUEST_SIZE];
-};
+enum { EVENT_COUNT = 1024, CLIENT_COUNT_MAX = 65536 };
 
 struct bare {
     int epoll_fd, listen_fd;
-    struct client *clients;
-    uint8_t in[POS_BARE_REQUEST_SIZE + READ_SIZE];
-    uint8_t out[(READ_SIZE / POS_BARE_REQUEST_SIZE + 2) * POS_BARE_REPLY_SIZE];
+    struct pos_bare_client *clients; /* by descriptor */
+    uint8_t in[POS_BARE_IN_SIZE], out[POS_BARE_OUT_SIZE];
 };
 
 static void welcome(struct bare *bare)
@@ -55,29 +48,33 @@ static size_t answer(uint8_t *out, const uint8_t *request)
     return POS_BARE_REPLY_SIZE;
 }
 
+size_t pos_bare_answer(struct pos_bare_client *client, uint8_t *in, size_t got, uint8_t *out)
+{
+    size_t at = 0, done = 0, size = client->held_size + got;
+    memcpy(in, client->held, client->held_size);
+    for (; size - at >= POS_BARE_REQUEST_SIZE; at += POS_BARE_REQUEST_SIZE)
+        done += answer(out + done, in + at);
+    client->held_size = (uint8_t)(size - at);
+    memcpy(client->held, in + at, size - at);
+    return done;
+}
+
 static void serve(struct bare *bare, int fd)
 {
-    struct client *client = &bare->clients[fd];
-    size_t held = client->held_size, at = 0, out = 0;
-    ssize_t got = read(fd, bare->in + held, READ_SIZE);
+    struct pos_bare_client *client = &bare->clients[fd];
+    ssize_t got = read(fd, bare->in + client->held_size, POS_BARE_READ_SIZE);
     if (got <= 0) {
         if (got == 0 || errno != EAGAIN)
             close(fd);
         return;
     }
-    if (held > 0)
-        memcpy(bare->in, client->held, held);
-    size_t size = held + (size_t)got;
-    for (; size - at >= POS_BARE_REQUEST_SIZE; at += POS_BARE_REQUEST_SIZE)
-        out += answer(bare->out + out, bare->in + at);
-    client->held_size = (uint8_t)(size - at);
-    memcpy(client->held, bare->in + at, size - at);
+    size_t size = pos_bare_answer(client, bare->in, (size_t)got, bare->out);
     /* Its one client reads what it asked for, so a short write means that it is gone. */
-    if (out > 0 && write(fd, bare->out, out) != (ssize_t)out)
+    if (size > 0 && write(fd, bare->out, size) != (ssize_t)size)
         close(fd);
 }
 
-static int listen_somewhere(void)
+int pos_bare_listen(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
@@ -97,7 +94,7 @@ int pos_bare_serve(void)
     signal(SIGPIPE, SIG_IGN);
     bare.clients = calloc(CLIENT_COUNT_MAX, sizeof *bare.clients);
     bare.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    bare.listen_fd = listen_somewhere();
+    bare.listen_fd = pos_bare_listen();
     if (bare.clients == NULL || bare.epoll_fd < 0 || bare.listen_fd < 0) {
         perror("bare server");
         return 1;
@@ -114,11 +111,12 @@ int pos_bare_serve(void)
     }
 }
 
-enum pos_status pos_bare_start(int core, const char *log_path, pid_t *pid, uint16_t *port,
-                               struct pos_error *error)
+enum pos_status pos_bare_start(const char *command, int core, const char *log_path, pid_t *pid,
+                               uint16_t *port, struct pos_error *error)
 {
-    char self[POS_PATH_SIZE_MAX] = {0}, name[] = "bare-server", text[16] = {0};
+    char self[POS_PATH_SIZE_MAX] = {0}, name[32], text[16] = {0};
     int output;
+    (void)snprintf(name, sizeof name, "%s", command);
     if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
         return pos_error_set(error, POS_ERR_IO, "cannot find this program: %s", strerror(errno));
     char *const argv[] = {self, name, NULL};
@@ -131,7 +129,7 @@ enum pos_status pos_bare_start(int core, const char *log_path, pid_t *pid, uint1
     if (*port != 0)
         return POS_OK;
     (void)pos_process_end(*pid);
-    return pos_error_set(error, POS_ERR_IO, "the bare server did not start");
+    return pos_error_set(error, POS_ERR_IO, "the %s did not start", command);
 }
 
 /* ---- the other side ---- */

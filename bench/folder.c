@@ -54,3 +54,21 @@ void pos_folder_show_log(const char *log_path)
     (void)fclose(file);
     (void)fprintf(stderr, "last lines of its log:\n%.*s\n", (int)size, text);
 }
+
+static uint64_t size_found;
+
+static int add_size(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)path;
+    (void)walk;
+    if (type == FTW_F)
+        size_found += (uint64_t)status->st_blocks * 512;
+    return 0;
+}
+
+uint64_t pos_folder_size(const char *path)
+{
+    size_found = 0;
+    (void)nftw(path, add_size, DESCRIPTOR_COUNT, FTW_PHYS);
+    return size_found;
+}

@@ -1,42 +1,18 @@
 #include "bench/gateway_run.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/process.h"
 #include "core/base/file.h"
 
 enum {
-    START_TRIES = 600,    /* of 100 ms */
     ROW_CACHE_SIZE = 160, /* bytes of cache that a row is given: row, key and its part of a block */
     CACHE_MB_MIN = 64,
     CONFIGURATION_SIZE = 4096,
 };
-
-static struct sockaddr_in loopback(uint16_t port)
-{
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
-}
-
-/* A port that was free a moment ago; the gateway says when it is not any more. */
-static uint16_t free_port(void)
-{
-    struct sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(fd, (struct sockaddr *)&address, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) != 0)
-        address.sin_port = 0;
-    close(fd);
-    return ntohs(address.sin_port);
-}
 
 static enum pos_status write_configuration(const char *folder, const char *path,
                                            const struct pos_bench_options *options, uint16_t port,
@@ -59,7 +35,12 @@ static enum pos_status write_configuration(const char *folder, const char *path,
                       "log = { level = \"warning\"; };\n",
                       port, options->dialect->name, options->mac ? "proof" : "open",
                       options->mac ? "mac" : "smn", folder, cache_mb, folder, folder, folder,
-                      options->connections + 100, options->outstanding, folder);
+                      (options->connections > options->vs_connections ? options->connections
+                                                                      : options->vs_connections) +
+                          100,
+                      options->outstanding > options->outstanding_open ? options->outstanding
+                                                                       : options->outstanding_open,
+                      folder);
     if (text.overflow)
         return pos_error_set(error, POS_ERR_LENGTH, "the folder's name is too long: %s", folder);
     return pos_file_write(path, pos_buffer_view(&text), 0600, error);
@@ -78,27 +59,6 @@ static enum pos_status find_gateway(char path[POS_PATH_SIZE_MAX], struct pos_err
     return POS_OK;
 }
 
-static bool listens(uint16_t port)
-{
-    struct sockaddr_in address = loopback(port);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool connected = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    close(fd);
-    return connected;
-}
-
-static enum pos_status wait_for(const struct pos_gateway_run *run, struct pos_error *error)
-{
-    for (int i = 0; i < START_TRIES; i++) {
-        if (listens(run->port))
-            return POS_OK;
-        if (pos_process_ended(run->pid))
-            return pos_error_set(error, POS_ERR_IO, "the gateway ended at once");
-        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-    }
-    return pos_error_set(error, POS_ERR_TIMEOUT, "the gateway does not listen after a minute");
-}
-
 enum pos_status pos_gateway_run_start(const char *folder, const struct pos_bench_options *options,
                                       int core, struct pos_gateway_run *run,
                                       struct pos_error *error)
@@ -107,7 +67,7 @@ enum pos_status pos_gateway_run_start(const char *folder, const struct pos_bench
     char *const argv[] = {program, flag, path, NULL};
     (void)snprintf(path, sizeof path, "%s/gateway.conf", folder);
     (void)snprintf(run->log_path, sizeof run->log_path, "%.490s/gateway.log", folder);
-    run->port = free_port();
+    run->port = pos_process_free_port();
     enum pos_status status = find_gateway(program, error);
     if (status == POS_OK)
         status = write_configuration(folder, path, options, run->port, error);
@@ -115,7 +75,7 @@ enum pos_status pos_gateway_run_start(const char *folder, const struct pos_bench
         status = pos_process_start(argv, core, run->log_path, NULL, &run->pid, error);
     if (status != POS_OK)
         return status;
-    status = wait_for(run, error);
+    status = pos_process_wait_port(run->pid, run->port, "the gateway", error);
     if (status != POS_OK)
         (void)pos_process_end(run->pid);
     return status;

@@ -2,41 +2,65 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "bench/bare.h"
 #include "bench/command.h"
-#include "bench/process.h"
+#include "bench/denominators.h"
+#include "bench/interrupt.h"
 #include "bench/report.h"
 
-static int report(const struct pos_bench_options *options, struct pos_measured *bare,
-                  struct pos_pinning pinning)
+static struct pos_measured servers[POS_DENOMINATOR_SERVER_COUNT_MAX];
+static struct pos_denominators denominators;
+
+/* All that are there, unless some were named. */
+static void choose(struct pos_bench_options *options)
+{
+    if (options->against_count > 0)
+        return;
+    options->against[options->against_count++] = POS_DENOMINATOR_BARE;
+    options->against[options->against_count++] = POS_DENOMINATOR_LIBUV;
+    if (pos_redis_there())
+        options->against[options->against_count++] = POS_DENOMINATOR_REDIS;
+}
+
+static int report(const struct pos_bench_options *options, size_t count, struct pos_pinning pinning)
 {
     struct pos_report report = {
         .command = "limits",
         .options = options,
-        .servers = bare,
-        .server_count = 1,
+        .servers = servers,
+        .server_count = count,
         .server_core = pinning.server_core,
         .load_core = pinning.load_core,
     };
     if (pos_report_print(&report) != POS_OK)
         return POS_EXIT_FAILED;
-    return pos_measured_good(bare, options) ? POS_EXIT_DONE : POS_EXIT_FAILED;
+    for (size_t i = 0; i < count; i++)
+        if (!pos_measured_good(&servers[i], options)) {
+            (void)fprintf(stderr, "posgate-bench limits: %s did not answer everything\n",
+                          servers[i].name);
+            return POS_EXIT_FAILED;
+        }
+    return POS_EXIT_DONE;
 }
 
 int pos_command_limits(int argc, char **argv)
 {
-    static struct pos_measured bare = {.name = "bare epoll", .address = "127.0.0.1"};
     struct pos_bench_options options;
     struct pos_error error = {0};
-    uint32_t counter = 0;
     pos_bench_parse_limits(&options, argc, argv);
+    choose(&options);
+    pos_interrupt_catch();
     struct pos_pinning pinning = pos_pinning_choose();
+    options.spins = pinning.load_core >= 0;
     pos_pin_self(pinning.load_core);
-    bare.source = pos_bare_source(&counter);
-    if (pos_load_prepare(options.connections, &error) != POS_OK ||
-        pos_bare_start(pinning.server_core, "/dev/null", &bare.pid, &bare.port, &error) != POS_OK)
-        return pos_command_fail("limits", &error);
-    enum pos_status status = pos_measure(&bare, 1, &options, &error);
-    (void)pos_process_end(bare.pid);
-    return status == POS_OK ? report(&options, &bare, pinning) : pos_command_fail("limits", &error);
+    enum pos_status status = pos_load_prepare(options.connections, &error);
+    if (status == POS_OK)
+        status =
+            pos_denominators_start(&denominators, &options, pinning.server_core, servers, &error);
+    size_t count = denominators.count;
+    if (status == POS_OK && options.rate_percent > 0)
+        status = pos_measure_capacity(&servers[0], &options, &error);
+    if (status == POS_OK)
+        status = pos_measure(servers, count, &options, &error);
+    pos_denominators_end(&denominators);
+    return status == POS_OK ? report(&options, count, pinning) : pos_command_fail("limits", &error);
 }

@@ -1,6 +1,8 @@
 /*
- * A closed loop: so many connections, each with so many requests under way, a new one for every
- * reply. One thread, bare epoll, so that it stays cheaper than what it measures.
+ * Requests on many connections. A closed loop: so many under way on each, a new one for every
+ * reply. Or an open one: a constant rate over all connections, whatever the server does, with the
+ * latency from when a request should have gone out. One thread, bare epoll, so that it stays
+ * cheaper than what it measures.
  *
  * What is asked and how an answer is read is a source's business. A reply belongs to the request
  * with its mark on the same connection; a reply that belongs to none is counted, not believed.
@@ -18,7 +20,7 @@
 struct pos_load_reply {
     uint32_t mark;
     char code[3]; /* field 39, or whatever stands for it */
-    bool good;    /* what was asked for */
+    bool good;    /* what the request should have got */
 };
 
 struct pos_load_source {
@@ -34,7 +36,11 @@ struct pos_load_options {
     const char *address; /* IPv4; on 127.0.0.1 more than 16,000 come from 127.0.0.2 and on */
     uint16_t port;
     uint32_t connections; /* 1 to POS_CONNECTION_COUNT_MAX */
-    uint32_t outstanding; /* 1 to POS_PIPELINE_COUNT_MAX */
+    /* 1 to POS_PIPELINE_COUNT_MAX: under way on each in a closed loop, at most in an open one. A
+     * request whose time has come while all connections are full waits, and its latency grows. */
+    uint32_t outstanding;
+    uint32_t reconnect; /* a connection is closed and made anew after so many requests; 0: never */
+    bool spins;         /* never sleeps in an open loop: with a core of its own */
     struct pos_load_source source;
 };
 
@@ -42,15 +48,16 @@ enum { POS_LOAD_CODE_COUNT_MAX = 32 };
 
 struct pos_load_code {
     char code[3];
-    uint64_t count;
+    uint64_t count, good;
 };
 
 struct pos_load_tally {
     uint64_t replies; /* all that were read and matched */
     uint64_t good;
-    uint64_t unmatched;  /* replies to nothing that was asked */
-    uint64_t unreadable; /* streams that ended in something else than a reply */
-    uint64_t lost;       /* connections the server closed */
+    uint64_t unmatched;   /* replies to nothing that was asked */
+    uint64_t unreadable;  /* streams that ended in something else than a reply */
+    uint64_t lost;        /* connections the server closed */
+    uint64_t reconnected; /* connections that were made anew, as asked for */
     struct pos_load_code codes[POS_LOAD_CODE_COUNT_MAX];
     size_t code_count;
 };
@@ -60,15 +67,21 @@ struct pos_load_phase {
     /* in */
     double warm_up_s;      /* before it, not counted */
     double duration_s;     /* ends after this time, */
-    uint64_t requests_max; /* or so many replies; 0: by time alone */
+    uint64_t requests_max; /* or so many replies, at a rate: requests; 0: by time alone */
+    uint64_t rate;         /* requests a second; 0: a closed loop */
     pid_t server_pid;      /* 0: its CPU time is not known */
     /* out */
     double seconds;
     uint64_t server_cpu_ns;
-    struct pos_load_tally tally;   /* of the stretch; what goes wrong before and after it counts
-                                      too, and codes other than good ones */
-    struct pos_histogram *latency; /* the caller's, emptied at first; nanoseconds */
-    uint64_t unanswered;           /* 5 s after the last request was sent */
+    /* Of replies in the stretch; what goes wrong before and after it counts too, and codes of
+     * replies that are not good. */
+    struct pos_load_tally tally;
+    /* The caller's, emptied at first; nanoseconds. In a closed loop of the replies in the stretch,
+     * from sending; at a rate of the requests that should have gone out in it, from then. */
+    struct pos_histogram *latency;
+    /* At a rate: from when those should have gone out until they did. NULL: nobody asks. */
+    struct pos_histogram *lateness;
+    uint64_t unanswered;           /* 5 s after the last request was sent, or should have been */
     uint32_t answered_connections; /* got at least one good reply, warm-up included */
 };
 
@@ -85,6 +98,10 @@ void pos_load_close(struct pos_load *load); /* NULL is fine */
 
 void pos_load_run(struct pos_load *load, struct pos_load_phase *phase);
 
+void pos_load_tally_count(struct pos_load_tally *tally, const char *code, uint64_t count,
+                          uint64_t good);
 void pos_load_tally_add(struct pos_load_tally *into, const struct pos_load_tally *from);
+/* What went wrong: lost connections, strange replies, and codes of replies that are not good. */
+void pos_load_tally_add_failures(struct pos_load_tally *into, const struct pos_load_tally *from);
 
 #endif

@@ -18,9 +18,10 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"limits", pos_command_limits, "what this machine allows: bare epoll"},
+    {"limits", pos_command_limits, "what this machine allows: servers that only answer, and redis"},
     {"auth", pos_command_auth, "authentications on the real gateway, and their ratio to that"},
     {"codec", pos_command_codec, "messages taken apart and built, in all dialects"},
+    {"crypto", pos_command_crypto, "MACs, key blocks and PINs beside OpenSSL's ciphers"},
 };
 
 static void print_help(FILE *to)
@@ -70,6 +71,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "bare-server") == 0) /* what the other commands start */
         return pos_bare_serve();
+    if (strcmp(argv[1], "libuv-server") == 0)
+        return pos_bare_serve_libuv();
     const struct command *command = find(argv[1]);
     if (command == NULL) {
         (void)fprintf(stderr, "posgate-bench: there is no command '%s'\n", argv[1]);

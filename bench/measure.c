@@ -1,15 +1,29 @@
 #include "bench/measure.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "bench/interrupt.h"
 #include "bench/process.h"
 
+enum { CAPACITY_ROUNDS = 3 };
+
+/* Of one round. */
+struct histograms {
+    struct pos_histogram latency, lateness;
+};
+
 /* The server's side of the last connects may still be under way. */
 static void settle(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+}
+
+uint32_t pos_measured_connections(const struct pos_measured *server,
+                                  const struct pos_bench_options *options)
+{
+    return server->connections > 0 ? server->connections : options->connections;
 }
 
 static enum pos_status connect_to(struct pos_measured *server, struct pos_load **load,
@@ -18,8 +32,10 @@ static enum pos_status connect_to(struct pos_measured *server, struct pos_load *
     const struct pos_load_options load_options = {
         .address = server->address,
         .port = server->port,
-        .connections = options->connections,
-        .outstanding = options->outstanding,
+        .connections = pos_measured_connections(server, options),
+        .outstanding = options->rate > 0 ? options->outstanding_open : options->outstanding,
+        .reconnect = options->reconnect,
+        .spins = options->spins,
         .source = server->source,
     };
     bool first = server->rounds.count == 0 && server->tally.replies == 0;
@@ -32,7 +48,7 @@ static enum pos_status connect_to(struct pos_measured *server, struct pos_load *
         return POS_OK;
     uint64_t after = server->pid != 0 ? pos_process_memory(server->pid) : 0;
     server->memory_known = before != 0 && after >= before;
-    server->memory_per_connection = (double)(after - before) / options->connections;
+    server->memory_per_connection = (double)(after - before) / load_options.connections;
     return POS_OK;
 }
 
@@ -51,18 +67,24 @@ static void keep_round(struct pos_measured *server, const struct pos_load_phase 
     rounds->p50_us[i] = quantile_us(phase->latency, 0.5);
     rounds->p99_us[i] = quantile_us(phase->latency, 0.99);
     rounds->p999_us[i] = quantile_us(phase->latency, 0.999);
+    rounds->p9999_us[i] = quantile_us(phase->latency, 0.9999);
+    rounds->max_us[i] = quantile_us(phase->latency, 1);
+    rounds->late_p99_us[i] = quantile_us(phase->lateness, 0.99);
+    pos_histogram_add(&server->latency, phase->latency);
 }
 
 static void run_round(struct pos_measured *server, struct pos_load *load,
                       const struct pos_bench_options *options, bool counts,
-                      struct pos_histogram *latency)
+                      struct histograms *histograms)
 {
     struct pos_load_phase phase = {
         .warm_up_s = options->warm_up_s,
         .duration_s = options->duration_s,
         .requests_max = options->requests,
         .server_pid = server->pid,
-        .latency = latency,
+        .rate = options->rate,
+        .latency = &histograms->latency,
+        .lateness = &histograms->lateness,
     };
     pos_load_run(load, &phase);
     pos_load_tally_add(&server->tally, &phase.tally);
@@ -77,13 +99,13 @@ static void run_round(struct pos_measured *server, struct pos_load *load,
  * this process's descriptors together. */
 static enum pos_status one_round(struct pos_measured *server,
                                  const struct pos_bench_options *options, bool counts,
-                                 struct pos_histogram *latency, struct pos_error *error)
+                                 struct histograms *histograms, struct pos_error *error)
 {
     struct pos_load *load;
     enum pos_status status = connect_to(server, &load, options, error);
     if (status != POS_OK)
         return status;
-    run_round(server, load, options, counts, latency);
+    run_round(server, load, options, counts, histograms);
     pos_load_close(load);
     return POS_OK;
 }
@@ -92,19 +114,44 @@ enum pos_status pos_measure(struct pos_measured *servers, size_t count,
                             const struct pos_bench_options *options, struct pos_error *error)
 {
     enum pos_status status = POS_OK;
-    struct pos_histogram *latency = calloc(1, sizeof *latency);
-    if (latency == NULL)
+    struct histograms *histograms = calloc(1, sizeof *histograms);
+    if (histograms == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory to measure with");
     for (size_t i = 0; i < count; i++)
-        servers[i].answered_connections = options->connections;
+        servers[i].answered_connections = pos_measured_connections(&servers[i], options);
     for (uint32_t round = 0; round <= options->rounds; round++)
         for (size_t i = 0; i < count && status == POS_OK; i++) {
-            status = one_round(&servers[i], options, round > 0, latency, error);
+            status = one_round(&servers[i], options, round > 0, histograms, error);
             if (status == POS_OK && pos_interrupted())
                 status = pos_error_set(error, POS_ERR_CLOSED, "interrupted");
         }
-    free(latency);
+    free(histograms);
     return status;
+}
+
+void pos_measured_reset(struct pos_measured *server)
+{
+    memset(&server->rounds, 0, sizeof server->rounds);
+    memset(&server->latency, 0, sizeof server->latency);
+    memset(&server->tally, 0, sizeof server->tally);
+    server->unanswered = 0;
+}
+
+enum pos_status pos_measure_capacity(struct pos_measured *server, struct pos_bench_options *options,
+                                     struct pos_error *error)
+{
+    struct pos_bench_options closed = *options;
+    closed.rate = 0;
+    closed.rounds = options->rounds < CAPACITY_ROUNDS ? options->rounds : CAPACITY_ROUNDS;
+    enum pos_status status = pos_measure(server, 1, &closed, error);
+    if (status != POS_OK)
+        return status;
+    options->capacity = pos_summarise(server->rounds.per_second, server->rounds.count).median;
+    options->rate = (uint64_t)(options->capacity * options->rate_percent / 100);
+    if (options->rate == 0)
+        options->rate = 1;
+    pos_measured_reset(server);
+    return POS_OK;
 }
 
 bool pos_measured_good(const struct pos_measured *server, const struct pos_bench_options *options)
@@ -113,8 +160,8 @@ bool pos_measured_good(const struct pos_measured *server, const struct pos_bench
     if (tally->replies == 0 || tally->good != tally->replies || tally->unmatched != 0)
         return false;
     for (size_t i = 0; i < tally->code_count; i++)
-        if (tally->codes[i].code[0] != '0' || tally->codes[i].code[1] != '0')
+        if (tally->codes[i].good != tally->codes[i].count)
             return false;
     return tally->unreadable == 0 && tally->lost == 0 && server->unanswered == 0 &&
-           server->answered_connections == options->connections;
+           server->answered_connections == pos_measured_connections(server, options);
 }

@@ -19,6 +19,17 @@ enum {
     KEY_JSON,
     KEY_ROUNDS,
     KEY_WARM_UP,
+    KEY_RATE,
+    KEY_RECONNECT,
+    KEY_AGAINST,
+    KEY_AA,
+    KEY_TABLE,
+    KEY_SWEEP,
+    KEY_WORKING_SET,
+    KEY_UNREGISTERED,
+    KEY_LOOKUP,
+    KEY_VS,
+    OPEN_OUTSTANDING = 32,
     CONNECTION_COUNT_MAX = 19000, /* leaves the gateway's other connections room */
 };
 
@@ -48,13 +59,80 @@ static double decimal(struct argp_state *state, const char *name, const char *te
 
 static const struct argp_option common_options[] = {
     {"connections", 'c', "N", 0, "Connections at once; default 1000", 0},
-    {"outstanding", 'o', "N", 0, "Requests under way on each; default 1", 0},
+    {"outstanding", 'o', "N", 0,
+     "Requests under way on each; default 1; with --rate the most, default 32", 0},
     {"duration", 'd', "SECONDS", 0, "Length of a round; default 2", 0},
     {"requests", 'n', "N", 0, "End a round after so many replies if that is earlier", 0},
     {"warm-up", KEY_WARM_UP, "SECONDS", 0, "Before each round, not counted; default 0.5", 0},
     {"rounds", KEY_ROUNDS, "N", 0, "Rounds that count, after one that does not; default 5", 0},
+    {"rate", KEY_RATE, "N|P%", 0,
+     "So many requests a second, however long replies take (an open loop), with the latency from "
+     "when a request should have gone out; P%: of what a closed loop reaches, measured first",
+     0},
+    {"reconnect", KEY_RECONNECT, "EVERY", 0,
+     "Close a connection after EVERY requests and make it anew for the next", 0},
+    {"rows", KEY_ROWS, "N", 0,
+     "Registered terminals, and rows behind redis up to a million; default 100000", 0},
+    {"against", KEY_AGAINST, "LIST", 0,
+     "Servers to measure in turn: bare, libuv, redis, with commas; default for auth: bare, for "
+     "limits: all that are there",
+     0},
+    {"aa", KEY_AA, NULL, 0,
+     "The first of them once more as another process: what their ratio is off 1 is noise", 0},
     {"json", KEY_JSON, NULL, 0, "Answer in JSON", 0},
     {NULL, 0, NULL, 0, NULL, 0}};
+
+const char *pos_denominator_name(enum pos_denominator denominator)
+{
+    static const char *const names[] = {"bare", "libuv", "redis"};
+    return names[denominator];
+}
+
+static bool is_in(const struct pos_bench_options *options, enum pos_denominator denominator)
+{
+    for (size_t i = 0; i < options->against_count; i++)
+        if (options->against[i] == denominator)
+            return true;
+    return false;
+}
+
+/* "bare,redis" */
+static void parse_against(struct argp_state *state, struct pos_bench_options *options,
+                          const char *text)
+{
+    options->against_count = 0;
+    for (const char *at = text;; at++) {
+        size_t size = strcspn(at, ","), i = 0;
+        while (i < POS_DENOMINATOR_COUNT &&
+               (strlen(pos_denominator_name((enum pos_denominator)i)) != size ||
+                memcmp(pos_denominator_name((enum pos_denominator)i), at, size) != 0))
+            i++;
+        if (i == POS_DENOMINATOR_COUNT || is_in(options, (enum pos_denominator)i))
+            argp_error(state, "--against takes some of bare,libuv,redis, each once, not '%s'",
+                       text);
+        options->against[options->against_count++] = (enum pos_denominator)i;
+        at += size;
+        if (*at == '\0')
+            return;
+    }
+}
+
+/* "20000" or "50%" */
+static void parse_rate(struct argp_state *state, struct pos_bench_options *options,
+                       const char *text)
+{
+    char share[16];
+    size_t size = strlen(text);
+    if (size < 2 || size > sizeof share || text[size - 1] != '%') {
+        options->rate = number(state, "rate", text, 1, 100000000);
+        options->rate_percent = 0;
+        return;
+    }
+    memcpy(share, text, size - 1);
+    share[size - 1] = '\0';
+    options->rate_percent = decimal(state, "rate", share, 0.1, 1000);
+    options->rate = 0;
+}
 
 static error_t parse_common(int key, char *argument, struct argp_state *state)
 {
@@ -67,6 +145,7 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
     case 'o':
         options->outstanding =
             (uint32_t)number(state, "outstanding", argument, 1, POS_PIPELINE_COUNT_MAX);
+        options->outstanding_open = options->outstanding;
         return 0;
     case 'd':
         options->duration_s = decimal(state, "duration", argument, 0.05, 3600);
@@ -83,6 +162,21 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
     case KEY_JSON:
         options->json = true;
         return 0;
+    case KEY_RATE:
+        parse_rate(state, options, argument);
+        return 0;
+    case KEY_RECONNECT:
+        options->reconnect = (uint32_t)number(state, "reconnect", argument, 1, UINT32_MAX);
+        return 0;
+    case KEY_ROWS:
+        options->rows = number(state, "rows", argument, 1, POS_KEY_INDEX_MAX);
+        return 0;
+    case KEY_AGAINST:
+        parse_against(state, options, argument);
+        return 0;
+    case KEY_AA:
+        options->aa = true;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "'%s' is one word too many", argument);
         return 0;
@@ -98,6 +192,7 @@ static void init(struct pos_bench_options *options)
 {
     *options = (struct pos_bench_options){.connections = 1000,
                                           .outstanding = 1,
+                                          .outstanding_open = OPEN_OUTSTANDING,
                                           .rounds = 5,
                                           .duration_s = 2,
                                           .warm_up_s = 0.5,
@@ -121,8 +216,9 @@ void pos_bench_parse_limits(struct pos_bench_options *options, int argc, char **
     static const struct argp argp = {
         .parser = parse_limits,
         .children = children,
-        .doc = "Measures what this machine allows: a bare epoll server on one thread, 100 bytes in "
-               "and 80 out.",
+        .doc = "Measures what this machine allows: servers on one thread, 100 bytes in and 80 out, "
+               "that do nothing but answer, on bare epoll and on libuv; and redis with GET of 64 "
+               "bytes when it is installed.",
     };
     init(options);
     (void)argp_parse(&argp, argc, argv, 0, NULL, options);
@@ -131,7 +227,15 @@ void pos_bench_parse_limits(struct pos_bench_options *options, int argc, char **
 /* ---- auth ---- */
 
 static const struct argp_option auth_options[] = {
-    {"rows", KEY_ROWS, "N", 0, "Registered terminals; default 100000", 0},
+    {"lookup", KEY_LOOKUP, "each", 0, "How the gateway looks terminals up; default each", 0},
+    {"working-set", KEY_WORKING_SET, "N", 0,
+     "Ask for so many of the rows only, uniformly random; default: for all", 0},
+    {"unregistered", KEY_UNREGISTERED, "PERCENT", 0,
+     "So many of the requests name well-formed SMNs that are not in the table, and must get 97", 0},
+    {"sweep", KEY_SWEEP, NULL, 0,
+     "At rates from 10 to 95 % of what a closed loop reaches, and where the knee is", 0},
+    {"vs", KEY_VS, "WHAT", 0,
+     "The gateway once more in turn: mac=on, mac=off or connections=N, otherwise the same", 0},
     {"mac", KEY_MAC, "on|off", 0, "Requests and replies carry MACs; default off", 0},
     {"dialect", KEY_DIALECT, "NAME", 0,
      "How messages are encoded: iso87b (default), iso87a, iso87x or cup", 0},
@@ -139,8 +243,10 @@ static const struct argp_option auth_options[] = {
      "Measure a gateway that serves such a table already (--keep made it); without MACs", 0},
     {"pid", KEY_PID, "PID", 0, "The target's process, for its CPU time and memory", 0},
     {"keep", KEY_KEEP, "FOLDER", 0, "Make the table in a new FOLDER and leave it there", 0},
+    {"table", KEY_TABLE, "FOLDER", 0,
+     "Start the gateway on a table that --keep left there, of as many rows; without MACs", 0},
     {"ratio-max", KEY_RATIO_MAX, "R", 0,
-     "End with 3 when the median ratio to bare epoll is above R", 0},
+     "End with 3 when the median ratio to the first of --against is above R", 0},
     {NULL, 0, NULL, 0, NULL, 0}};
 
 static bool on_or_off(struct argp_state *state, const char *name, const char *text)
@@ -162,12 +268,47 @@ static const struct pos_dialect *dialect(struct argp_state *state, const char *t
     return found;
 }
 
+/* "mac=on" is told from --mac when all options are known. */
+static void parse_vs(struct argp_state *state, struct pos_bench_options *options, const char *text)
+{
+    static const char connections[] = "connections=", mac[] = "mac=";
+    if (strncmp(text, connections, sizeof connections - 1) == 0) {
+        options->vs_connections = (uint32_t)number(
+            state, "vs connections", text + sizeof connections - 1, 1, CONNECTION_COUNT_MAX);
+        return;
+    }
+    if (strncmp(text, mac, sizeof mac - 1) != 0)
+        argp_error(state, "--vs takes mac=on, mac=off or connections=N, not '%s'", text);
+    options->vs_mac_stated = true;
+    options->vs_mac = on_or_off(state, "vs mac", text + sizeof mac - 1);
+}
+
+static void check_vs(struct argp_state *state, const struct pos_bench_options *options)
+{
+    if (options->vs_mac_stated && options->vs_mac == options->mac)
+        argp_error(state, "--vs mac and --mac are the same");
+    if (options->vs_mac_stated && options->vs_connections > 0)
+        argp_error(state, "--vs takes one thing");
+    if (options->vs_mac_stated &&
+        (options->target != NULL || options->table != NULL || options->keep != NULL))
+        argp_error(state, "--vs mac makes two tables: not with --target, --table or --keep");
+    if (options->sweep && (options->vs_mac_stated || options->vs_connections > 0))
+        argp_error(state, "--sweep and --vs do not go together");
+}
+
 static void check_auth(struct argp_state *state, const struct pos_bench_options *options)
 {
     if (options->target != NULL && options->mac)
         argp_error(state, "--target and --mac on: the terminals' keys are not known");
-    if (options->target != NULL && options->keep != NULL)
-        argp_error(state, "--target and --keep: a target has its table already");
+    if ((options->target != NULL) + (options->keep != NULL) + (options->table != NULL) > 1)
+        argp_error(state, "--target, --keep and --table: only one of them, there is one table");
+    if (options->table != NULL && options->mac)
+        argp_error(state, "--table and --mac on: the terminals' keys are not known");
+    if (options->working_set > options->rows)
+        argp_error(state, "--working-set is larger than --rows");
+    if (options->sweep && (options->rate > 0 || options->rate_percent > 0))
+        argp_error(state, "--sweep chooses the rates: not with --rate");
+    check_vs(state, options);
     if (options->target == NULL && options->target_pid != 0)
         argp_error(state, "--pid is for --target");
     if (options->target != NULL && options->target_pid == 0 && options->ratio_max > 0)
@@ -181,8 +322,24 @@ static error_t parse_auth(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = options;
         return 0;
-    case KEY_ROWS:
-        options->rows = number(state, "rows", argument, 1, POS_KEY_INDEX_MAX);
+    case KEY_LOOKUP:
+        if (strcmp(argument, "each") != 0)
+            argp_error(state, "--lookup takes each, not '%s'", argument);
+        return 0;
+    case KEY_WORKING_SET:
+        options->working_set = number(state, "working-set", argument, 1, POS_KEY_INDEX_MAX);
+        return 0;
+    case KEY_UNREGISTERED:
+        options->unregistered = (uint32_t)number(state, "unregistered", argument, 0, 100);
+        return 0;
+    case KEY_SWEEP:
+        options->sweep = true;
+        return 0;
+    case KEY_VS:
+        parse_vs(state, options, argument);
+        return 0;
+    case KEY_TABLE:
+        options->table = argument;
         return 0;
     case KEY_MAC:
         options->mac = on_or_off(state, "mac", argument);

@@ -9,20 +9,42 @@
 #include "core/base/exit_code.h"
 #include "core/wire/dialect.h"
 
+/* What a server is measured beside. */
+enum pos_denominator { POS_DENOMINATOR_BARE, POS_DENOMINATOR_LIBUV, POS_DENOMINATOR_REDIS };
+enum { POS_DENOMINATOR_COUNT = 3 };
+const char *pos_denominator_name(enum pos_denominator denominator);
+
 struct pos_bench_options {
-    uint32_t connections, outstanding;
+    uint32_t connections;
+    uint32_t outstanding;      /* of a closed loop */
+    uint32_t outstanding_open; /* the most at a rate */
+    uint32_t reconnect;        /* a new connection after so many requests; 0: never */
+    uint64_t rate;             /* requests a second; 0: a closed loop */
+    double rate_percent;       /* of what a closed loop reaches; 0: not stated so */
+    double capacity;           /* that, when it was measured: replies a second */
+    bool spins;                /* the load has a core of its own */
     uint32_t rounds;
     double duration_s, warm_up_s;
     uint64_t requests; /* a round; 0: by time alone */
     bool json;
+    enum pos_denominator against[POS_DENOMINATOR_COUNT];
+    size_t against_count; /* 0: not stated */
+    bool aa;              /* the first of them once more, which shows the noise */
     /* auth */
     uint64_t rows;
+    uint64_t working_set;  /* how many of the rows are asked for; 0: all */
+    uint32_t unregistered; /* percent of the requests that name an SMN which is not in the table */
     bool mac;
     const struct pos_dialect *dialect; /* of the listener and the terminals */
-    const char *target; /* HOST:PORT of a gateway that runs already; NULL: start one */
-    pid_t target_pid;   /* 0: not known */
-    const char *keep;   /* folder to leave the table and the logs in; NULL: remove them */
-    double ratio_max;   /* 0: none stated */
+    const char *target;      /* HOST:PORT of a gateway that runs already; NULL: start one */
+    pid_t target_pid;        /* 0: not known */
+    const char *table;       /* folder that --keep left; NULL: make one */
+    bool sweep;              /* at shares of what a closed loop reaches */
+    uint32_t vs_connections; /* the gateway once more, with so many; 0: not */
+    bool vs_mac_stated;      /* the gateway once more, with MACs as `vs_mac` says */
+    bool vs_mac;
+    const char *keep; /* folder to leave the table and the logs in; NULL: remove them */
+    double ratio_max; /* 0: none stated */
 };
 
 /* Parse a command's arguments; end the process with 0 for --help and 2 for wrong usage. */

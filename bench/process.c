@@ -1,17 +1,22 @@
 #include "bench/process.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { START_TRIES = 6000 }; /* of 10 ms */
 
 struct pos_pinning pos_pinning_choose(void)
 {
@@ -99,6 +104,55 @@ int pos_process_end(pid_t pid)
         ;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+/* ---- ports ---- */
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+}
+
+uint16_t pos_process_free_port(void)
+{
+    struct sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, (struct sockaddr *)&address, size) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        address.sin_port = 0;
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+int pos_process_connect(uint16_t port)
+{
+    struct sockaddr_in address = loopback(port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+enum pos_status pos_process_wait_port(pid_t pid, uint16_t port, const char *name,
+                                      struct pos_error *error)
+{
+    for (int i = 0; i < START_TRIES; i++) {
+        int fd = pos_process_connect(port);
+        if (fd >= 0) {
+            close(fd);
+            return POS_OK;
+        }
+        if (pos_process_ended(pid))
+            return pos_error_set(error, POS_ERR_IO, "%s ended at once", name);
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return pos_error_set(error, POS_ERR_TIMEOUT, "%s does not listen after a minute", name);
+}
+
+/* ---- what they use ---- */
 
 static uint64_t first_number(const char *path)
 {

@@ -26,6 +26,14 @@ int pos_process_end(pid_t pid);
 /* True when it has ended by itself; its state stays for pos_process_end. */
 bool pos_process_ended(pid_t pid);
 
+/* A port of 127.0.0.1 that was free a moment ago; 0: none. */
+uint16_t pos_process_free_port(void);
+/* A blocking connection to 127.0.0.1; -1 with errno. */
+int pos_process_connect(uint16_t port);
+/* Until `name`, process `pid`, listens. POS_ERR_IO: it ended; POS_ERR_TIMEOUT: not within 60 s. */
+POS_MUST_USE enum pos_status pos_process_wait_port(pid_t pid, uint16_t port, const char *name,
+                                                   struct pos_error *error);
+
 /* Nanoseconds on a CPU of all its threads: the first number of each /proc/PID/task/N/schedstat. 0
  * when it cannot be read. */
 uint64_t pos_process_cpu_ns(pid_t pid);

@@ -8,19 +8,39 @@
 #include "bench/machine.h"
 #include "core/base/version.h"
 
-bool pos_report_ratio(const struct pos_report *report, struct pos_summary *ratio)
+bool pos_report_ratio(const struct pos_report *report, size_t of, size_t to,
+                      struct pos_summary *ratio)
 {
-    if (report->server_count < 2)
-        return false;
-    const struct pos_rounds *bare = &report->servers[0].rounds, *other = &report->servers[1].rounds;
-    for (size_t i = 0; i < other->count; i++)
-        if (bare->cpu_us[i] <= 0 || other->cpu_us[i] <= 0)
+    const struct pos_rounds *above = &report->servers[of].rounds;
+    const struct pos_rounds *below = &report->servers[to].rounds;
+    for (size_t i = 0; i < above->count; i++)
+        if (below->cpu_us[i] <= 0 || above->cpu_us[i] <= 0)
             return false;
-    *ratio = pos_summarise_ratio(other->cpu_us, bare->cpu_us, other->count);
+    *ratio = pos_summarise_ratio(above->cpu_us, below->cpu_us, above->count);
     return true;
 }
 
+/* Everything is compared with the first server, and a gateway with every server before it. */
+static bool is_compared(const struct pos_report *report, size_t of, size_t to)
+{
+    return to < of && (to == 0 || (report->subject > 0 && of >= report->subject));
+}
+
 /* ---- text ---- */
+
+static void print_table(const struct pos_report *report)
+{
+    double rows = (double)report->options->rows;
+    if (report->load_seconds > 0)
+        printf("table made in %.1f s, %.0f rows a second; ", report->load_seconds,
+               rows / report->load_seconds);
+    if (report->table_bytes > 0)
+        printf("%.0f bytes a row on disk; ", (double)report->table_bytes / rows);
+    if (report->open_seconds > 0)
+        printf("the gateway listened after %.2f s", report->open_seconds);
+    if (report->load_seconds > 0 || report->table_bytes > 0 || report->open_seconds > 0)
+        printf("\n");
+}
 
 static void print_head(const struct pos_report *report)
 {
@@ -33,10 +53,21 @@ static void print_head(const struct pos_report *report)
     if (options->requests > 0)
         printf(" or %llu requests", (unsigned long long)options->requests);
     printf("\n");
-    if (report->server_count > 1)
+    if (options->rate > 0)
+        printf("open loop: %llu requests a second, latency from when each should have gone out\n",
+               (unsigned long long)options->rate);
+    if (options->capacity > 0)
+        printf("that is of %.0f a second in a closed loop\n", options->capacity);
+    if (options->reconnect > 0)
+        printf("a new connection after each %u requests\n", options->reconnect);
+    if (report->subject > 0)
         printf("%llu rows, MAC %s, dialect %s, %llu different requests, each uniformly random\n",
                (unsigned long long)options->rows, options->mac ? "on" : "off",
                options->dialect->name, (unsigned long long)report->request_count);
+    if (options->unregistered > 0)
+        printf("%u %% of the requests name terminals that are not in the table\n",
+               options->unregistered);
+    print_table(report);
     printf("%s; %s, commit %s\n", machine, pos_version_line(), pos_version_commit());
     if (report->server_core >= 0)
         printf("server on core %d, load on core %d\n\n", report->server_core, report->load_core);
@@ -88,7 +119,7 @@ static void print_outcome(const struct pos_report *report, const struct pos_meas
     for (size_t i = 0; i < tally->code_count; i++)
         printf(", %s %llu", tally->codes[i].code, (unsigned long long)tally->codes[i].count);
     printf("; connections answered %u of %u", server->answered_connections,
-           report->options->connections);
+           pos_measured_connections(server, report->options));
     printf("; unanswered %llu, lost connections %llu, unmatched %llu, unreadable %llu\n",
            (unsigned long long)server->unanswered, (unsigned long long)tally->lost,
            (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
@@ -107,10 +138,17 @@ static void print_text(const struct pos_report *report)
     print_row(report, "latency p50 us", offsetof(struct pos_rounds, p50_us), 0);
     print_row(report, "latency p99 us", offsetof(struct pos_rounds, p99_us), 0);
     print_row(report, "latency p99.9 us", offsetof(struct pos_rounds, p999_us), 0);
+    print_row(report, "latency p99.99 us", offsetof(struct pos_rounds, p9999_us), 0);
+    print_row(report, "latency max us", offsetof(struct pos_rounds, max_us), 0);
+    if (report->options->rate > 0)
+        print_row(report, "sent late p99 us", offsetof(struct pos_rounds, late_p99_us), 0);
     print_memory(report);
     printf("\n");
-    if (pos_report_ratio(report, &ratio))
-        printf("ratio to bare epoll: %.2f (%.2f to %.2f)\n", ratio.median, ratio.low, ratio.high);
+    for (size_t of = 1; of < report->server_count; of++)
+        for (size_t to = 0; to < of; to++)
+            if (is_compared(report, of, to) && pos_report_ratio(report, of, to, &ratio))
+                printf("CPU of %s to %s: %.2f (%.2f to %.2f)\n", report->servers[of].name,
+                       report->servers[to].name, ratio.median, ratio.low, ratio.high);
     for (size_t i = 0; i < report->server_count; i++)
         print_outcome(report, &report->servers[i]);
     if (report->missing_macs > 0)
@@ -142,12 +180,15 @@ static json_t *json_server(const struct pos_measured *server)
 {
     const struct pos_rounds *rounds = &server->rounds;
     const struct pos_load_tally *tally = &server->tally;
-    json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "name", server->name,
+    json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", server->name,
                             "cpu_us_per_request", json_summary(rounds->cpu_us, rounds->count),
                             "requests_per_second", json_summary(rounds->per_second, rounds->count),
                             "latency_p50_us", json_summary(rounds->p50_us, rounds->count),
                             "latency_p99_us", json_summary(rounds->p99_us, rounds->count),
-                            "latency_p999_us", json_summary(rounds->p999_us, rounds->count));
+                            "latency_p999_us", json_summary(rounds->p999_us, rounds->count),
+                            "latency_p9999_us", json_summary(rounds->p9999_us, rounds->count),
+                            "latency_max_us", json_summary(rounds->max_us, rounds->count),
+                            "sent_late_p99_us", json_summary(rounds->late_p99_us, rounds->count));
     json_t *outcome = json_pack(
         "{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:i}", "replies", (json_int_t)tally->replies, "good",
         (json_int_t)tally->good, "codes", json_codes(tally), "unanswered",
@@ -164,7 +205,7 @@ static json_t *json_server(const struct pos_measured *server)
     return out;
 }
 
-static json_t *json_head(const struct pos_report *report)
+json_t *pos_report_head(const struct pos_report *report)
 {
     const struct pos_bench_options *options = report->options;
     char machine[POS_MACHINE_TEXT_SIZE];
@@ -178,32 +219,50 @@ static json_t *json_head(const struct pos_report *report)
                      report->load_core);
 }
 
-static void add_auth(const struct pos_report *report, json_t *out)
+static void add_ratios(const struct pos_report *report, json_t *out)
 {
     struct pos_summary ratio;
+    json_t *ratios = json_array();
+    for (size_t of = 1; of < report->server_count; of++)
+        for (size_t to = 0; to < of; to++)
+            if (is_compared(report, of, to) && pos_report_ratio(report, of, to, &ratio))
+                (void)json_array_append_new(
+                    ratios, json_pack("{s:s, s:s, s:f, s:f, s:f}", "of", report->servers[of].name,
+                                      "to", report->servers[to].name, "median", ratio.median, "low",
+                                      ratio.low, "high", ratio.high));
+    (void)json_object_set_new(out, "cpu_ratios", ratios);
+}
+
+static void add_auth(const struct pos_report *report, json_t *out)
+{
     const struct pos_bench_options *options = report->options;
-    (void)json_object_set_new(out, "rows", json_integer((json_int_t)options->rows));
-    (void)json_object_set_new(out, "mac", json_boolean(options->mac));
-    (void)json_object_set_new(out, "dialect", json_string(options->dialect->name));
-    (void)json_object_set_new(out, "different_requests",
-                              json_integer((json_int_t)report->request_count));
-    (void)json_object_set_new(out, "missing_macs", json_integer((json_int_t)report->missing_macs));
-    (void)json_object_set_new(out, "ratio_to_bare_epoll",
-                              pos_report_ratio(report, &ratio)
-                                  ? json_pack("{s:f, s:f, s:f}", "median", ratio.median, "low",
-                                              ratio.low, "high", ratio.high)
-                                  : json_null());
+    json_t *auth = json_pack(
+        "{s:I, s:I, s:i, s:b, s:s, s:I, s:I, s:f, s:f, s:f, s:I}", "rows",
+        (json_int_t)options->rows, "working_set",
+        (json_int_t)(options->working_set > 0 ? options->working_set : options->rows),
+        "unregistered_percent", (int)options->unregistered, "mac", (int)options->mac, "dialect",
+        options->dialect->name, "different_requests", (json_int_t)report->request_count,
+        "missing_macs", (json_int_t)report->missing_macs, "closed_loop_per_second",
+        options->capacity, "table_load_s", report->load_seconds, "table_open_s",
+        report->open_seconds, "table_bytes", (json_int_t)report->table_bytes);
+    if (auth != NULL)
+        (void)json_object_update(out, auth);
+    json_decref(auth);
 }
 
 static enum pos_status print_json(const struct pos_report *report)
 {
-    json_t *out = json_head(report), *servers = json_array();
+    json_t *out = pos_report_head(report), *servers = json_array();
     if (out == NULL || servers == NULL)
         return POS_ERR_MEMORY;
     for (size_t i = 0; i < report->server_count; i++)
         (void)json_array_append_new(servers, json_server(&report->servers[i]));
     (void)json_object_set_new(out, "servers", servers);
-    if (report->server_count > 1)
+    (void)json_object_set_new(out, "rate", json_integer((json_int_t)report->options->rate));
+    (void)json_object_set_new(out, "reconnect",
+                              json_integer((json_int_t)report->options->reconnect));
+    add_ratios(report, out);
+    if (report->subject > 0)
         add_auth(report, out);
     int result = json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
     printf("\n");

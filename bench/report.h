@@ -4,20 +4,31 @@
 
 #include "bench/measure.h"
 
+enum { POS_REPORT_SERVER_COUNT_MAX = 6 };
+
 struct pos_report {
     const char *command;
     const struct pos_bench_options *options;
-    const struct pos_measured *servers; /* the first one is bare epoll */
-    size_t server_count;                /* 1 or 2 */
+    const struct pos_measured *servers; /* the denominators first */
+    size_t server_count;                /* 1 to POS_REPORT_SERVER_COUNT_MAX */
+    size_t subject;                     /* the first gateway; 0: there is none */
     uint64_t request_count;             /* different requests; 0: does not apply */
     uint64_t missing_macs;
+    double load_seconds;        /* to make the table; 0: it was not made */
+    double open_seconds;        /* until the gateway listened; 0: not started here */
+    uint64_t table_bytes;       /* on disk; 0: not known */
     int server_core, load_core; /* -1: not pinned */
 };
 
 /* On standard output. POS_ERR_MEMORY. */
 POS_MUST_USE enum pos_status pos_report_print(const struct pos_report *report);
 
-/* Of the second server to the first, round by round; false where one's CPU time is not known. */
-bool pos_report_ratio(const struct pos_report *report, struct pos_summary *ratio);
+/* What every report in JSON begins with; the caller's. NULL: no memory. */
+struct json_t *pos_report_head(const struct pos_report *report);
+
+/* CPU time a request of server `of` to that of server `to`, round by round; false where one's is
+ * not known. */
+bool pos_report_ratio(const struct pos_report *report, size_t of, size_t to,
+                      struct pos_summary *ratio);
 
 #endif

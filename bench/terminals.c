@@ -22,22 +22,31 @@ uint64_t pos_terminals_random(struct pos_terminals *terminals, uint64_t below)
     return (uint64_t)(((unsigned __int128)scramble(&terminals->random) * below) >> 64);
 }
 
-/* Serials look like serials: row numbers in an order that has nothing to do with the key's. */
-static void form_serial(uint64_t row, char serial[POS_SERIAL_SIZE])
+/* Serials ascend with the rows, as a maker's do, with gaps of random size: one in each stretch of
+ * so many numbers, which leaves room for the largest table. So rows can be loaded in their order,
+ * and the numbers between them are strangers. */
+enum { SERIAL_STRETCH = 28211 }; /* 36^8 by 10^8 */
+
+static uint64_t scatter(uint64_t value)
 {
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    uint64_t value = (row + 1) * 0x9e3779b97f4a7c15u;
-    value ^= value >> 29;
-    for (size_t i = 0; i < POS_SERIAL_SIZE; i++) {
-        serial[i] = digits[value % 36];
-        value /= 36;
-    }
+    value = (value + 1) * 0x9e3779b97f4a7c15u;
+    return value ^ value >> 29;
 }
 
-static void form_smn(uint64_t row, char *text)
+static void form_serial(uint64_t number, char serial[POS_SERIAL_SIZE])
 {
-    uint64_t index = row + 1;
-    form_serial(row, text);
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (size_t i = POS_SERIAL_SIZE; i-- > 0; number /= 36)
+        serial[i] = digits[number % 36];
+}
+
+/* `stranger`: anywhere in the row's stretch but where the row is. */
+static void form_smn(uint64_t row, bool stranger, char *text)
+{
+    uint64_t index = row + 1, place = scatter(row) % SERIAL_STRETCH;
+    if (stranger)
+        place = (place + 1 + scatter(~row) % (SERIAL_STRETCH - 1)) % SERIAL_STRETCH;
+    form_serial(row * SERIAL_STRETCH + place, text);
     for (size_t i = POS_SMN_SIZE; i-- > POS_SERIAL_SIZE; index /= 10)
         text[i] = (char)('0' + index % 10);
 }
@@ -45,26 +54,43 @@ static void form_smn(uint64_t row, char *text)
 struct pos_smn pos_terminals_smn(uint64_t row)
 {
     struct pos_smn smn = {0};
-    form_smn(row, smn.text);
+    form_smn(row, false, smn.text);
     return smn;
+}
+
+struct pos_smn pos_terminals_stranger(uint64_t row)
+{
+    struct pos_smn smn = {0};
+    form_smn(row, true, smn.text);
+    return smn;
+}
+
+uint64_t pos_terminals_draw(struct pos_terminals *terminals)
+{
+    uint64_t chosen = pos_terminals_random(terminals, terminals->working_set);
+    return (uint64_t)((unsigned __int128)chosen * terminals->rows / terminals->working_set);
+}
+
+bool pos_terminals_is_stranger(const struct pos_terminals *terminals, uint32_t stan)
+{
+    return scatter(stan) % 100 < terminals->unregistered;
 }
 
 /* ---- making requests ---- */
 
-static enum pos_status make_frame(const struct pos_dialect *dialect, uint64_t row, bool mac,
-                                  uint32_t stan, const uint8_t *tmk, const uint8_t *tak,
+static enum pos_status make_frame(const struct pos_dialect *dialect, const struct pos_smn *smn,
+                                  bool mac, uint32_t stan, const uint8_t *tmk, const uint8_t *tak,
                                   struct pos_buffer *out)
 {
     struct pos_terminal terminal;
     struct pos_exchange_state state;
-    struct pos_smn smn = pos_terminals_smn(row);
     char serial[POS_SERIAL_SIZE + 1] = {0};
-    memcpy(serial, smn.text, POS_SERIAL_SIZE);
+    memcpy(serial, smn->text, POS_SERIAL_SIZE);
     pos_terminal_init(&terminal, dialect, serial, "BENCH001", "BENCHMERCHANT01");
     terminal.mac = mac;
     terminal.stan = stan - 1;
     enum pos_status status = pos_terminal_restore(
-        &terminal, POS_STAGE_SIGNED_ON, (uint32_t)(row + 1), POS_ALGORITHM_A256, tmk, tmk, tak);
+        &terminal, POS_STAGE_SIGNED_ON, pos_smn_key_index(smn), POS_ALGORITHM_A256, tmk, tmk, tak);
     if (status == POS_OK)
         status = pos_terminal_request(&terminal, POS_KIND_AUTHENTICATE, NULL, out, &state);
     pos_terminal_fini(&terminal);
@@ -77,8 +103,10 @@ enum pos_status pos_terminals_make_request(struct pos_terminals *terminals, uint
 {
     uint8_t *frame = terminals->frames + at * terminals->frame_size;
     struct pos_buffer out = pos_buffer(frame, terminals->frame_size);
+    struct pos_smn smn = pos_terminals_is_stranger(terminals, stan) ? pos_terminals_stranger(row)
+                                                                    : pos_terminals_smn(row);
     terminals->stans[at] = stan;
-    enum pos_status status = make_frame(terminals->dialect, row, true, stan, tmk, tak, &out);
+    enum pos_status status = make_frame(terminals->dialect, &smn, true, stan, tmk, tak, &out);
     return status == POS_OK && out.size != terminals->frame_size ? POS_ERR_LENGTH : status;
 }
 
@@ -105,9 +133,10 @@ enum pos_status pos_terminals_make_template(struct pos_terminals *terminals,
                                             struct pos_error *error)
 {
     static const uint8_t unused_key[POS_KEY_SIZE_MAX] = {1};
+    struct pos_smn smn = pos_terminals_smn(0);
     struct pos_buffer out = pos_buffer(terminals->frame, sizeof terminals->frame);
     enum pos_status status =
-        make_frame(terminals->dialect, 0, terminals->mac, 1, unused_key, unused_key, &out);
+        make_frame(terminals->dialect, &smn, terminals->mac, 1, unused_key, unused_key, &out);
     terminals->frame_size = out.size;
     if (status == POS_OK)
         status = find_fields(terminals);
@@ -134,7 +163,8 @@ static size_t ask_without_mac(void *context, uint8_t *out, uint32_t *mark)
     terminals->stan = terminals->stan % POS_STAN_MAX + 1;
     *mark = terminals->stan;
     memcpy(out, terminals->frame, terminals->frame_size);
-    form_smn(pos_terminals_random(terminals, terminals->rows), (char *)out + terminals->smn_offset);
+    form_smn(pos_terminals_draw(terminals), pos_terminals_is_stranger(terminals, terminals->stan),
+             (char *)out + terminals->smn_offset);
     put_stan(terminals->dialect, out + terminals->stan_offset, terminals->stan);
     return terminals->frame_size;
 }
@@ -159,10 +189,12 @@ static bool read_message(struct pos_terminals *terminals, struct pos_bytes bytes
         return false;
     struct pos_bytes code = pos_message_value(&message, 39, reply->code, 2);
     reply->mark = (uint32_t)pos_message_number(&message, 11, 0);
-    reply->good = pos_bytes_equal_text(code, "00");
+    bool stranger = pos_terminals_is_stranger(terminals, reply->mark);
+    reply->good = pos_bytes_equal_text(code, stranger ? "97" : "00");
     struct pos_bytes covered;
     uint8_t mac[POS_MAC_SIZE];
-    if (reply->good && terminals->mac && pos_message_mac(&message, &covered, mac) != POS_OK) {
+    if (reply->good && !stranger && terminals->mac &&
+        pos_message_mac(&message, &covered, mac) != POS_OK) {
         reply->good = false;
         terminals->missing_macs++;
     }
@@ -199,7 +231,12 @@ struct pos_load_source pos_terminals_source(struct pos_terminals *terminals)
 
 uint64_t pos_terminals_request_count(const struct pos_terminals *terminals)
 {
-    return terminals->mac ? terminals->request_count : terminals->rows;
+    return terminals->mac ? terminals->request_count : terminals->working_set;
+}
+
+struct pos_terminals_made pos_terminals_made(const struct pos_terminals *terminals)
+{
+    return terminals->made;
 }
 
 uint64_t pos_terminals_missing_macs(const struct pos_terminals *terminals)
@@ -207,15 +244,20 @@ uint64_t pos_terminals_missing_macs(const struct pos_terminals *terminals)
     return terminals->missing_macs;
 }
 
-enum pos_status pos_terminals_assume(uint64_t rows, const struct pos_dialect *dialect,
+enum pos_status pos_terminals_assume(const struct pos_terminals_options *options,
                                      struct pos_terminals **out, struct pos_error *error)
 {
     struct pos_terminals *terminals = calloc(1, sizeof *terminals);
     if (terminals == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for the terminals");
-    assert(rows > 0 && rows <= POS_KEY_INDEX_MAX);
-    *terminals =
-        (struct pos_terminals){.dialect = dialect, .rows = rows, .random = 0x2545f4914f6cdd1d};
+    assert(options->rows > 0 && options->rows <= POS_KEY_INDEX_MAX);
+    assert(options->working_set <= options->rows && options->unregistered <= 100);
+    *terminals = (struct pos_terminals){
+        .dialect = options->dialect,
+        .rows = options->rows,
+        .working_set = options->working_set > 0 ? options->working_set : options->rows,
+        .unregistered = options->unregistered,
+        .random = 0x2545f4914f6cdd1d};
     enum pos_status status = pos_terminals_make_template(terminals, error);
     if (status != POS_OK)
         pos_terminals_destroy(terminals);

@@ -8,8 +8,10 @@ enum { POS_TERMINALS_FRAME_SIZE_MAX = 256, POS_STAN_MAX = 999999 };
 
 struct pos_terminals {
     const struct pos_dialect *dialect;
-    uint64_t rows;
+    uint64_t rows, working_set;
+    uint32_t unregistered; /* percent */
     bool mac;
+    struct pos_terminals_made made;
     uint64_t random; /* state of the generator */
     uint64_t missing_macs;
     /* without MACs: one frame in which SMN and STAN are changed */
@@ -23,6 +25,11 @@ struct pos_terminals {
 };
 
 uint64_t pos_terminals_random(struct pos_terminals *terminals, uint64_t below);
+
+/* A uniformly random row of the working set. */
+uint64_t pos_terminals_draw(struct pos_terminals *terminals);
+/* Whether the request of this STAN names a stranger. */
+bool pos_terminals_is_stranger(const struct pos_terminals *terminals, uint32_t stan);
 
 /* Row 0's request without MAC becomes the frame to change. */
 POS_MUST_USE enum pos_status pos_terminals_make_template(struct pos_terminals *terminals,

@@ -4,14 +4,16 @@
  *
  * No verb of the security module returns a clear key, and a terminal needs its TAK clear. So the
  * bench does what a mother POS and a terminal do: it knows a KTK, opens the TMK's key block with it
- * and the TAKs' key blocks with the TMK. One TMK serves all rows (nothing here depends on it); each
- * row has a TAK of its own when MACs are asked for, as each would cost the gateway a context.
+ * and the TAKs' key blocks with the TMK. One TMK serves all rows (nothing here depends on it). When
+ * MACs are asked for each row that is named by a request has a TAK of its own, as each would cost
+ * the gateway a context; the others, which nobody asks for, share one.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/folder.h"
 #include "bench/interrupt.h"
 #include "bench/terminals_inside.h"
 #include "core/audit/chain.h"
@@ -155,15 +157,13 @@ static enum pos_status learn_tak(struct making *making, const struct pos_key *ta
 
 /* ---- rows ---- */
 
-/* The requests that were drawn for a row, now that its TAK is there. */
+/* The requests that were drawn for a row, now that its TAK is there; one at least. */
 static enum pos_status make_requests(struct making *making, uint64_t row, const struct pos_key *tak)
 {
     struct pos_terminals *terminals = making->terminals;
     uint8_t clear[POS_KEY_SIZE_MAX];
     enum pos_status status = POS_OK;
     const struct draw *draw = &making->draws[making->draw_next];
-    if (making->draw_next == terminals->request_count || draw->row != row)
-        return POS_OK;
     status = learn_tak(making, tak, clear);
     for (; status == POS_OK && making->draw_next < terminals->request_count && draw->row == row;
          draw = &making->draws[++making->draw_next]) {
@@ -181,7 +181,8 @@ static enum pos_status make_row(struct making *making, uint64_t row, size_t at)
     struct pos_key tak = making->tak;
     struct pos_kcv kcv;
     enum pos_status status = POS_OK;
-    if (terminals->mac) {
+    if (terminals->mac && making->draw_next < terminals->request_count &&
+        making->draws[making->draw_next].row == row) {
         status = pos_hsm_generate(making->session, POS_USAGE_TAK, POS_ALGORITHM_A256, &tak, &kcv);
         if (status == POS_OK)
             status = make_requests(making, row, &tak);
@@ -231,8 +232,8 @@ static int by_row(const void *a, const void *b)
 static enum pos_status draw_rows(struct making *making, struct pos_error *error)
 {
     struct pos_terminals *terminals = making->terminals;
-    uint64_t count = terminals->rows < POS_TERMINALS_REQUEST_COUNT_MAX
-                         ? terminals->rows
+    uint64_t count = terminals->working_set < POS_TERMINALS_REQUEST_COUNT_MAX
+                         ? terminals->working_set
                          : POS_TERMINALS_REQUEST_COUNT_MAX;
     terminals->request_count = count;
     terminals->frames = malloc(count * terminals->frame_size);
@@ -242,7 +243,7 @@ static enum pos_status draw_rows(struct making *making, struct pos_error *error)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for %llu requests",
                              (unsigned long long)count);
     for (uint64_t i = 0; i < count; i++)
-        making->draws[i] = (struct draw){pos_terminals_random(terminals, terminals->rows), i};
+        making->draws[i] = (struct draw){pos_terminals_draw(terminals), i};
     qsort(making->draws, count, sizeof *making->draws, by_row);
     return POS_OK;
 }
@@ -274,8 +275,13 @@ static enum pos_status make_table(struct making *making, struct pos_error *error
     enum pos_status status = pos_terminal_table_open(&options, &making->table, error);
     if (status != POS_OK)
         return status;
+    uint64_t start_ns = pos_clock_monotonic_ns();
     status = load_rows(making, error);
     pos_terminal_table_close(making->table);
+    making->terminals->made = (struct pos_terminals_made){
+        .seconds = (double)(pos_clock_monotonic_ns() - start_ns) / 1e9,
+        .disk_bytes = pos_folder_size(path),
+    };
     return status;
 }
 
@@ -309,8 +315,7 @@ enum pos_status pos_terminals_create(const struct pos_terminals_options *options
                                      struct pos_terminals **out, struct pos_error *error)
 {
     struct pos_terminals *terminals;
-    enum pos_status status =
-        pos_terminals_assume(options->rows, options->dialect, &terminals, error);
+    enum pos_status status = pos_terminals_assume(options, &terminals, error);
     if (status != POS_OK)
         return status;
     terminals->mac = options->mac;

@@ -1,4 +1,4 @@
-/* The closed loop against servers that behave and servers that do not. */
+/* The closed loop and the open one against servers that behave and servers that do not. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -16,6 +16,7 @@ enum misdeed { NONE, WRONG_MARK, GARBAGE, HANG_UP, SILENCE, BACKWARDS, DRIPS, DE
 /* Serves one connection of the bare protocol on a thread, with one misdeed at the tenth request. */
 struct server {
     enum misdeed misdeed;
+    int more; /* connections after the first, one after the other */
     int listen_fd;
     uint16_t port;
     pthread_t thread;
@@ -90,9 +91,11 @@ static void serve(const struct server *server, int fd)
 static void *run(void *argument)
 {
     struct server *server = argument;
-    int fd = accept(server->listen_fd, NULL, NULL);
-    serve(server, fd);
-    close(fd);
+    do {
+        int fd = accept(server->listen_fd, NULL, NULL);
+        serve(server, fd);
+        close(fd);
+    } while (--server->more >= 0);
     return NULL;
 }
 
@@ -196,6 +199,135 @@ Test(load, warm_up_is_not_counted)
     cr_expect(counter > 30, "%u", counter);
 }
 
+/* At a rate; the tenth reply takes 100 ms, and all that should have gone out meanwhile waits. */
+static void load_at_rate(uint32_t outstanding, bool spins, struct pos_load_phase *phase)
+{
+    struct server server = {.misdeed = DELAYS};
+    struct pos_error error = {0};
+    struct pos_load *load;
+    uint32_t counter = 0;
+    start(&server);
+    struct pos_load_options options = {.address = "127.0.0.1",
+                                       .port = server.port,
+                                       .connections = 1,
+                                       .outstanding = outstanding,
+                                       .spins = spins,
+                                       .source = pos_bare_source(&counter)};
+    cr_assert_eq(pos_load_open(&options, &load, &error), POS_OK, "%s", error.text);
+    pos_load_run(load, phase);
+    pos_load_close(load);
+    pthread_join(server.thread, NULL);
+    close(server.listen_fd);
+}
+
+Test(load, at_a_rate_latency_is_from_when_a_request_should_have_gone_out)
+{
+    static struct pos_histogram latency, lateness;
+    static const struct {
+        const char *name;
+        uint32_t outstanding;
+        bool spins;
+    } rows[] = {
+        {"all are sent in time", 1024, false},
+        {"spinning", 1024, true},
+        {"one after the other", 1, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pos_load_phase phase = {
+            .duration_s = 0.5, .rate = 1000, .latency = &latency, .lateness = &lateness};
+        load_at_rate(rows[i].outstanding, rows[i].spins, &phase);
+        cr_expect_eq(pos_histogram_count(&latency), 500, "%s: none is skipped", rows[i].name);
+        cr_expect_eq(pos_histogram_count(&lateness), 500, "%s", rows[i].name);
+        cr_expect_eq(phase.unanswered, 0, "%s", rows[i].name);
+        cr_expect(pos_histogram_quantile(&latency, 1.0) >= 99000000, "%s", rows[i].name);
+        /* About 90 of them came due in those 100 ms, and waited 10 ms or longer. A load that waits
+         * for replies before it asks has one. */
+        uint64_t slow = 500 - pos_histogram_count_below(&latency, 10000000);
+        cr_expect(slow >= 80, "%s: %lu", rows[i].name, (unsigned long)slow);
+    }
+}
+
+Test(load, at_a_rate_warm_up_is_not_counted)
+{
+    static struct pos_histogram latency;
+    struct pos_load_phase phase = {
+        .warm_up_s = 0.4, .duration_s = 5, .requests_max = 200, .rate = 1000, .latency = &latency};
+    load_at_rate(1024, true, &phase);
+    cr_expect_eq(pos_histogram_count(&latency), 200);
+    cr_expect(pos_histogram_quantile(&latency, 1.0) < 99000000);
+    cr_expect(phase.seconds > 0.19 && phase.seconds < 1, "%g", phase.seconds);
+    cr_expect_eq(phase.answered_connections, 1);
+}
+
+Test(load, what_a_server_cannot_take_is_unanswered_and_not_forgotten)
+{
+    static struct pos_histogram latency;
+    struct server server = {.misdeed = SILENCE}; /* the tenth; then the one connection is full */
+    struct pos_error error = {0};
+    struct pos_load *load;
+    uint32_t counter = 0;
+    start(&server);
+    struct pos_load_options options = {.address = "127.0.0.1",
+                                       .port = server.port,
+                                       .connections = 1,
+                                       .outstanding = 1,
+                                       .source = pos_bare_source(&counter)};
+    cr_assert_eq(pos_load_open(&options, &load, &error), POS_OK, "%s", error.text);
+    struct pos_load_phase phase = {.duration_s = 0.1, .rate = 1000, .latency = &latency};
+    pos_load_run(load, &phase);
+    pos_load_close(load);
+    pthread_join(server.thread, NULL);
+    close(server.listen_fd);
+    cr_expect_eq(phase.tally.replies, 9);
+    cr_expect_eq(phase.unanswered, 91);
+}
+
+Test(load, connections_are_made_anew_after_so_many_requests)
+{
+    static const struct {
+        const char *name;
+        uint32_t every, outstanding;
+        uint64_t rate;
+    } rows[] = {
+        {"each request", 1, 1, 0},
+        {"each request, more may be under way", 1, 4, 0},
+        {"five requests, three at once", 5, 3, 0},
+        {"each request, at a rate", 1, 4, 1000},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        static struct pos_histogram latency;
+        struct server server = {.misdeed = NONE, .more = 100000};
+        struct pos_error error = {0};
+        struct pos_load *load;
+        uint32_t counter = 0;
+        start(&server);
+        struct pos_load_options options = {.address = "127.0.0.1",
+                                           .port = server.port,
+                                           .connections = 1,
+                                           .outstanding = rows[i].outstanding,
+                                           .reconnect = rows[i].every,
+                                           .source = pos_bare_source(&counter)};
+        cr_assert_eq(pos_load_open(&options, &load, &error), POS_OK, "%s", error.text);
+        struct pos_load_phase phase = {.duration_s = rows[i].rate > 0 ? 0.2 : 5,
+                                       .rate = rows[i].rate,
+                                       .requests_max = 100,
+                                       .latency = &latency};
+        pos_load_run(load, &phase);
+        server.more = 0;
+        pos_load_close(load);
+        shutdown(server.listen_fd, SHUT_RDWR);
+        pthread_join(server.thread, NULL);
+        close(server.listen_fd);
+        cr_expect(phase.tally.replies >= 90 && phase.tally.good == phase.tally.replies, "%s: %lu",
+                  rows[i].name, (unsigned long)phase.tally.replies);
+        cr_expect(phase.tally.reconnected >= phase.tally.replies / rows[i].every - 2 &&
+                      phase.tally.reconnected <= phase.tally.replies / rows[i].every + 1,
+                  "%s: %lu", rows[i].name, (unsigned long)phase.tally.reconnected);
+        cr_expect_eq(phase.tally.lost, 0, "%s", rows[i].name);
+        cr_expect_eq(phase.unanswered, 0, "%s", rows[i].name);
+    }
+}
+
 Test(load, says_where_it_could_not_connect)
 {
     struct pos_error error = {0};
@@ -213,17 +345,37 @@ Test(load, says_where_it_could_not_connect)
 Test(load, tallies_add_up_by_code)
 {
     struct pos_load_tally a = {
-        .replies = 3, .good = 2, .codes = {{"00", 2}, {"97", 1}}, .code_count = 2};
+        .replies = 3, .good = 2, .codes = {{"00", 2, 2}, {"97", 1, 0}}, .code_count = 2};
     struct pos_load_tally b = {
-        .replies = 2, .good = 1, .lost = 1, .codes = {{"A0", 1}, {"00", 1}}, .code_count = 2};
+        .replies = 2, .good = 1, .lost = 1, .codes = {{"A0", 1, 0}, {"00", 1, 1}}, .code_count = 2};
     pos_load_tally_add(&a, &b);
     cr_expect_eq(a.replies, 5);
     cr_expect_eq(a.good, 3);
     cr_expect_eq(a.lost, 1);
     cr_assert_eq(a.code_count, 3);
-    cr_expect(strcmp(a.codes[0].code, "00") == 0 && a.codes[0].count == 3);
+    cr_expect(strcmp(a.codes[0].code, "00") == 0 && a.codes[0].count == 3 && a.codes[0].good == 3);
     cr_expect(strcmp(a.codes[1].code, "97") == 0 && a.codes[1].count == 1);
     cr_expect(strcmp(a.codes[2].code, "A0") == 0 && a.codes[2].count == 1);
+}
+
+/* Outside the measured stretch only what went wrong counts: 97 where 97 was wanted did not. */
+Test(load, failures_are_what_was_not_wanted)
+{
+    struct pos_load_tally into = {.replies = 7};
+    struct pos_load_tally from = {.replies = 9,
+                                  .good = 7,
+                                  .lost = 2,
+                                  .unmatched = 3,
+                                  .unreadable = 4,
+                                  .codes = {{"00", 4, 4}, {"97", 4, 3}, {"30", 1, 0}},
+                                  .code_count = 3};
+    pos_load_tally_add_failures(&into, &from);
+    cr_expect(into.replies == 7 && into.good == 0);
+    cr_expect(into.lost == 2 && into.unmatched == 3 && into.unreadable == 4);
+    cr_assert_eq(into.code_count, 2);
+    cr_expect(strcmp(into.codes[0].code, "97") == 0 && into.codes[0].count == 1 &&
+              into.codes[0].good == 0);
+    cr_expect(strcmp(into.codes[1].code, "30") == 0 && into.codes[1].count == 1);
 }
 
 Test(process, cpu_time_grows_with_work_and_not_with_sleep)

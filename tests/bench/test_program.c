@@ -65,17 +65,116 @@ static void expect_good(json_t *server, int connections)
     cr_expect_eq(json_array_size(rounds), 2, "the first round does not count");
 }
 
-Test(program, limits_measures_bare_epoll)
+static double ratio_of(json_t *report, const char *of, const char *to)
+{
+    json_t *ratios = json_object_get(report, "cpu_ratios"), *ratio;
+    size_t i;
+    json_array_foreach(ratios, i, ratio)
+    {
+        if (strcmp(json_string_value(json_object_get(ratio, "of")), of) == 0 &&
+            strcmp(json_string_value(json_object_get(ratio, "to")), to) == 0)
+            return number_at(ratio, "median", NULL);
+    }
+    cr_assert_fail("no ratio of %s to %s", of, to);
+    return 0;
+}
+
+Test(program, limits_measures_servers_that_only_answer)
 {
     int code;
-    json_t *report = run_json(PROGRAM " limits -c 20 -o 4" SHORT, &code);
+    json_t *report = run_json(PROGRAM " limits --against bare,libuv -c 20 -o 4 --aa" SHORT, &code);
     json_t *servers = json_object_get(report, "servers");
     cr_expect_eq(code, 0);
-    cr_expect_eq(json_array_size(servers), 1);
-    expect_good(json_array_get(servers, 0), 20);
+    cr_expect_eq(json_array_size(servers), 3);
+    for (size_t i = 0; i < 3; i++)
+        expect_good(json_array_get(servers, i), 20);
+    cr_expect(ratio_of(report, "bare libuv", "bare epoll") > 0.5);
+    double noise = ratio_of(report, "bare epoll again", "bare epoll");
+    cr_expect(noise > 0.5 && noise < 2, "%g", noise);
     cr_expect_eq(number_at(report, "connections", NULL), 20);
     cr_expect(json_string_length(json_object_get(report, "machine")) > 0);
     cr_expect(json_string_length(json_object_get(report, "commit")) > 0);
+    json_decref(report);
+}
+
+Test(program, limits_measures_redis_when_it_is_there)
+{
+    int code;
+    if (access("/usr/bin/redis-server", X_OK) != 0)
+        cr_skip_test("redis-server is not installed");
+    json_t *report =
+        run_json(PROGRAM " limits --against redis,bare --rows 5000 -c 20 -o 16" SHORT, &code);
+    json_t *servers = json_object_get(report, "servers");
+    cr_expect_eq(code, 0);
+    cr_assert_eq(json_array_size(servers), 2);
+    expect_good(json_array_get(servers, 0), 20);
+    cr_expect(ratio_of(report, "bare epoll", "redis GET") > 0);
+    json_decref(report);
+}
+
+/* Half of the terminals asked for are not in the table: 97 is what they must get. */
+Test(program, strangers_get_97_and_the_run_is_good)
+{
+    int code;
+    json_t *report =
+        run_json(PROGRAM " auth -c 20 --rows 500 --unregistered 50 --mac on" SHORT, &code);
+    json_t *server = json_array_get(json_object_get(report, "servers"), 1);
+    double replies = number_at(server, "replies", NULL), refused = number_at(server, "codes", "97");
+    cr_expect_eq(code, 0);
+    cr_expect_eq(number_at(server, "good", NULL), replies);
+    cr_expect(refused > 0.3 * replies && refused < 0.7 * replies, "%g of %g", refused, replies);
+    cr_expect_eq(number_at(server, "codes", "00") + refused, replies);
+    cr_expect_eq(number_at(report, "missing_macs", NULL), 0);
+    json_decref(report);
+}
+
+Test(program, a_rate_is_kept_and_its_latency_reported)
+{
+    int code;
+    json_t *report =
+        run_json(PROGRAM " auth -c 50 --rows 500 --rate 1000 --reconnect 3" SHORT, &code);
+    json_t *servers = json_object_get(report, "servers");
+    cr_expect_eq(code, 0);
+    cr_expect_eq(number_at(report, "rate", NULL), 1000);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *server = json_array_get(servers, i);
+        double per_second = number_at(server, "requests_per_second", "median");
+        cr_expect(per_second > 700 && per_second < 1300, "%g", per_second);
+        cr_expect(number_at(server, "latency_p9999_us", "median") >=
+                  number_at(server, "latency_p50_us", "median"));
+    }
+    json_decref(report);
+}
+
+Test(program, the_gateway_is_measured_twice_with_one_thing_different)
+{
+    int code;
+    json_t *report = run_json(PROGRAM " auth -c 10 --rows 500 --vs mac=on" SHORT, &code);
+    cr_expect_eq(code, 0);
+    cr_expect(ratio_of(report, "gateway, mac=on", "posgate-gateway") > 0);
+    json_decref(report);
+    report = run_json(PROGRAM " auth -c 10 --rows 500 --vs connections=40" SHORT, &code);
+    cr_expect_eq(code, 0);
+    json_t *server = json_array_get(json_object_get(report, "servers"), 2);
+    cr_expect_eq(number_at(server, "answered_connections", NULL), 40);
+    json_decref(report);
+}
+
+Test(program, a_sweep_goes_from_quiet_to_nearly_full)
+{
+    int code;
+    json_t *report = run_json(PROGRAM " auth -c 10 --rows 500 --sweep --rounds 1 --duration 0.1 "
+                                      "--warm-up 0.05 --json 2>/dev/null",
+                              &code);
+    json_t *points = json_object_get(json_array_get(json_object_get(report, "sweep"), 1), "points");
+    double capacity = number_at(report, "closed_loop_per_second", NULL);
+    cr_assert_eq(json_array_size(points), 10);
+    for (size_t i = 0; i < 10; i++) {
+        double percent = i < 9 ? 10 * ((double)i + 1) : 95;
+        double rate = number_at(json_array_get(points, i), "rate", NULL);
+        cr_expect(rate > capacity * percent / 100 - 2 && rate < capacity * percent / 100 + 2,
+                  "%g %%: %g of %g", percent, rate, capacity);
+    }
     json_decref(report);
 }
 
@@ -95,7 +194,7 @@ static void auth(const char *options, const char *dialect, bool mac)
     cr_expect_eq(number_at(report, "missing_macs", NULL), 0);
     cr_expect_eq(number_at(report, "rows", NULL), 2000);
     /* Looking a terminal up is not free, and the bench would be wrong if it said so. */
-    cr_expect(number_at(report, "ratio_to_bare_epoll", "median") > 1.0);
+    cr_expect(ratio_of(report, "posgate-gateway", "bare epoll") > 1.0);
     json_decref(report);
 }
 
@@ -128,6 +227,17 @@ Test(program, exit_codes_say_what_happened)
         {"a word too many", "limits now", 2},
         {"MACs of unknown terminals", "auth --target 127.0.0.1:1 --mac on", 2},
         {"not an address", "auth --target here", 2},
+        {"no such denominator", "limits --against nothing", 2},
+        {"a denominator twice", "limits --against bare,bare", 2},
+        {"not a rate", "auth --rate fast", 2},
+        {"not a share", "auth --rate %", 2},
+        {"a sweep at a rate", "auth --sweep --rate 5", 2},
+        {"a working set larger than the table", "auth --rows 5 --working-set 6", 2},
+        {"more than all unregistered", "auth --unregistered 101", 2},
+        {"no such difference", "auth --vs colour=red", 2},
+        {"no difference", "auth --mac on --vs mac=on", 2},
+        {"two tables", "auth --table a --keep b", 2},
+        {"no table there", "auth --table /nowhere --rows 5", 69},
         {"no such dialect", "auth --dialect iso88", 2},
         {"help", "auth --help", 0},
         {"version", "--version", 0},

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "bench/folder.h"
-#include "bench/terminals.h"
+#include "bench/terminals_inside.h"
 #include "core/audit/chain.h"
 #include "core/base/file.h"
 #include "core/hsm/hsm.h"
@@ -35,9 +35,16 @@ Test(terminals, smn_is_well_formed_and_of_its_row)
         struct pos_smn smn = pos_terminals_smn(row), parsed;
         cr_assert_eq(pos_smn_parse(pos_bytes(smn.text, POS_SMN_SIZE), &parsed), POS_OK);
         cr_expect_eq(pos_smn_key_index(&parsed), row + 1);
-        struct pos_smn next = pos_terminals_smn(row + 1);
-        cr_expect(memcmp(smn.text, next.text, POS_SERIAL_SIZE) != 0);
+        struct pos_smn next = pos_terminals_smn(row + 1), stranger = pos_terminals_stranger(row);
+        cr_expect(memcmp(smn.text, next.text, POS_SERIAL_SIZE) < 0);
+        cr_assert_eq(pos_smn_parse(pos_bytes(stranger.text, POS_SMN_SIZE), &parsed), POS_OK);
+        cr_expect_eq(pos_smn_key_index(&parsed), row + 1);
+        cr_expect(memcmp(smn.text, stranger.text, POS_SERIAL_SIZE) != 0);
+        cr_expect(memcmp(stranger.text, next.text, POS_SERIAL_SIZE) != 0);
     }
+    struct pos_smn last = pos_terminals_smn(POS_KEY_INDEX_MAX - 1);
+    cr_expect(memcmp(last.text, "ZZZ", 3) == 0 && memcmp(last.text + 8, "99999999", 8) == 0, "%s",
+              last.text);
 }
 
 static void expect_all_rows_evenly(const struct pos_dialect *dialect)
@@ -47,7 +54,8 @@ static void expect_all_rows_evenly(const struct pos_dialect *dialect)
     struct pos_terminals *terminals;
     struct pos_error error;
     uint32_t mark, last = 0;
-    cr_assert_eq(pos_terminals_assume(ROWS, dialect, &terminals, &error), POS_OK);
+    struct pos_terminals_options options = {.rows = ROWS, .dialect = dialect};
+    cr_assert_eq(pos_terminals_assume(&options, &terminals, &error), POS_OK);
     struct pos_load_source source = pos_terminals_source(terminals);
     uint8_t *frame = malloc(source.request_size_max);
     for (int i = 0; i < REQUESTS; i++) {
@@ -75,6 +83,73 @@ Test(terminals, requests_without_mac_name_all_rows_evenly)
 {
     for (size_t d = 0; d < sizeof dialects / sizeof dialects[0]; d++)
         expect_all_rows_evenly(dialects[d]);
+}
+
+static bool is_row(const struct pos_smn *smn)
+{
+    return strcmp(smn->text, pos_terminals_smn(pos_smn_key_index(smn) - 1).text) == 0;
+}
+
+/* What `count` requests name: rows, how many different ones, and strangers. The mark tells which it
+ * is, as a reply of 97 to it is good or is not. */
+static void draw(const struct pos_terminals_options *options, int count, uint32_t *seen,
+                 int *strangers)
+{
+    struct pos_terminals *terminals;
+    struct pos_error error;
+    uint32_t mark;
+    cr_assert_eq(pos_terminals_assume(options, &terminals, &error), POS_OK);
+    struct pos_load_source source = pos_terminals_source(terminals);
+    uint8_t *frame = malloc(source.request_size_max);
+    for (int i = 0; i < count; i++) {
+        struct pos_message message;
+        struct pos_smn smn;
+        size_t size = source.request(source.context, frame, &mark);
+        decode(options->dialect, pos_bytes(frame, size), &message);
+        cr_assert_eq(pos_message_smn(&message, &smn), POS_OK);
+        cr_assert(pos_smn_key_index(&smn) <= options->rows);
+        cr_expect_eq(is_row(&smn), !pos_terminals_is_stranger(terminals, mark));
+        if (is_row(&smn))
+            seen[pos_smn_key_index(&smn) - 1]++;
+        else
+            ++*strangers;
+    }
+    free(frame);
+    pos_terminals_destroy(terminals);
+}
+
+Test(terminals, a_working_set_is_evenly_spread_and_no_more)
+{
+    enum { ROWS = 1000, SET = 8, REQUESTS = 4000 };
+    uint32_t seen[ROWS] = {0};
+    int strangers = 0;
+    draw(&(struct pos_terminals_options){.rows = ROWS,
+                                         .working_set = SET,
+                                         .dialect = &pos_dialect_iso87b},
+         REQUESTS, seen, &strangers);
+    cr_expect_eq(strangers, 0);
+    for (int i = 0; i < ROWS; i++) /* 500 each expected */
+        if (i % (ROWS / SET) == 0)
+            cr_expect(seen[i] > 370 && seen[i] < 630, "row %d: %u", i, seen[i]);
+        else
+            cr_expect_eq(seen[i], 0, "row %d", i);
+}
+
+Test(terminals, strangers_are_as_many_as_asked_for)
+{
+    static const uint32_t percents[] = {0, 1, 30, 100};
+    enum { ROWS = 50, REQUESTS = 20000 };
+    for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++) {
+        uint32_t seen[ROWS] = {0};
+        int strangers = 0, expected = (int)percents[i] * REQUESTS / 100;
+        draw(&(struct pos_terminals_options){.rows = ROWS,
+                                             .unregistered = percents[i],
+                                             .dialect = &pos_dialect_cup},
+             REQUESTS, seen, &strangers);
+        cr_expect(abs(strangers - expected) <= expected * 2 / 10, "%u %%: %d", percents[i],
+                  strangers);
+        cr_expect(percents[i] < 100 || strangers == REQUESTS);
+    }
 }
 
 /* Opens what pos_terminals_create left, as the gateway does. */

@@ -1,0 +1,89 @@
+/* A gateway that stands still for a second: the bench must show that second. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/folder.h"
+#include "bench/process.h"
+#include "bench/subject.h"
+
+static void pause_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+/* In another process, as this one is busy with the load. */
+static pid_t stall_later(pid_t pid)
+{
+    pid_t stopper = fork();
+    if (stopper != 0)
+        return stopper;
+    pause_ms(1000);
+    kill(pid, SIGSTOP);
+    pause_ms(1000);
+    kill(pid, SIGCONT);
+    _exit(0);
+}
+
+static void run(const struct pos_bench_options *options, const struct pos_measured *server,
+                bool stall, uint64_t rate, struct pos_histogram *latency)
+{
+    struct pos_error error = {0};
+    struct pos_load *load;
+    struct pos_load_options load_options = {
+        .address = server->address,
+        .port = server->port,
+        .connections = options->connections,
+        .outstanding = rate > 0 ? options->outstanding_open : 1,
+        .source = server->source,
+    };
+    cr_assert_eq(pos_load_open(&load_options, &load, &error), POS_OK, "%s", error.text);
+    struct pos_load_phase phase = {
+        .warm_up_s = 0.2, .duration_s = 2.5, .rate = rate, .latency = latency};
+    pid_t stopper = stall ? stall_later(server->pid) : 0;
+    pos_load_run(load, &phase);
+    pos_load_close(load);
+    if (stall)
+        cr_expect_eq(waitpid(stopper, NULL, 0), stopper);
+    cr_expect_eq(phase.unanswered, 0);
+    cr_expect_eq(phase.tally.lost, 0);
+    cr_expect_eq(phase.answered_connections, options->connections);
+}
+
+static uint64_t ms_of(const struct pos_histogram *latency, double share)
+{
+    return pos_histogram_quantile(latency, share) / 1000000;
+}
+
+Test(stall, a_gateway_that_stands_still_for_a_second_is_seen, .timeout = 60)
+{
+    static struct pos_histogram latency;
+    static struct pos_subject subject;
+    struct pos_bench_options options = {.rows = 200,
+                                        .connections = 20,
+                                        .outstanding = 1,
+                                        .outstanding_open = 256,
+                                        .dialect = &pos_dialect_iso87b};
+    struct pos_measured *server = calloc(1, sizeof *server);
+    struct pos_error error = {0};
+    cr_assert_eq(pos_subject_start(&subject, &options, -1, server, &error), POS_OK, "%s",
+                 error.text);
+    run(&options, server, true, 1000, &latency);
+    cr_expect_eq(pos_histogram_count(&latency), 2500, "no request is left out");
+    cr_expect(ms_of(&latency, 0.999) >= 980, "p99.9 %lu ms", (unsigned long)ms_of(&latency, 0.999));
+    cr_expect(ms_of(&latency, 1) >= 990 && ms_of(&latency, 1) < 2500, "max %lu ms",
+              (unsigned long)ms_of(&latency, 1));
+    /* 1,000 of 2,500 requests came due while it stood still, half of them waited 500 ms. */
+    cr_expect(ms_of(&latency, 0.7) >= 200, "p70 %lu ms", (unsigned long)ms_of(&latency, 0.7));
+    /* The same without it. */
+    run(&options, server, false, 1000, &latency);
+    cr_expect_eq(pos_histogram_count(&latency), 2500);
+    cr_expect(ms_of(&latency, 1) < 900, "max %lu ms", (unsigned long)ms_of(&latency, 1));
+    cr_expect(pos_subject_end(&subject));
+    pos_subject_clean_up(&subject);
+    free(server);
+}
