@@ -36,7 +36,7 @@ static void print_subject(const struct pos_micro *micro, size_t i)
     struct pos_summary ns = pos_summarise(subject->ns, micro->options.rounds);
     char cell[64];
     (void)snprintf(cell, sizeof cell, "%.1f (%.1f to %.1f)", ns.median, ns.low, ns.high);
-    printf("%-36s  %-34s  %13.0f", subject->name, cell, 1e9 / ns.median);
+    printf("%-42s  %-34s  %13.0f", subject->name, cell, 1e9 / ns.median);
     if (floor != NULL) {
         struct pos_summary ratio =
             pos_summarise_ratio(subject->ns, floor->ns, micro->options.rounds);
@@ -47,7 +47,7 @@ static void print_subject(const struct pos_micro *micro, size_t i)
 
 static void print_check(const struct pos_micro_check *check)
 {
-    printf("%-36s  %10.3g %-2s (%.3g to %.3g)  %s %g  %s%s\n", check->name, check->value.median,
+    printf("%-42s  %10.3g %-2s (%.3g to %.3g)  %s %g  %s%s\n", check->name, check->value.median,
            unit_of(check), check->value.low, check->value.high,
            check->at_least ? "at least" : "at most", check->limit, check->met ? "met" : "MISSED",
            check->binding ? ", stated" : "");
@@ -56,12 +56,12 @@ static void print_check(const struct pos_micro_check *check)
 static void print_text(const struct pos_micro *micro)
 {
     print_head(micro);
-    printf("%-36s  %-34s  %13s\n", "", "ns each, median (low to high)", "a second");
+    printf("%-42s  %-34s  %13s\n", "", "ns each, median (low to high)", "a second");
     for (size_t i = 0; i < micro->subject_count; i++)
         print_subject(micro, i);
     printf("\n");
     for (size_t i = 0; i < micro->fact_count; i++)
-        printf("%-36s  %g %s\n", micro->facts[i].name, micro->facts[i].value, micro->facts[i].unit);
+        printf("%-42s  %g %s\n", micro->facts[i].name, micro->facts[i].value, micro->facts[i].unit);
     if (micro->fact_count > 0)
         printf("\n");
     for (size_t i = 0; i < micro->check_count; i++)
