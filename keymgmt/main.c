@@ -15,7 +15,7 @@
 
 static const struct pos_command commands[] = {
     {"init", "make a home folder with an empty key library", pos_command_init},
-    {"ceremony", "make a key from custodians' components: lmk, ktk, components",
+    {"ceremony", "make a key from custodians' components: lmk, ktk, zpk, zak",
      pos_command_ceremony},
     {"generate", "add new terminal keys to the library", pos_command_generate},
     {"export", "write a batch as a key file for one mother POS", pos_command_export},
