@@ -389,7 +389,7 @@ enum pos_status pos_terminal_table_load(struct pos_terminal_table *table,
             load_chunk(table, smns + at, rows + at, left < LOAD_CHUNK ? left : LOAD_CHUNK, memory);
     }
     free(memory);
-    return status == POS_OK ? pos_terminal_table_flush(table) : status;
+    return status;
 }
 
 enum pos_status pos_terminal_table_flush(struct pos_terminal_table *table)

@@ -513,6 +513,7 @@ Test(terminal_table, loads_and_finds_many_at_once)
             .tak = {test_key(POS_USAGE_TAK, POS_ALGORITHM_A256, (uint8_t)i)}};
     }
     cr_assert_eq(pos_terminal_table_load(table, smns, rows, COUNT), POS_OK);
+    cr_assert_eq(pos_terminal_table_flush(table), POS_OK);
     expect_counts(COUNT / 2, COUNT / 2, 0, 0);
     reopen();
     expect_counts(COUNT / 2, COUNT / 2, 0, 0);
