@@ -4,8 +4,10 @@
  *
  * A SIGKILL alone loses nothing that was written, because the kernel still has it; so a test that
  * kills cannot tell whether a sync is missing. This holds back what is appended to a RocksDB log
- * in memory until fdatasync or fsync, and so a kill loses it. With LOSSY_DISK_IGNORE_SYNC=1
- * the syncs are ignored as well: a test that is any good then goes red.
+ * in memory until fdatasync or fsync, and so a kill loses it; and likewise what is written into an
+ * anchor. With LOSSY_DISK_IGNORE_SYNC=1 the syncs are ignored as well: a test that is any good then
+ * goes red. With LOSSY_DISK_IGNORE_SYNC=log those of RocksDB logs alone: a disk that lies about the
+ * database, not about the anchor.
  *
  * LOSSY_DISK_FAIL_SYNC_AFTER=N: the first N syncs are good, the next one is EIO, and what it should
  * have written is lost; those behind it return 0, as a kernel does that has dropped the pages. So a
@@ -25,10 +27,11 @@
 enum { DESCRIPTOR_COUNT = 4096, PATH_SIZE = 512 };
 
 struct held {
-    enum { UNKNOWN, OTHER, LOG } kind;
+    enum { UNKNOWN, OTHER, LOG, ANCHOR } kind;
     bool may_fail;
     char *data;
     size_t size, capacity;
+    off_t at; /* of an anchor: where it goes */
 };
 
 static struct held held[DESCRIPTOR_COUNT];
@@ -50,11 +53,24 @@ static ssize_t real_write(int file, const void *data, size_t size)
     return function(file, data, size);
 }
 
+static ssize_t real_pwrite(int file, const void *data, size_t size, off_t at)
+{
+    static ssize_t (*function)(int, const void *, size_t, off_t);
+    if (function == NULL)
+        *(void **)&function = next("pwrite");
+    return function(file, data, size, at);
+}
+
 /* RocksDB's write-ahead logs are called 000012.log and the like. */
 static bool is_database_log(const char *path, size_t size)
 {
     return size > 10 && memcmp(path + size - 4, ".log", 4) == 0 && path[size - 11] == '/' &&
            path[size - 5] >= '0' && path[size - 5] <= '9';
+}
+
+static bool is_anchor(const char *path, size_t size)
+{
+    return size > 7 && memcmp(path + size - 7, ".anchor", 7) == 0;
 }
 
 static void find_out(int file)
@@ -65,7 +81,7 @@ static void find_out(int file)
     size_t size = got < 0 ? 0 : (size_t)got;
     const char *name = getenv("LOSSY_DISK_NAME");
     size_t end = name == NULL ? 0 : strlen(name);
-    held[file].kind = is_database_log(path, size) ? LOG : OTHER;
+    held[file].kind = is_database_log(path, size) ? LOG : is_anchor(path, size) ? ANCHOR : OTHER;
     held[file].may_fail = name == NULL ? held[file].kind == LOG
                                        : size >= end && memcmp(path + size - end, name, end) == 0;
 }
@@ -79,11 +95,16 @@ static struct held *entry_of(int file)
     return &held[file];
 }
 
-/* The descriptor's entry when it is a database log, else NULL. With the lock held. */
-static struct held *log_of(int file)
+/* The descriptor's entry when it is of this kind, else NULL. With the lock held. */
+static struct held *held_of(int file, int kind)
 {
     struct held *entry = entry_of(file);
-    return entry != NULL && entry->kind == LOG ? entry : NULL;
+    return entry != NULL && (int)entry->kind == kind ? entry : NULL;
+}
+
+static struct held *log_of(int file)
+{
+    return held_of(file, LOG);
 }
 
 /* Which of its kind this is on a file that may fail, from 1; 0: on another. With the lock held. */
@@ -118,13 +139,24 @@ static void flush(int file)
     struct held *entry = log_of(file);
     if (entry != NULL)
         let_go(file, entry);
+    entry = held_of(file, ANCHOR);
+    if (entry != NULL && entry->size > 0) {
+        if (real_pwrite(file, entry->data, entry->size, entry->at) != (ssize_t)entry->size)
+            abort();
+        entry->size = 0;
+    }
     (void)pthread_mutex_unlock(&lock);
 }
 
-static bool ignored(void)
+static bool ignored(int file)
 {
     const char *value = getenv("LOSSY_DISK_IGNORE_SYNC");
-    return value != NULL && value[0] == '1';
+    if (value == NULL || strcmp(value, "log") != 0)
+        return value != NULL && value[0] == '1';
+    (void)pthread_mutex_lock(&lock);
+    bool is_log = log_of(file) != NULL;
+    (void)pthread_mutex_unlock(&lock);
+    return is_log;
 }
 
 static bool write_fails(int file)
@@ -141,7 +173,7 @@ static bool sync_fails(int file)
     long good = limit("LOSSY_DISK_FAIL_SYNC_AFTER");
     (void)pthread_mutex_lock(&lock);
     bool fails = good >= 0 && count(file, &syncs) == good + 1;
-    struct held *entry = log_of(file);
+    struct held *entry = entry_of(file);
     if (fails && entry != NULL)
         entry->size = 0;
     (void)pthread_mutex_unlock(&lock);
@@ -171,11 +203,33 @@ ssize_t write(int file, const void *data, size_t size)
     return entry != NULL ? (ssize_t)size : real_write(file, data, size);
 }
 
+/* Of an anchor the last slot is held: an earlier one was synced before it. */
+ssize_t pwrite(int file, const void *data, size_t size, off_t at)
+{
+    (void)pthread_mutex_lock(&lock);
+    if (write_fails(file)) {
+        (void)pthread_mutex_unlock(&lock);
+        errno = EIO;
+        return -1;
+    }
+    struct held *entry = held_of(file, ANCHOR);
+    if (entry != NULL) {
+        entry->data = realloc(entry->data, size);
+        if (entry->data == NULL)
+            abort();
+        memcpy(entry->data, data, size);
+        entry->size = entry->capacity = size;
+        entry->at = at;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return entry != NULL ? (ssize_t)size : real_pwrite(file, data, size, at);
+}
+
 static int sync_with(const char *name, int file)
 {
     int (*function)(int);
     *(void **)&function = next(name);
-    if (ignored())
+    if (ignored(file))
         return 0;
     if (sync_fails(file)) {
         errno = EIO;

@@ -82,6 +82,9 @@ def gateway_rounds(rounds, ignore_sync):
         set_up(whole, rounds * PER_ROUND + 10)
         whole.terminals("--steps", "key", "--count", str(rounds * PER_ROUND), "--serial-prefix",
                         "CR", store="crash", mother="MPOS0001")
+        if ignore_sync:  # what is made then is not lost, so table and anchor are lost alike
+            whole.start_gateway()
+            whole.stop("gateway")
         for number in range(rounds):
             whole.start_gateway(prefix=lossy(ignore_sync))
             first = number * PER_ROUND + 1

@@ -16,6 +16,7 @@ from disks import MIB, SmallDisk, own_mounts
 LOSSY = os.path.join(BIN, "lossy_disk.so")
 MOTHER = "MPOS0001"
 COUNT = 80
+EACH = 14  # of those, for a fault
 SERVED = 20  # of those: registered, signed on and bound before anything fails
 
 
@@ -223,10 +224,13 @@ def gateway_on_failing_disk():
         admit(whole, 1, SERVED)
         run_terminals(whole, "register,sign-on", SERVED + 1, 2)
         stops_well(whole, "it ends")
-        for fault, first in (("FAIL_SYNC_AFTER", SERVED + 3), ("FAIL_WRITE_AFTER", SERVED + 23)):
-            whole.start_gateway(prefix=failing(**{fault: 3}))
+        faults = [(fault, {fault: 3}) for fault in ("FAIL_SYNC_AFTER", "FAIL_WRITE_AFTER")]
+        faults += [("anchor, " + fault, {fault: 3, "NAME": "terminals-table.anchor"})
+                   for fault, _ in faults]
+        for first, (fault, how) in zip(range(SERVED + 3, COUNT, EACH), faults):
+            whole.start_gateway(prefix=failing(**how))
             whole.wait_for_host()
-            seen = run_terminals(whole, "register", first, 20)["register"]
+            seen = run_terminals(whole, "register", first, EACH)["register"]
             expect(seen.get("00", 0) > 0 and seen.get("96", 0) > 0,
                    "%s: some are registered, then none" % fault, seen)
             seen = run_terminals(whole, "authenticate,sale", SERVED + 1, 2)
@@ -367,7 +371,8 @@ def mother_on_failing_disk():
     with scheme() as whole:
         key_file = make_mother(whole)
         for fault in ("FAIL_SYNC_AFTER", "FAIL_WRITE_AFTER"):
-            whole.start_mother(MOTHER, prefix=failing(**{fault: 1}))
+            # The first start makes the journal, with two syncs.
+            whole.start_mother(MOTHER, prefix=failing(**{fault: 2 if "SYNC" in fault else 1}))
             loads(whole, key_file, False, "%s: the load fails" % fault)
             whole.stop(MOTHER)
         whole.start_mother(MOTHER)
