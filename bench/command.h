@@ -7,6 +7,7 @@
 
 int pos_command_limits(int argc, char **argv);
 int pos_command_auth(int argc, char **argv);
+int pos_command_connections(int argc, char **argv);
 int pos_command_codec(int argc, char **argv);
 int pos_command_crypto(int argc, char **argv);
 

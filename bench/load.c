@@ -92,16 +92,15 @@ static struct pos_load_tally measure_closed(struct pos_load *load, struct pos_lo
 /* ---- the open loop ---- */
 
 /* The next in turn that has room; NULL: every connection is full. */
-static struct connection *choose(struct pos_load *load)
+static struct connection *find_room(const struct pos_load *load)
 {
-    uint32_t count = load->options.connections;
+    uint32_t count = load->options.connections, at = load->next;
     if (load->in_flight >= (uint64_t)(count - load->lost) * load->options.outstanding)
         return NULL;
     for (uint32_t i = 0; i < count; i++) {
-        struct connection *connection = &load->connections[load->next];
-        load->next = load->next + 1 == count ? 0 : load->next + 1;
-        if (pos_load_has_room(load, connection))
-            return connection;
+        if (pos_load_has_room(load, &load->connections[at]))
+            return &load->connections[at];
+        at = at + 1 == count ? 0 : at + 1;
     }
     return NULL;
 }
@@ -112,9 +111,10 @@ static void send_due(struct pos_load *load, uint64_t now_ns)
 {
     uint64_t due = pos_schedule_due(&load->schedule, now_ns);
     for (uint64_t i = 0; i < due && i < TURN_ASK_COUNT; i++) {
-        struct connection *connection = choose(load);
+        struct connection *connection = find_room(load);
         if (connection == NULL)
             return;
+        load->next = (uint32_t)(connection - load->connections + 1) % load->options.connections;
         uint64_t since_ns = pos_schedule_time_ns(&load->schedule, load->schedule.issued++);
         if (load->lateness != NULL && since_ns >= load->from_ns && since_ns < load->until_ns)
             pos_histogram_record(load->lateness, pos_clock_monotonic_ns() - since_ns);
@@ -123,7 +123,7 @@ static void send_due(struct pos_load *load, uint64_t now_ns)
 }
 
 /* How long nothing is due. */
-static uint64_t pause_ns(struct pos_load *load, uint64_t now_ns)
+static uint64_t pause_ns(const struct pos_load *load, uint64_t now_ns)
 {
     const struct pos_schedule *schedule = &load->schedule;
     if (load->options.spins)
@@ -132,7 +132,7 @@ static uint64_t pause_ns(struct pos_load *load, uint64_t now_ns)
                            ? pos_schedule_time_ns(schedule, schedule->issued)
                            : UINT64_MAX;
     if (next_ns <= now_ns) /* late: full, or more than fits a turn */
-        return choose(load) != NULL ? 0 : SLEEP_NS;
+        return find_room(load) != NULL ? 0 : SLEEP_NS;
     return next_ns - now_ns < SLEEP_NS ? next_ns - now_ns : SLEEP_NS;
 }
 

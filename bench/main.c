@@ -20,6 +20,7 @@ struct command {
 static const struct command commands[] = {
     {"limits", pos_command_limits, "what this machine allows: servers that only answer, and redis"},
     {"auth", pos_command_auth, "authentications on the real gateway, and their ratio to that"},
+    {"connections", pos_command_connections, "memory of the gateway that an idle one takes"},
     {"codec", pos_command_codec, "messages taken apart and built, in all dialects"},
     {"crypto", pos_command_crypto, "MACs, key blocks and PINs beside OpenSSL's ciphers"},
 };
@@ -28,7 +29,7 @@ static void print_help(FILE *to)
 {
     (void)fprintf(to, "Usage: posgate-bench COMMAND [OPTION...]\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        (void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        (void)fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].summary);
     (void)fprintf(to, "\n`posgate-bench COMMAND --help` lists a command's options; "
                       "`posgate-bench --version` says the version.\n");
 }

@@ -381,3 +381,42 @@ void pos_bench_parse_auth(struct pos_bench_options *options, int argc, char **ar
     init(options);
     (void)argp_parse(&argp, argc, argv, 0, NULL, options);
 }
+
+/* ---- connections ---- */
+
+static const struct argp_option connections_options[] = {
+    {"count", 'c', "N", 0, "Idle connections; default 10000", 0},
+    {"rounds", KEY_ROUNDS, "N", 0, "Rounds, each on servers started anew; default 3", 0},
+    {"json", KEY_JSON, NULL, 0, "Answer in JSON", 0},
+    {NULL, 0, NULL, 0, NULL, 0}};
+
+static error_t parse_connections(int key, char *argument, struct argp_state *state)
+{
+    struct pos_bench_options *options = state->input;
+    switch (key) {
+    case 'c':
+        options->connections = (uint32_t)number(state, "count", argument, 1, CONNECTION_COUNT_MAX);
+        return 0;
+    case KEY_ROUNDS:
+    case KEY_JSON:
+    case ARGP_KEY_ARG:
+        return parse_common(key, argument, state);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void pos_bench_parse_connections(struct pos_bench_options *options, int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = connections_options,
+        .parser = parse_connections,
+        .doc = "Measures the memory of its own (/proc/PID/smaps_rollup) that the gateway takes for "
+               "an idle connection, beside a server on libuv that only answers.",
+    };
+    init(options);
+    options->connections = 10000;
+    options->rounds = 3;
+    options->rows = 10000;
+    (void)argp_parse(&argp, argc, argv, 0, NULL, options);
+}

@@ -1,4 +1,4 @@
-/* The options of both commands, and what they default to. */
+/* The options of these commands, and what they default to. */
 #ifndef POS_BENCH_OPTIONS_H
 #define POS_BENCH_OPTIONS_H
 
@@ -50,5 +50,6 @@ struct pos_bench_options {
 /* Parse a command's arguments; end the process with 0 for --help and 2 for wrong usage. */
 void pos_bench_parse_limits(struct pos_bench_options *options, int argc, char **argv);
 void pos_bench_parse_auth(struct pos_bench_options *options, int argc, char **argv);
+void pos_bench_parse_connections(struct pos_bench_options *options, int argc, char **argv);
 
 #endif

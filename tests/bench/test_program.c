@@ -178,6 +178,22 @@ Test(program, a_sweep_goes_from_quiet_to_nearly_full)
     json_decref(report);
 }
 
+Test(program, an_idle_connection_takes_some_memory_and_not_much)
+{
+    int code;
+    json_t *report = run_json(PROGRAM " connections --count 2000 --rounds 1 --json", &code);
+    json_t *servers = json_object_get(report, "servers");
+    cr_expect_eq(code, 0);
+    cr_assert_eq(json_array_size(servers), 2);
+    for (size_t i = 0; i < 2; i++) {
+        double fresh = number_at(json_array_get(servers, i), "bytes_connected", "median");
+        double used = number_at(json_array_get(servers, i), "bytes_used", "median");
+        cr_expect(fresh > 50 && fresh < 20000, "%g", fresh);
+        cr_expect(used >= fresh && used < 20000, "%g", used);
+    }
+    json_decref(report);
+}
+
 static void auth(const char *options, const char *dialect, bool mac)
 {
     int code;
