@@ -23,6 +23,7 @@ static const struct command commands[] = {
     {"connections", pos_command_connections, "memory of the gateway that an idle one takes"},
     {"codec", pos_command_codec, "messages taken apart and built, in all dialects"},
     {"crypto", pos_command_crypto, "MACs, key blocks and PINs beside OpenSSL's ciphers"},
+    {"lookup", pos_command_lookup, "the terminal table alone, beside a hash table in memory"},
 };
 
 static void print_help(FILE *to)
