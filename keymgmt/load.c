@@ -109,6 +109,10 @@ static enum pos_status check_mother(struct load *load)
                              load->header.destination);
     if (status != POS_OK)
         return pos_error_set(load->error, status, "cannot read the key library");
+    if (mother.compromised)
+        return pos_error_set(load->error, POS_ERR_NOT_ALLOWED,
+                             "the KTK of %s is compromised: nothing is loaded into it any more",
+                             mother.name);
     if (!pos_kcv_equal(&mother.ktk_kcv, &load->header.ktk_kcv))
         return pos_error_set(load->error, POS_ERR_MISMATCH,
                              "%s is under another KTK than %s has: its check value differs",

@@ -11,6 +11,7 @@ import subprocess
 from common import BIN, done, expect, scheme, skip
 from keyroom import audit, fails
 from stored_keys import open_files, pieces, scan, stored
+from test_dual_control import Room
 
 NAME = "MPOS0001"
 KEYS = 100
@@ -236,6 +237,46 @@ def no_way_around(whole, index):
     expect("more words" in said, "posgatectl revokes one", said)
 
 
+# ---- two people ----
+
+def two_people():
+    """Each is asked for, agreed to and done, by two people; an interrupted one is finished without
+    asking again."""
+    with scheme() as whole:
+        room = Room(whole)
+        room.init()
+        room.expect(0, "alice", "ceremony", "lmk", *room.components("lmk"),
+                    *room.custodians("carol", "dave"))
+        room.expect(0, "alice", "generate", "--count", "20")
+        words = ("destroy", "--index", "1-5", "--no-gateway")
+        dry = room.expect(0, "alice", *words, "--dry-run")
+        room.expect(77, "erin", *words)
+        asked = room.expect(75, "alice", *words)
+        expect(asked["subject"] == dry["subject"], "what is asked for is what was shown", asked)
+        room.expect(75, "alice", *words)
+        expect(states(room) == {"generated"}, "until then nothing is destroyed")
+        room.expect(0, "bob", "approve", str(asked["approval"]))
+        room.expect(75, "alice", "destroy", "--index", "1-6", "--no-gateway")
+        expect(states(room) == {"generated"}, "an approval is good for these keys alone")
+        os.environ["POSGATE_FAILPOINT"] = "destroy-chunk"
+        code, _ = room.act("alice", *words)
+        del os.environ["POSGATE_FAILPOINT"]
+        if code == -9:
+            answer = room.expect(0, "oscar", *words)
+            expect("again" in answer, "whoever may finishes what was begun", answer)
+        expect(states(room) == {"generated", "destroyed"}, "done")
+        room.expect(0, "alice", *words)  # nothing is left that somebody had to agree to
+        for more in (("compromise", "--index", "7", "--no-gateway"),
+                     ("destroy", "--batch", "1", "--no-gateway")):
+            room.expect(75, "alice", *more)
+        rows = room.expect(0, "alice", "list")
+        expect(sum(row["state"] != "generated" for row in rows) == 5, "and nothing else")
+
+
+def states(room):
+    return {row["state"] for row in room.expect(0, "alice", "list")}
+
+
 def without_failpoints(whole):
     words = ("destroy", "--index", "1", *gateway_words(whole))
     probe = subprocess.run(["env", "POSGATE_FAILPOINT=destroy-begun",
@@ -247,6 +288,7 @@ def without_failpoints(whole):
 
 
 def main():
+    two_people()
     if os.geteuid() != 0:
         skip("files that the gateway holds open", "only root can read another process's")
         return done()
