@@ -170,8 +170,12 @@ Test(pin, the_pending_pairs_key_is_used_when_its_MAC_verified)
     sell(&sale, "99", "the pending TPK with a MAC under the current TAK");
     memcpy(terminal.tak, new_tak, sizeof new_tak);
     cr_assert_eq(pos_terminal_prepare_macs(&terminal), POS_OK);
+    world->promotes_nothing = true; /* it stays pending while the PIN is on its way */
     sell(&sale, "00", "the pending pair");
     expect_at_host(POS_ALGORITHM_T2, POS_PIN_FORMAT_0, "the pending pair");
+    world->promotes_nothing = false;
+    sell(&sale, "00", "the same pair, promoted");
+    expect_at_host(POS_ALGORITHM_T2, POS_PIN_FORMAT_0, "the same pair, promoted");
     pos_terminal_fini(&terminal);
 }
 

@@ -191,6 +191,8 @@ static void promote(void *context, const struct pos_smn *smn, const struct pos_k
     struct world *world = context;
     struct world_row *row = world_row(world, smn);
     world->promotions++;
+    if (world->promotes_nothing)
+        return;
     row->hot.tak[0] = *tak;
     row->hot.tak[1].size = 0;
     row->detail.tpk[0] = row->detail.tpk[1];

@@ -73,7 +73,7 @@ struct world {
     unsigned job_count;           /* jobs done, failed ones too; a test may set it */
     bool forgets;                 /* the local session, each key as soon as it has it */
     enum pos_status link_fails;
-    bool low_on_disk;
+    bool low_on_disk, promotes_nothing;
     enum pos_status fetch_fails, commit_fails, commit_result, forward_fails, rrn_fails, find_fails;
     enum pos_status dossier_fails;        /* what the key library says of any index */
     enum pos_terminal_outcome outcome_is; /* not NONE: what the committer says, doing nothing */
