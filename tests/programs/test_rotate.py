@@ -1,10 +1,11 @@
 """`lmk rotate` brings every key of the library and of the gateway's table under a new LMK. Killed at
 more than 20 points it ends right when it runs again: every key opens and is the one it was, no value
 of before is in any file, the terminals go on, both audit chains verify. Meanwhile nothing else works
-with the library, and no gateway starts."""
+with the library, and no gateway starts. POSGATE_CRASH_ROUNDS adds so many kills at keys of its choice."""
 import glob
 import json
 import os
+import random
 import shutil
 import subprocess
 
@@ -27,6 +28,7 @@ UNDER_WAY = ("rotate-marked", "rotate-begun", "rotate-key:1", "rotate-key:2", "r
 AFTER = ("rotate-unmarked",)
 POINTS = tuple(point.split(":")[0] for point in BEFORE_MARK + UNDER_WAY + AFTER)
 POINTS += ("rotate-token-made",)
+ROUNDS = int(os.environ.get("POSGATE_CRASH_ROUNDS", "0"))
 START_GATEWAY = ("rotate-key:11", "rotate-table-key:3", "rotate-swapped", "rotate-unmarked")
 FOLDERS = ("keys", "terminals-table")
 TERMINALS_STORE, TABLE_ANCHOR = "terminals", "terminals-table.anchor"
@@ -146,12 +148,20 @@ def undisturbed(whole, before, old, old_lmk):
     expect("intact" in whole.keymgmt("audit", "verify"), "and leaves nothing under way")
 
 
+def at_random():
+    """More points, of keys that are moved."""
+    for _ in range(ROUNDS):
+        yield random.choice(("rotate-key:%d" % random.randint(1, LIBRARY_KEYS),
+                             "rotate-table-key:%d" % random.randint(1, TABLE_KEYS)))
+
+
 def drill(whole, before, old, old_lmk):
-    for point in BEFORE_MARK + UNDER_WAY + AFTER:
+    more = tuple(at_random())
+    for point in BEFORE_MARK + UNDER_WAY + AFTER + more:
         restore(whole)
         if not dies(whole, point, *first_words(whole)):
             continue
-        if point in UNDER_WAY:
+        if point in UNDER_WAY + more:
             nothing_else_works(whole, point)
             if point in START_GATEWAY:
                 said = fails(whole.keymgmt, "lmk", "rotate", *ceremony(whole))
