@@ -23,8 +23,11 @@ static uint64_t hash(const void *smn)
     uint64_t front, back;
     memcpy(&front, smn, 8);
     memcpy(&back, (const char *)smn + 8, 8);
-    uint64_t value = (front ^ back * 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u;
-    return value ^ value >> 32;
+    /* Both halves of the product: SMNs differ in few of their bits. */
+    unsigned __int128 product =
+        (unsigned __int128)(front ^ 0x9e3779b97f4a7c15u) * (back ^ 0xbf58476d1ce4e5b9u);
+    uint64_t value = (uint64_t)product ^ (uint64_t)(product >> 64);
+    return value ^ value >> 29;
 }
 
 struct pos_hash_rows *pos_hash_rows_create(uint64_t rows, const struct pos_terminal_hot *sample)

@@ -78,21 +78,21 @@ bool pos_terminals_is_stranger(const struct pos_terminals *terminals, uint32_t s
 
 /* ---- making requests ---- */
 
-static enum pos_status make_frame(const struct pos_dialect *dialect, const struct pos_smn *smn,
-                                  bool mac, uint32_t stan, const uint8_t *tmk, const uint8_t *tak,
+static enum pos_status make_frame(const struct pos_terminals *terminals, const struct pos_smn *smn,
+                                  uint32_t stan, const uint8_t *tmk, const uint8_t *tak,
                                   struct pos_buffer *out)
 {
     struct pos_terminal terminal;
     struct pos_exchange_state state;
     char serial[POS_SERIAL_SIZE + 1] = {0};
     memcpy(serial, smn->text, POS_SERIAL_SIZE);
-    pos_terminal_init(&terminal, dialect, serial, "BENCH001", "BENCHMERCHANT01");
-    terminal.mac = mac;
+    pos_terminal_init(&terminal, terminals->dialect, serial, "BENCH001", "BENCHMERCHANT01");
+    terminal.mac = terminals->mac;
     terminal.stan = stan - 1;
     enum pos_status status = pos_terminal_restore(
         &terminal, POS_STAGE_SIGNED_ON, pos_smn_key_index(smn), POS_ALGORITHM_A256, tmk, tmk, tak);
     if (status == POS_OK)
-        status = pos_terminal_request(&terminal, POS_KIND_AUTHENTICATE, NULL, out, &state);
+        status = pos_terminal_request(&terminal, terminals->kind, NULL, out, &state);
     pos_terminal_fini(&terminal);
     return status;
 }
@@ -106,7 +106,7 @@ enum pos_status pos_terminals_make_request(struct pos_terminals *terminals, uint
     struct pos_smn smn = pos_terminals_is_stranger(terminals, stan) ? pos_terminals_stranger(row)
                                                                     : pos_terminals_smn(row);
     terminals->stans[at] = stan;
-    enum pos_status status = make_frame(terminals->dialect, &smn, true, stan, tmk, tak, &out);
+    enum pos_status status = make_frame(terminals, &smn, stan, tmk, tak, &out);
     return status == POS_OK && out.size != terminals->frame_size ? POS_ERR_LENGTH : status;
 }
 
@@ -135,8 +135,7 @@ enum pos_status pos_terminals_make_template(struct pos_terminals *terminals,
     static const uint8_t unused_key[POS_KEY_SIZE_MAX] = {1};
     struct pos_smn smn = pos_terminals_smn(0);
     struct pos_buffer out = pos_buffer(terminals->frame, sizeof terminals->frame);
-    enum pos_status status =
-        make_frame(terminals->dialect, &smn, terminals->mac, 1, unused_key, unused_key, &out);
+    enum pos_status status = make_frame(terminals, &smn, 1, unused_key, unused_key, &out);
     terminals->frame_size = out.size;
     if (status == POS_OK)
         status = find_fields(terminals);
@@ -257,6 +256,7 @@ enum pos_status pos_terminals_assume(const struct pos_terminals_options *options
         .rows = options->rows,
         .working_set = options->working_set > 0 ? options->working_set : options->rows,
         .unregistered = options->unregistered,
+        .kind = POS_KIND_AUTHENTICATE,
         .random = 0x2545f4914f6cdd1d};
     enum pos_status status = pos_terminals_make_template(terminals, error);
     if (status != POS_OK)

@@ -3,6 +3,7 @@
 #define POS_BENCH_TERMINALS_INSIDE_H
 
 #include "bench/terminals.h"
+#include "core/wire/message.h"
 
 enum { POS_TERMINALS_FRAME_SIZE_MAX = 256, POS_STAN_MAX = 999999 };
 
@@ -11,6 +12,7 @@ struct pos_terminals {
     uint64_t rows, working_set;
     uint32_t unregistered; /* percent */
     bool mac;
+    enum pos_kind kind; /* of the requests; AUTHENTICATE unless somebody says otherwise */
     struct pos_terminals_made made;
     uint64_t random; /* state of the generator */
     uint64_t missing_macs;
@@ -34,7 +36,8 @@ bool pos_terminals_is_stranger(const struct pos_terminals *terminals, uint32_t s
 /* Row 0's request without MAC becomes the frame to change. */
 POS_MUST_USE enum pos_status pos_terminals_make_template(struct pos_terminals *terminals,
                                                          struct pos_error *error);
-/* The request of one row under its TAK becomes frame number `at`. */
+/* The request of one row becomes frame number `at`, under its TAK, or K_reg where its kind wants
+ * that. */
 POS_MUST_USE enum pos_status pos_terminals_make_request(struct pos_terminals *terminals,
                                                         uint64_t at, uint64_t row, uint32_t stan,
                                                         const uint8_t *tmk, const uint8_t *tak);

@@ -2,11 +2,9 @@
  * Making the table: a security module with an LMK of its own, an empty key library, and rows as
  * registration and sign-on would leave them.
  *
- * No verb of the security module returns a clear key, and a terminal needs its TAK clear. So the
- * bench does what a mother POS and a terminal do: it knows a KTK, opens the TMK's key block with it
- * and the TAKs' key blocks with the TMK. One TMK serves all rows (nothing here depends on it). When
- * MACs are asked for each row that is named by a request has a TAK of its own, as each would cost
- * the gateway a context; the others, which nobody asks for, share one.
+ * One TMK serves all rows (nothing here depends on it). When MACs are asked for each row that is
+ * named by a request has a TAK of its own, as each would cost the gateway a context; the others,
+ * which nobody asks for, share one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,19 +13,15 @@
 
 #include "bench/folder.h"
 #include "bench/interrupt.h"
+#include "bench/module.h"
 #include "bench/terminals_inside.h"
 #include "core/audit/chain.h"
 #include "core/base/clock.h"
-#include "core/base/file.h"
-#include "core/base/hex.h"
 #include "core/base/secret.h"
-#include "core/crypto/key_block.h"
-#include "core/crypto/random.h"
-#include "core/hsm/hsm.h"
 #include "core/store/key_library.h"
 #include "core/store/terminal_table.h"
 
-enum { BATCH = 4096, PROGRESS_ROWS = 1000000, CREDENTIAL_SIZE = 32 };
+enum { BATCH = 4096, PROGRESS_ROWS = 1000000 };
 
 /* A row that requests are made for, and which of them. */
 struct draw {
@@ -38,8 +32,7 @@ struct draw {
 struct making {
     struct pos_terminals *terminals;
     const char *folder;
-    struct pos_hsm *hsm;
-    struct pos_hsm_session *session;
+    struct pos_module module;
     struct pos_terminal_table *table;
     struct pos_audit_chain chain;
     struct pos_key tmk, tak;
@@ -58,101 +51,21 @@ static void path_in(const struct making *making, const char *name, char path[POS
 
 /* ---- keys ---- */
 
-static enum pos_status random_component(struct pos_component *component)
-{
-    component->size = 32;
-    return pos_random(component->data, component->size);
-}
-
-static enum pos_status make_module(struct making *making, struct pos_error *error)
-{
-    char lmk[POS_PATH_SIZE_MAX], credential[POS_PATH_SIZE_MAX], text[2 * CREDENTIAL_SIZE + 1];
-    uint8_t secret[CREDENTIAL_SIZE];
-    struct pos_component components[2];
-    struct pos_kcv kcv;
-    path_in(making, "lmk", lmk);
-    path_in(making, "credential", credential);
-    if (random_component(&components[0]) != POS_OK || random_component(&components[1]) != POS_OK ||
-        pos_random(secret, sizeof secret) != POS_OK)
-        return pos_error_set(error, POS_ERR_CRYPTO, "no random numbers");
-    pos_hex_encode(pos_bytes(secret, sizeof secret), text);
-    struct pos_bytes phrase = pos_bytes_text(text);
-    enum pos_status status = pos_file_write(credential, phrase, 0600, error);
-    if (status == POS_OK)
-        status = pos_hsm_software_init(lmk, phrase, components, 2, &kcv, error);
-    if (status == POS_OK)
-        status = pos_hsm_software_open(lmk, phrase, &making->hsm, error);
-    pos_secret_wipe(components, sizeof components);
-    if (status != POS_OK)
-        return status;
-    status = pos_hsm_session_open(making->hsm, &making->session);
-    return status == POS_OK ? POS_OK : pos_error_set(error, status, "no security module session");
-}
-
-static enum pos_status open_block(struct pos_key_block_protector *protector, struct pos_bytes block,
-                                  const char *usage, char mode, uint8_t *key,
-                                  struct pos_error *error)
-{
-    struct pos_key_block_expectation expected = {
-        .attributes = {.usage = {usage[0], usage[1]}, .algorithm = 'A', .mode = mode},
-        .key_algorithm = POS_ALGORITHM_A256,
-    };
-    return pos_key_block_unwrap(protector, block, &expected, key, error);
-}
-
-/* As a mother POS: the TMK's block under a KTK that is known. */
-static enum pos_status learn_tmk(struct making *making, const struct pos_component *parts,
-                                 struct pos_error *error)
-{
-    uint8_t ktk_clear[32], memory[POS_KEY_BLOCK_SIZE_MAX];
-    struct pos_buffer block = pos_buffer(memory, sizeof memory);
-    struct pos_key ktk;
-    struct pos_kcv kcv;
-    struct pos_key_block_protector *protector = NULL;
-    for (size_t i = 0; i < sizeof ktk_clear; i++)
-        ktk_clear[i] = parts[0].data[i] ^ parts[1].data[i];
-    enum pos_status status = pos_hsm_import_components(
-        making->session, POS_USAGE_KTK, POS_ALGORITHM_A256, parts, 2, &ktk, &kcv, error);
-    if (status != POS_OK)
-        return status;
-    status =
-        pos_hsm_generate(making->session, POS_USAGE_TMK, POS_ALGORITHM_A256, &making->tmk, &kcv);
-    if (status == POS_OK)
-        status = pos_hsm_export_tmk(making->session, &making->tmk, &ktk, &block);
-    if (status == POS_OK)
-        status = pos_key_block_protector_create(POS_ALGORITHM_A256, ktk_clear, &protector);
-    if (status == POS_OK)
-        status =
-            open_block(protector, pos_buffer_view(&block), "K1", 'B', making->clear_tmk, error);
-    pos_key_block_protector_destroy(protector);
-    return status == POS_OK ? POS_OK : pos_error_set(error, status, "cannot make a TMK");
-}
-
 static enum pos_status make_keys(struct making *making, struct pos_error *error)
 {
-    struct pos_component parts[2];
     struct pos_kcv kcv;
-    if (random_component(&parts[0]) != POS_OK || random_component(&parts[1]) != POS_OK)
-        return pos_error_set(error, POS_ERR_CRYPTO, "no random numbers");
-    enum pos_status status = learn_tmk(making, parts, error);
+    enum pos_status status = pos_module_make(making->folder, &making->module, error);
+    if (status != POS_OK)
+        return status;
+    status = pos_module_make_tmk(&making->module, POS_ALGORITHM_A256, &making->tmk, &kcv,
+                                 making->clear_tmk);
     if (status == POS_OK)
         status = pos_key_block_protector_create(POS_ALGORITHM_A256, making->clear_tmk,
                                                 &making->tmk_protector);
     if (status == POS_OK)
-        status = pos_hsm_generate(making->session, POS_USAGE_TAK, POS_ALGORITHM_A256, &making->tak,
-                                  &kcv);
-    return status;
-}
-
-/* As a terminal: the TAK's block under its TMK. */
-static enum pos_status learn_tak(struct making *making, const struct pos_key *tak, uint8_t *clear)
-{
-    uint8_t memory[POS_KEY_BLOCK_SIZE_MAX];
-    struct pos_buffer block = pos_buffer(memory, sizeof memory);
-    enum pos_status status = pos_hsm_wrap_working_key(making->session, &making->tmk, tak, &block);
-    if (status != POS_OK)
-        return status;
-    return open_block(making->tmk_protector, pos_buffer_view(&block), "M6", 'C', clear, NULL);
+        status = pos_hsm_generate(making->module.session, POS_USAGE_TAK, POS_ALGORITHM_A256,
+                                  &making->tak, &kcv);
+    return status == POS_OK ? POS_OK : pos_error_set(error, status, "cannot make keys");
 }
 
 /* ---- rows ---- */
@@ -162,9 +75,9 @@ static enum pos_status make_requests(struct making *making, uint64_t row, const 
 {
     struct pos_terminals *terminals = making->terminals;
     uint8_t clear[POS_KEY_SIZE_MAX];
-    enum pos_status status = POS_OK;
     const struct draw *draw = &making->draws[making->draw_next];
-    status = learn_tak(making, tak, clear);
+    enum pos_status status =
+        pos_module_learn(&making->module, &making->tmk, making->tmk_protector, tak, clear);
     for (; status == POS_OK && making->draw_next < terminals->request_count && draw->row == row;
          draw = &making->draws[++making->draw_next]) {
         uint32_t stan = (uint32_t)pos_terminals_random(terminals, POS_STAN_MAX) + 1;
@@ -183,7 +96,8 @@ static enum pos_status make_row(struct making *making, uint64_t row, size_t at)
     enum pos_status status = POS_OK;
     if (terminals->mac && making->draw_next < terminals->request_count &&
         making->draws[making->draw_next].row == row) {
-        status = pos_hsm_generate(making->session, POS_USAGE_TAK, POS_ALGORITHM_A256, &tak, &kcv);
+        status =
+            pos_hsm_generate(making->module.session, POS_USAGE_TAK, POS_ALGORITHM_A256, &tak, &kcv);
         if (status == POS_OK)
             status = make_requests(making, row, &tak);
     }
@@ -287,9 +201,7 @@ static enum pos_status make_table(struct making *making, struct pos_error *error
 
 static enum pos_status make_all(struct making *making, struct pos_error *error)
 {
-    enum pos_status status = make_module(making, error);
-    if (status == POS_OK)
-        status = make_keys(making, error);
+    enum pos_status status = make_keys(making, error);
     if (status == POS_OK)
         status = make_library(making, error);
     if (status == POS_OK && making->terminals->mac)
@@ -302,10 +214,7 @@ static enum pos_status make_all(struct making *making, struct pos_error *error)
 static void finish_making(struct making *making)
 {
     pos_key_block_protector_destroy(making->tmk_protector);
-    if (making->session != NULL)
-        pos_hsm_session_close(making->session);
-    if (making->hsm != NULL)
-        pos_hsm_close(making->hsm);
+    pos_module_close(&making->module);
     free(making->draws);
     pos_secret_wipe(making->clear_tmk, sizeof making->clear_tmk);
     free(making);
