@@ -224,11 +224,11 @@ class AlgorithmsDemo(Story):
 
     def table(self):
         """One line a way, for the summary."""
-        lines = ["%-24s %5s %8s %7s %6s %6s %5s  %s" % (
+        lines = ["%-27s %5s %8s %7s %6s %6s %5s  %s" % (
             "kind of terminal", "keys", "register", "sign-on", "auth", "revers", "PINs", "refused")]
         for way in self.ways:
             row = self.counts[way.prefix]
-            lines.append("%-24s %5d %8d %7d %6d %6d %5d  %s" % (
+            lines.append("%-27s %5d %8d %7d %6d %6d %5d  %s" % (
                 way.name, row["keys"], row["register"], row["sign-on"], row["authenticate"],
                 row["reversal"], row["PIN"], row["refused"]))
         return lines
