@@ -114,6 +114,38 @@ Test(program_audit, a_gateways_chain_without_macs_is_somebody_elses)
     expect_said("the gateway's audit chain is broken: audit record 1 has lost its MAC");
 }
 
+static enum pos_status make_any_mac(void *context, struct pos_bytes record,
+                                    uint8_t mac[POS_AUDIT_MAC_SIZE])
+{
+    (void)context;
+    (void)record;
+    memset(mac, 0x5A, POS_AUDIT_MAC_SIZE);
+    return POS_OK;
+}
+
+/* The record that says that an LMK came to its end excuses older ones from their MACs: so it needs
+ * its own, under the LMK that there is. */
+Test(program_audit, nobody_ends_an_lmks_era_without_the_next_lmk)
+{
+    struct pos_audit_chain chain;
+    step_lmk(&outcome);
+    open_module();
+    struct pos_audit_writer writer = init_sealed_chain(&chain);
+    chain.sealer.mac = make_any_mac; /* a history made anew, hashes and all */
+    struct pos_terminal_table *table = open_table(writer);
+    record(table, "suspend");
+    record(table, "lmk-rotated");
+    pos_terminal_table_close(table);
+    EXPECT(&outcome, 1, "audit", "verify", "--gateway-table", in_folder("table"));
+    expect_said("audit record 2 was changed: its MAC does not verify");
+    table = open_table(init_sealed_chain(&chain));
+    record(table, "lmk-rotated");
+    record(table, "suspend");
+    pos_terminal_table_close(table);
+    EXPECT(&outcome, 0, "audit", "verify", "--gateway-table", in_folder("table"));
+    close_module();
+}
+
 Test(program_audit, says_when_macs_were_not_checked)
 {
     step_lmk(&outcome);
