@@ -124,8 +124,8 @@ enum pos_status pos_approval_row_encode(const struct pos_approval_row *row,
 static bool take_subject(struct pos_cursor *cursor, char *subject)
 {
     size_t size = pos_cursor_u16(cursor);
-    return size <= POS_APPROVAL_SUBJECT_SIZE_MAX && pos_row_take_text(cursor, subject, size) &&
-           strlen(subject) == size;
+    return size > 0 && size <= POS_APPROVAL_SUBJECT_SIZE_MAX &&
+           pos_row_take_text(cursor, subject, size) && strlen(subject) == size;
 }
 
 enum pos_status pos_approval_row_decode(uint32_t number, struct pos_bytes bytes,
