@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"codec", pos_command_codec, "messages taken apart and built, in all dialects"},
     {"crypto", pos_command_crypto, "MACs, key blocks and PINs beside OpenSSL's ciphers"},
     {"lookup", pos_command_lookup, "the terminal table alone, beside a hash table in memory"},
+    {"register", pos_command_register, "durable registrations, beside single synced puts"},
 };
 
 static void print_help(FILE *to)
