@@ -20,6 +20,7 @@ static void add_loop(struct pos_gateway_counters *sum, const struct pos_gateway_
     add(&sum->keep_alives, &loop->keep_alives);
     add(&sum->lookups, &loop->lookups);
     add(&sum->lookup_batches, &loop->lookup_batches);
+    add(&sum->remembered, &loop->remembered);
     add(&sum->host_requests, &loop->host_requests);
     add(&sum->host_replies, &loop->host_replies);
     add(&sum->host_replies_late, &loop->host_replies_late);
@@ -124,6 +125,8 @@ static void write_requests(struct pos_buffer *out, const struct pos_gateway_coun
            pos_counter_read(&sum->lookups));
     single(out, "lookup_batches_total", "counter", "Look-ups made together, once a loop turn.",
            pos_counter_read(&sum->lookup_batches));
+    single(out, "remembered_total", "counter", "Requests whose row was remembered and unchanged.",
+           pos_counter_read(&sum->remembered));
     histogram(out, "reply_seconds", "From the turn that read a request to its reply.",
               &sum->reply_time);
     histogram(out, "lookup_seconds", "One turn's look-ups, together.", &sum->lookup_time);

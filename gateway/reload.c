@@ -22,6 +22,8 @@ static const struct {
     GROUP("database", database, false),
     GROUP("key_library", key_library, false),
     GROUP("security_module", security_module, false),
+    GROUP("lookup", lookup, false),
+    GROUP("remembered_rows", remembered_rows, false),
     GROUP("binding", binding, false),
     GROUP("limits", limits, false),
     GROUP("upstreams", upstreams, false),

@@ -112,6 +112,7 @@ struct pos_request {
 
     struct pos_terminal_hot hot; /* as of the turn's look-up */
     enum pos_status found;       /* of that look-up */
+    uint64_t changes;            /* of its shard, before that; only where rows are remembered */
     struct pos_dossier dossier;
     struct pos_terminal_write write;
     void *carrier; /* what brings a completion back: the world's own */

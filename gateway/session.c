@@ -24,6 +24,8 @@ enum pos_status pos_session_create(const struct pos_session_options *options,
         status = pos_rate_create(options->registrations_per_second, &made->registration_rate);
     if (status == POS_OK)
         status = pos_rate_create(options->requests_per_second, &made->request_rate);
+    if (status == POS_OK && options->remembered_count > 0)
+        status = pos_remembered_create(options->remembered_count, &made->remembered);
     if (status != POS_OK) {
         pos_session_destroy(made);
         return status;
@@ -39,6 +41,7 @@ void pos_session_destroy(struct pos_session *session)
     pos_request_pool_destroy(session->pool);
     pos_rate_destroy(session->registration_rate);
     pos_rate_destroy(session->request_rate);
+    pos_remembered_destroy(session->remembered);
     free(session);
 }
 
@@ -218,42 +221,6 @@ size_t pos_session_receive(struct pos_session *session, struct pos_peer *peer,
             *close = take_frame(session, peer, &frame, reason);
     }
     return used;
-}
-
-/* ---- the turn ---- */
-
-static void look_up(struct pos_session *session)
-{
-    for (size_t i = 0; i < session->turn_count; i++)
-        session->turn_smns[i] = session->turn[i]->smn;
-    session->options.world.find(session->options.world.context, session->turn_smns,
-                                session->turn_count, session->turn_rows, session->turn_found);
-    pos_counter_add(&session->options.counters->lookups, session->turn_count);
-    pos_counter_add(&session->options.counters->lookup_batches, 1);
-}
-
-static void dispatch(struct pos_request *request)
-{
-    if (request->rule->kind == POS_KIND_REGISTER)
-        pos_registration_start(request);
-    else if (request->rule->kind == POS_KIND_SIGN_ON)
-        pos_sign_on_start(request);
-    else
-        pos_authentication_start(request);
-}
-
-void pos_session_turn(struct pos_session *session)
-{
-    if (session->turn_count == 0)
-        return;
-    look_up(session);
-    for (size_t i = 0; i < session->turn_count; i++) {
-        struct pos_request *request = session->turn[i];
-        request->hot = session->turn_rows[i];
-        request->found = session->turn_found[i];
-        dispatch(request);
-    }
-    session->turn_count = 0;
 }
 
 void pos_session_turn_done(struct pos_session *session, uint64_t now_ns)

@@ -24,6 +24,9 @@ struct pos_world {
     /* Looks up `count` SMNs together, as pos_terminal_table_find. */
     void (*find)(void *context, const struct pos_smn *smns, size_t count,
                  struct pos_terminal_hot *rows, enum pos_status *found);
+    /* How often rows of the SMN's shard changed, as pos_terminal_table_changes. Asked for only where
+     * rows are remembered. */
+    uint64_t (*changes)(void *context, const struct pos_smn *smn);
     /* Starts to fill request->dossier, the key row for all but transactions;
      * pos_session_fetched follows, never from inside this call. */
     enum pos_status (*fetch)(void *context, struct pos_request *request);
@@ -60,6 +63,7 @@ struct pos_session_options {
     struct pos_gateway_counters *counters; /* borrowed */
     uint32_t pending_count_max;            /* requests in all stages */
     uint32_t pipeline_count_max;           /* unanswered ones of one connection */
+    uint32_t remembered_count;             /* rows; 0: every request is looked up */
     uint32_t registrations_per_second;     /* per address; 0: no limit */
     uint32_t requests_per_second;          /* per address; 0: no limit */
 };

@@ -6,12 +6,14 @@
 #define POS_GATEWAY_SESSION_INSIDE_H
 
 #include "core/base/log.h"
+#include "gateway/remembered.h"
 #include "gateway/session.h"
 
 struct pos_session {
     struct pos_session_options options;
     struct pos_request_pool *pool;
     struct pos_rate_table *registration_rate, *request_rate;
+    struct pos_remembered *remembered; /* NULL: every request is looked up */
     uint64_t now_ns, utc_ms;
     uint64_t times_second; /* of which `times` is */
     struct pos_reply_times times;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/hex.h"
+#include "gateway/remembered.h"
 #include "gateway/settings_check.h"
 
 _Static_assert(sizeof(enum pos_binding_mode) == sizeof(uint32_t), "a choice is stored as 32 bits");
@@ -19,6 +20,7 @@ static const char *const sign_on_modes[] = {"required", "absent", NULL};
 static const char *const mac_modes[] = {"iso", "cup-ecb", NULL};
 static const char *const pin_modes[] = {"by-key", "0", "3", "4", NULL};
 static const char *const binding_modes[] = {"first-use", "provisioned", NULL};
+static const char *const lookup_modes[] = {"each", "remembered", NULL};
 static const char *const module_kinds[] = {"software", "pkcs11", NULL};
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
@@ -279,6 +281,12 @@ static const struct pos_config_key gateway_keys[] = {
     GROUP("database", database_keys, "The terminal table, which the gateway owns"),
     GROUP("key_library", key_library_keys, "The key library, which the gateway reads"),
     GROUP("security_module", security_module_keys, "Where keys are clear"),
+    CHOICE(HOLDER, "lookup", lookup, "each", lookup_modes,
+           "Where a request's row comes from: RocksDB each time, or the loop's memory while it is "
+           "unchanged"),
+    NUMBER(HOLDER, "remembered_rows", remembered_rows, 65536, POS_REMEMBERED_COUNT_MIN,
+           POS_REMEMBERED_COUNT_MAX, "rows",
+           "With lookup = \"remembered\", of each loop; half a KiB of memory each"),
     CHOICE(HOLDER, "binding", binding, "first-use", binding_modes,
            "How a terminal gets its TID and MID: from its first transaction, or from posgatectl"),
     GROUP("limits", limit_keys, "What one gateway and one peer may use"),

@@ -57,6 +57,12 @@ enum pos_binding_mode {
     POS_BINDING_PROVISIONED, /* the operator's `posgatectl terminal bind` */
 };
 
+/* Where a request's row comes from. */
+enum pos_lookup_mode {
+    POS_LOOKUP_EACH,       /* RocksDB, every time */
+    POS_LOOKUP_REMEMBERED, /* the loop's memory, while it did not change */
+};
+
 enum pos_log_format { POS_LOG_FORMAT_TEXT, POS_LOG_FORMAT_JSON };
 
 struct pos_listener_settings {
@@ -123,6 +129,8 @@ struct pos_gateway_settings {
         uint32_t queue_timeout_ms; /* how long a request waits to be begun there */
     } security_module;
 
+    enum pos_lookup_mode lookup;
+    uint32_t remembered_rows; /* of each loop */
     enum pos_binding_mode binding;
 
     struct {

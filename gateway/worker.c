@@ -192,6 +192,8 @@ static enum pos_status create_session(struct pos_worker *worker)
         .counters = &worker->counters,
         .pending_count_max = POS_PENDING_COUNT_MAX,
         .pipeline_count_max = settings->limits.pipelined_requests,
+        .remembered_count =
+            settings->lookup == POS_LOOKUP_REMEMBERED ? settings->remembered_rows : 0,
         .registrations_per_second = settings->limits.registrations_per_second,
         .requests_per_second = settings->limits.requests_per_second};
     return pos_session_create(&options, &worker->session);

@@ -13,6 +13,12 @@ static void find(void *context, const struct pos_smn *smns, size_t count,
     pos_histogram_record(&worker->counters.lookup_time, pos_clock_monotonic_ns() - start_ns);
 }
 
+static uint64_t changes(void *context, const struct pos_smn *smn)
+{
+    const struct pos_worker *worker = context;
+    return pos_terminal_table_changes(worker->options.table, smn);
+}
+
 static struct carrier *carrier_of_post(struct pos_post *post)
 {
     return (struct carrier *)(void *)((char *)post - offsetof(struct carrier, post));
@@ -299,6 +305,7 @@ struct pos_world pos_worker_world(struct pos_worker *worker)
 {
     return (struct pos_world){.context = worker,
                               .find = find,
+                              .changes = changes,
                               .fetch = fetch,
                               .may_write = may_write,
                               .secure = secure,

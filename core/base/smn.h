@@ -6,6 +6,8 @@
 #ifndef POS_BASE_SMN_H
 #define POS_BASE_SMN_H
 
+#include <string.h>
+
 #include "core/base/bytes.h"
 #include "core/base/error.h"
 
@@ -29,6 +31,17 @@ POS_MUST_USE enum pos_status pos_smn_form(struct pos_bytes serial, uint64_t key_
 /* Reads a well-formed SMN of exactly 16 characters. Index 0 is well formed (it is not registered,
  * ever); the caller decides. POS_ERR_FORMAT otherwise. */
 POS_MUST_USE enum pos_status pos_smn_parse(struct pos_bytes text, struct pos_smn *smn);
+
+/* A number that spreads SMNs evenly; the same within a process and not beyond. */
+static inline uint64_t pos_smn_hash(const struct pos_smn *smn)
+{
+    uint64_t front, back;
+    memcpy(&front, smn->text, sizeof front);
+    memcpy(&back, smn->text + sizeof front, sizeof back);
+    uint64_t mixed = (front ^ (back * UINT64_C(0x9E3779B97F4A7C15))) * UINT64_C(0xD6E8FEB86659FD93);
+    mixed = (mixed ^ (mixed >> 32)) * UINT64_C(0xD6E8FEB86659FD93);
+    return mixed ^ (mixed >> 32);
+}
 
 /* The index in an SMN that pos_smn_form or pos_smn_parse made: 0 to POS_KEY_INDEX_MAX. */
 uint32_t pos_smn_key_index(const struct pos_smn *smn);

@@ -36,7 +36,7 @@ struct pos_transaction {
 
 struct pos_committer {
     struct pos_transaction transaction;
-    void (*written)(void *context);
+    void (*written)(void *context), (*tried)(void *context);
     bool counts_batches;            /* it has `stands` */
     struct pos_anchor_state stands; /* as on disk */
     struct pos_anchor *anchor;      /* NULL: none */
@@ -239,6 +239,8 @@ static void commit_writes(struct pos_committer *committer, struct pos_commit *fi
     if (pos_rocks_batch_count(committer->transaction.batch) > 0)
         status = write_batch(committer, sync);
     pos_rocks_batch_clear(committer->transaction.batch);
+    if (committer->tried != NULL)
+        committer->tried(committer->transaction.context);
     if (status == POS_OK && committer->written != NULL)
         committer->written(committer->transaction.context);
     /* What a write saw may have been staged by another of the batch: none of it happened. */
@@ -348,6 +350,7 @@ enum pos_status pos_committer_create(const struct pos_committer_options *options
     if (made == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for the committer");
     made->written = options->written;
+    made->tried = options->tried;
     made->transaction.context = options->context;
     made->transaction.audit = options->audit;
     made->transaction.audit_family = options->audit_family;

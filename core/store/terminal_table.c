@@ -70,6 +70,12 @@ static void apply_counts(void *context)
     pos_tally_apply(&table->tally);
 }
 
+static void show_changes(void *context)
+{
+    struct pos_terminal_table *table = context;
+    pos_changes_show(&table->changes);
+}
+
 static struct pos_rocks_options rocks_options(const char *path, size_t cache_size)
 {
     return (struct pos_rocks_options){
@@ -108,6 +114,7 @@ static enum pos_status open_parts(struct pos_terminal_table *table,
         .path = options->path,
         .meta_family = POS_TERMINAL_META,
         .written = apply_counts,
+        .tried = show_changes,
         .context = table,
     };
     return pos_committer_create(&committer, &table->committer, error);
@@ -179,6 +186,12 @@ void pos_terminal_table_find(struct pos_terminal_table *table, const struct pos_
     for (size_t i = 0; i < count; i++)
         keys[i] = smns[i].text;
     pos_rocks_get_many(table->rocks, POS_TERMINAL_HOT, keys, POS_SMN_SIZE, count, found_one, &find);
+}
+
+uint64_t pos_terminal_table_changes(const struct pos_terminal_table *table,
+                                    const struct pos_smn *smn)
+{
+    return pos_changes_read(&table->changes, smn);
 }
 
 enum pos_status pos_terminal_table_find_detail(struct pos_terminal_table *table,

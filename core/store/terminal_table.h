@@ -79,6 +79,17 @@ void pos_terminal_table_close(struct pos_terminal_table *table); /* drains the c
 void pos_terminal_table_find(struct pos_terminal_table *table, const struct pos_smn *smns,
                              size_t count, struct pos_terminal_hot *rows, enum pos_status *found);
 
+/*
+ * How often rows changed in the SMN's shard, for whoever remembers a row: read it before the
+ * look-up, and the row stands for as long as the number does. It moves once the change can be read
+ * and before anybody is told of it, so what was acknowledged is never overlooked. A new row moves
+ * nothing: that there is none must not be remembered. Any thread; the writer's table alone (a
+ * follower's never moves), and not of load and move_keys, which are for tables that nobody serves
+ * from.
+ */
+uint64_t pos_terminal_table_changes(const struct pos_terminal_table *table,
+                                    const struct pos_smn *smn);
+
 POS_MUST_USE enum pos_status pos_terminal_table_find_detail(struct pos_terminal_table *table,
                                                             const struct pos_smn *smn,
                                                             struct pos_terminal_detail *detail);

@@ -2,6 +2,7 @@
 #ifndef POS_STORE_TERMINAL_TABLE_INSIDE_H
 #define POS_STORE_TERMINAL_TABLE_INSIDE_H
 
+#include "core/store/changes.h"
 #include "core/store/rows.h"
 #include "core/store/tally.h"
 #include "core/store/transaction.h"
@@ -20,6 +21,7 @@ struct pos_terminal_table {
     struct pos_rocks *rocks;
     struct pos_committer *committer;
     struct pos_tally tally;
+    struct pos_changes changes;
 };
 
 _Static_assert((int)POS_TERMINAL_STATE_COUNT <= (int)POS_TALLY_STATE_COUNT_MAX,

@@ -101,6 +101,8 @@ static enum pos_status change(struct decision *decision, enum pos_terminal_outco
     struct pos_terminal_write *write = decision->write;
     write->hot.version++;
     write->detail.changed_ms = write->utc_ms;
+    if (decision->state_before != POS_TERMINAL_NONE)
+        pos_changes_note(&decision->table->changes, &write->smn);
     enum pos_status status =
         put_rows(decision->transaction, &write->smn, &write->hot, &write->detail);
     return status == POS_OK ? finish(decision, outcome) : status;
@@ -129,6 +131,7 @@ static enum pos_status replace_holder(struct decision *decision, const struct po
     enum pos_status status = get_detail(decision->transaction, smn, &detail);
     if (status != POS_OK)
         return status;
+    pos_changes_note(&decision->table->changes, smn);
     hot->state = POS_TERMINAL_REPLACED;
     hot->version++;
     for (size_t i = 0; i < 2; i++) {

@@ -20,7 +20,9 @@ struct pos_committer_options {
     size_t meta_family; /* where the row stands */
     /* After a batch is written, before any `done` of it; NULL: nothing. */
     void (*written)(void *context);
-    void *context; /* the table, for its decides and for `written` */
+    /* The same, also when that failed: its rows may be readable all the same. Before `written`. */
+    void (*tried)(void *context);
+    void *context; /* the table, for its decides and for these two */
 };
 
 /* Compares with the anchor, resumes the audit chain and starts the thread. POS_ERR_STATE

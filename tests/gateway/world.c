@@ -43,6 +43,8 @@ static void find(void *context, const struct pos_smn *smns, size_t count,
 {
     struct world *world = context;
     world->finds++;
+    if (world->before_find != NULL)
+        world->before_find(world);
     for (size_t i = 0; i < count; i++) {
         const struct world_row *row = world_row(world, &smns[i]);
         found[i] = row == NULL ? POS_ERR_NOT_FOUND : POS_OK;
@@ -51,6 +53,21 @@ static void find(void *context, const struct pos_smn *smns, size_t count,
         if (row != NULL)
             rows[i] = row->hot;
     }
+    if (world->after_find != NULL)
+        world->after_find(world);
+}
+
+static uint64_t changes(void *context, const struct pos_smn *smn)
+{
+    const struct world *world = context;
+    (void)smn;
+    return world->changes;
+}
+
+void world_set_state(struct world *world, const struct pos_smn *smn, enum pos_terminal_state state)
+{
+    world_row(world, smn)->hot.state = state;
+    world->changes++;
 }
 
 static struct world_row *holder_of(struct world *world, uint32_t index)
@@ -145,6 +162,7 @@ static void apply(struct world *world, struct pos_terminal_write *write)
         write->outcome = apply_bind(row, write);
     else
         write->outcome = apply_sign_off(row);
+    world->changes += row != NULL;
     row = world_row(world, &write->smn);
     if (row != NULL) {
         write->hot = row->hot;
@@ -193,6 +211,7 @@ static void promote(void *context, const struct pos_smn *smn, const struct pos_k
     world->promotions++;
     if (world->promotes_nothing)
         return;
+    world->changes++;
     row->hot.tak[0] = *tak;
     row->hot.tak[1].size = 0;
     row->detail.tpk[0] = row->detail.tpk[1];
@@ -393,6 +412,7 @@ static void start_session(struct world *world, uint32_t pending_count_max,
     const struct pos_session_options options = {
         .world = {.context = world,
                   .find = find,
+                  .changes = changes,
                   .fetch = fetch,
                   .may_write = may_write,
                   .secure = world->secure == NULL ? secure : world->secure,
@@ -407,6 +427,7 @@ static void start_session(struct world *world, uint32_t pending_count_max,
         .counters = &world->counters,
         .pending_count_max = pending_count_max,
         .pipeline_count_max = 64,
+        .remembered_count = world->remembered_count,
         .registrations_per_second = registrations_per_second,
         .requests_per_second = requests_per_second};
     must(pos_session_create(&options, &world->session) == POS_OK, "a session");
@@ -500,6 +521,12 @@ void world_limit(struct world *world, uint32_t registrations_per_second,
     pos_session_destroy(world->session);
     world->wait_count = 0;
     start_session(world, 16, registrations_per_second, requests_per_second);
+}
+
+void world_remember(struct world *world, uint32_t remembered_count)
+{
+    world->remembered_count = remembered_count;
+    world_limit(world, 0, 0);
 }
 
 void world_destroy(struct world *world)

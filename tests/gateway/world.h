@@ -78,6 +78,10 @@ struct world {
     enum pos_status dossier_fails;        /* what the key library says of any index */
     enum pos_terminal_outcome outcome_is; /* not NONE: what the committer says, doing nothing */
     uint32_t rrn;
+    uint32_t remembered_count; /* of the session */
+    uint64_t changes; /* of all shards; moves with every change of a row that was there */
+    /* Called in a look-up, before its rows are read and after; NULL: nothing. */
+    void (*before_find)(struct world *world), (*after_find)(struct world *world);
     /* what was seen */
     unsigned finds, commits, promotions, records; /* records: writes that carried an audit event */
     unsigned jobs[POS_STRONG_WORK_COUNT];
@@ -100,6 +104,9 @@ void world_renew(struct world *world, const struct pos_policy *policy, uint32_t 
 /* The same world with limits on requests from one address; what was under way is gone. */
 void world_limit(struct world *world, uint32_t registrations_per_second,
                  uint32_t requests_per_second);
+
+/* The same world where the session remembers rows; what was under way is gone. */
+void world_remember(struct world *world, uint32_t remembered_count);
 
 /* The terminal that holds key `number`, its TMK loaded, confirmed to the mother POS. */
 void world_terminal(struct world *world, size_t number, const char *serial,
@@ -137,6 +144,8 @@ void world_share_pin_key(struct world *world, enum pos_algorithm algorithm,
                          enum pos_pin_format format, uint8_t clear[POS_KEY_SIZE_MAX]);
 
 struct world_row *world_row(struct world *world, const struct pos_smn *smn);
+/* As the operator's command does: the row changes, then the count does. */
+void world_set_state(struct world *world, const struct pos_smn *smn, enum pos_terminal_state state);
 
 extern const struct pos_sale world_sale;
 
