@@ -79,7 +79,7 @@ struct world {
     enum pos_terminal_outcome outcome_is; /* not NONE: what the committer says, doing nothing */
     uint32_t rrn;
     uint32_t remembered_count; /* of the session */
-    uint64_t changes; /* of all shards; moves with every change of a row that was there */
+    uint64_t changes;          /* of all shards; moves with every change of a row that was there */
     /* Called in a look-up, before its rows are read and after; NULL: nothing. */
     void (*before_find)(struct world *world), (*after_find)(struct world *world);
     /* what was seen */
