@@ -9,7 +9,14 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 
-enum { CATCH_UPS_A_SECOND_MAX = 5, NS_PER_SECOND = 1000000000, NS_PER_MS = 1000000, READS_MAX = 8 };
+enum {
+    CATCH_UPS_A_SECOND_MAX = 5,
+    NS_PER_SECOND = 1000000000,
+    NS_PER_MS = 1000000,
+    CATCH_UP_GAP_NS = NS_PER_SECOND / CATCH_UPS_A_SECOND_MAX,
+    READS_MAX = 8,
+    BEHIND_COUNT_MAX = 256,
+};
 
 struct pos_clerk {
     struct pos_clerk_options options;
@@ -19,9 +26,14 @@ struct pos_clerk {
     struct pos_clerk_job *first, **last; /* the queue, oldest first */
     bool stopping;
     struct pos_clerk_stats stats;
-    uint64_t caught_up_ns; /* the clerk's thread alone */
+    /* the clerk's thread alone */
+    uint64_t caught_up_ns;
     bool failing;
+    struct pos_clerk_job *behind; /* missed too soon after a catch-up: they wait for the next */
+    size_t behind_count;
 };
+
+static void answer_behind(struct pos_clerk *clerk);
 
 static enum pos_status catch_up(struct pos_clerk *clerk)
 {
@@ -37,6 +49,7 @@ static enum pos_status catch_up(struct pos_clerk *clerk)
     if (status == POS_OK && clerk->failing)
         pos_log(POS_LOG_INFO, "key-library-followed", "again=yes");
     clerk->failing = status != POS_OK;
+    answer_behind(clerk);
     return status;
 }
 
@@ -47,19 +60,40 @@ static bool may_be_behind(const struct pos_dossier *dossier)
            (dossier->status == POS_OK && dossier->row.state == POS_KEY_GENERATED);
 }
 
-static void find_row(struct pos_clerk *clerk, uint32_t index, struct pos_dossier *dossier)
+static void read_row(struct pos_clerk *clerk, struct pos_clerk_job *job)
 {
-    dossier->status = pos_key_library_find(clerk->options.library, index, &dossier->row);
-    if (!may_be_behind(dossier))
-        return;
+    struct pos_dossier *dossier = job->dossier;
+    dossier->status =
+        pos_key_library_find(clerk->options.library, pos_smn_key_index(&job->smn), &dossier->row);
+}
+
+static bool may_catch_up(const struct pos_clerk *clerk)
+{
+    return pos_clock_monotonic_ns() - clerk->caught_up_ns >= CATCH_UP_GAP_NS;
+}
+
+/* False: put aside until the next catch-up. A key that was exported a moment ago must not be
+ * refused because somebody else has just missed one; nor may strangers, who can miss at will, make
+ * many wait: what is more than the list holds is judged by what is known. */
+static bool find_row(struct pos_clerk *clerk, struct pos_clerk_job *job)
+{
+    read_row(clerk, job);
+    if (!may_be_behind(job->dossier))
+        return true;
     (void)pthread_mutex_lock(&clerk->lock);
     clerk->stats.misses++;
     (void)pthread_mutex_unlock(&clerk->lock);
-    uint64_t since_ns = pos_clock_monotonic_ns() - clerk->caught_up_ns;
-    if (since_ns < NS_PER_SECOND / CATCH_UPS_A_SECOND_MAX)
-        return;
-    (void)catch_up(clerk);
-    dossier->status = pos_key_library_find(clerk->options.library, index, &dossier->row);
+    if (may_catch_up(clerk)) {
+        (void)catch_up(clerk);
+        read_row(clerk, job);
+        return true;
+    }
+    if (clerk->behind_count == BEHIND_COUNT_MAX)
+        return true;
+    job->next = clerk->behind;
+    clerk->behind = job;
+    clerk->behind_count++;
+    return false;
 }
 
 static enum pos_status find_link(struct pos_clerk *clerk, struct pos_link_row *link)
@@ -90,12 +124,10 @@ static enum pos_status find_terminal(struct pos_clerk *clerk, const struct pos_s
     return status == POS_OK ? POS_ERR_BUSY : status;
 }
 
-static void fill_dossier(struct pos_clerk *clerk, struct pos_clerk_job *job)
+/* What the terminal table says, where the key's row did not end it. */
+static void finish_dossier(struct pos_clerk *clerk, struct pos_clerk_job *job)
 {
     struct pos_dossier *dossier = job->dossier;
-    dossier->status = POS_OK;
-    if (job->with_key)
-        find_row(clerk, pos_smn_key_index(&job->smn), dossier);
     dossier->hot = (struct pos_terminal_hot){0};
     dossier->detail = (struct pos_terminal_detail){0};
     if (dossier->status != POS_OK || !job->with_detail)
@@ -103,6 +135,29 @@ static void fill_dossier(struct pos_clerk *clerk, struct pos_clerk_job *job)
     enum pos_status status = find_terminal(clerk, &job->smn, dossier);
     if (status != POS_OK && status != POS_ERR_NOT_FOUND)
         dossier->status = status;
+}
+
+static void do_dossier(struct pos_clerk *clerk, struct pos_clerk_job *job)
+{
+    job->dossier->status = POS_OK;
+    if (job->with_key && !find_row(clerk, job))
+        return;
+    finish_dossier(clerk, job);
+    job->done(job);
+}
+
+static void answer_behind(struct pos_clerk *clerk)
+{
+    struct pos_clerk_job *jobs = clerk->behind;
+    clerk->behind = NULL;
+    clerk->behind_count = 0;
+    while (jobs != NULL) {
+        struct pos_clerk_job *job = jobs;
+        jobs = job->next;
+        read_row(clerk, job);
+        finish_dossier(clerk, job);
+        job->done(job);
+    }
 }
 
 /* Behind it, nothing that the writer has taken out of its files can be read through this process.
@@ -117,8 +172,8 @@ static void do_job(struct pos_clerk *clerk, struct pos_clerk_job *job)
 {
     switch (job->work) {
     case POS_CLERK_DOSSIER:
-        fill_dossier(clerk, job);
-        break;
+        do_dossier(clerk, job);
+        return;
     case POS_CLERK_RESERVE:
         job->first = pos_rrn_blocks_take(clerk->options.rrns, job->count,
                                          !pos_disk_low(clerk->options.disk));
@@ -133,11 +188,18 @@ static void do_job(struct pos_clerk *clerk, struct pos_clerk_job *job)
     job->done(job);
 }
 
+/* From one catch-up to the next. */
+static uint64_t wait_ns(const struct pos_clerk *clerk)
+{
+    uint64_t follow_ns = (uint64_t)clerk->options.follow_interval_ms * NS_PER_MS;
+    return clerk->behind != NULL && follow_ns > CATCH_UP_GAP_NS ? CATCH_UP_GAP_NS : follow_ns;
+}
+
 /* Waits for jobs until the next time to catch up; takes all there are. */
 static struct pos_clerk_job *take_jobs(struct pos_clerk *clerk, bool *stopping)
 {
     struct timespec until;
-    uint64_t due_ns = clerk->caught_up_ns + (uint64_t)clerk->options.follow_interval_ms * NS_PER_MS;
+    uint64_t due_ns = clerk->caught_up_ns + wait_ns(clerk);
     until.tv_sec = (time_t)(due_ns / NS_PER_SECOND);
     until.tv_nsec = (long)(due_ns % NS_PER_SECOND);
     (void)pthread_mutex_lock(&clerk->lock);
@@ -156,8 +218,7 @@ static struct pos_clerk_job *take_jobs(struct pos_clerk *clerk, bool *stopping)
 
 static bool time_to_catch_up(const struct pos_clerk *clerk)
 {
-    return pos_clock_monotonic_ns() - clerk->caught_up_ns >=
-           (uint64_t)clerk->options.follow_interval_ms * NS_PER_MS;
+    return pos_clock_monotonic_ns() - clerk->caught_up_ns >= wait_ns(clerk);
 }
 
 static void *work(void *context)
@@ -175,6 +236,8 @@ static void *work(void *context)
         (void)catch_up(clerk);
         pos_disk_check(clerk->options.disk);
     }
+    if (clerk->behind != NULL)
+        (void)catch_up(clerk);
     return NULL;
 }
 

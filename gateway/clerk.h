@@ -4,7 +4,8 @@
  * RRNs, and looking how much room the disk has.
  *
  * Strangers can make it look for indexes that do not exist; so the queue is bounded, and catching
- * up after a miss happens at most five times a second, once for everybody who waits.
+ * up after a miss happens at most five times a second, once for everybody who waits; no more than a
+ * few hundred wait, the others are told what is known.
  */
 #ifndef POS_GATEWAY_CLERK_H
 #define POS_GATEWAY_CLERK_H
