@@ -120,6 +120,8 @@ static struct pos_report form_report(void)
         .load_seconds = pos_terminals_made(subject->terminals).seconds,
         .open_seconds = subject->open_seconds,
         .table_bytes = subject->table_bytes,
+        .cache_mb = subject->gateway.cache_mb,
+        .cache_holds_all = subject->gateway.cache_holds_all,
         .server_core = auth.pinning.server_core,
         .load_core = auth.pinning.load_core,
     };

@@ -14,17 +14,44 @@ enum {
     CONFIGURATION_SIZE = 4096,
 };
 
+/* What the machine can give without swapping; 0: not known. */
+static uint64_t available_mb(void)
+{
+    char line[128];
+    unsigned long long kilobytes = 0;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file != NULL && kilobytes == 0 && fgets(line, sizeof line, file) != NULL)
+        (void)sscanf(line, "MemAvailable: %llu kB", &kilobytes);
+    if (file != NULL)
+        (void)fclose(file);
+    return kilobytes / 1024;
+}
+
+/* Enough for all rows, but not more than two thirds of what there is: then the disk is in play. */
+static void choose_cache(struct pos_gateway_run *run, const struct pos_bench_options *options)
+{
+    uint64_t wanted = options->rows * ROW_CACHE_SIZE / 1048576 + CACHE_MB_MIN;
+    uint64_t most = available_mb() * 2 / 3;
+    run->cache_mb = wanted;
+    if (options->cache_mb > 0)
+        run->cache_mb = options->cache_mb;
+    else if (most > CACHE_MB_MIN && wanted > most)
+        run->cache_mb = most;
+    run->cache_holds_all = run->cache_mb >= wanted;
+}
+
 static enum pos_status write_configuration(const char *folder, const char *path,
-                                           const struct pos_bench_options *options, uint16_t port,
+                                           const struct pos_bench_options *options,
+                                           const struct pos_gateway_run *run,
                                            struct pos_error *error)
 {
     char memory[CONFIGURATION_SIZE];
     struct pos_buffer text = pos_buffer(memory, sizeof memory);
-    unsigned long long cache_mb = options->rows * ROW_CACHE_SIZE / 1048576 + CACHE_MB_MIN;
     pos_buffer_format(&text,
                       "listeners = ( { address = \"127.0.0.1\"; port = %u;\n"
                       "    dialect = \"%s\"; registration = \"%s\"; authentication = \"%s\"; } );\n"
                       "loops = 1;\n"
+                      "%s"
                       "database = { path = \"%s/terminals\"; cache_mb = %llu; };\n"
                       "key_library = { path = \"%s/keys\"; };\n"
                       "security_module = { lmk_file = \"%s/lmk\";\n"
@@ -33,8 +60,10 @@ static enum pos_status write_configuration(const char *folder, const char *path,
                       "    pipelined_requests = %u; };\n"
                       "admin = { socket = \"%s/admin.sock\"; metrics_port = 0; };\n"
                       "log = { level = \"warning\"; };\n",
-                      port, options->dialect->name, options->mac ? "proof" : "open",
-                      options->mac ? "mac" : "smn", folder, cache_mb, folder, folder, folder,
+                      run->port, options->dialect->name, options->mac ? "proof" : "open",
+                      options->mac ? "mac" : "smn",
+                      options->remembered ? "lookup = \"remembered\";\n" : "", folder,
+                      (unsigned long long)run->cache_mb, folder, folder, folder,
                       (options->connections > options->vs_connections ? options->connections
                                                                       : options->vs_connections) +
                           100,
@@ -68,9 +97,10 @@ enum pos_status pos_gateway_run_start(const char *folder, const struct pos_bench
     (void)snprintf(path, sizeof path, "%s/gateway.conf", folder);
     (void)snprintf(run->log_path, sizeof run->log_path, "%.490s/gateway.log", folder);
     run->port = pos_process_free_port();
+    choose_cache(run, options);
     enum pos_status status = find_gateway(program, error);
     if (status == POS_OK)
-        status = write_configuration(folder, path, options, run->port, error);
+        status = write_configuration(folder, path, options, run, error);
     if (status == POS_OK)
         status = pos_process_start(argv, core, run->log_path, NULL, &run->pid, error);
     if (status != POS_OK)

@@ -12,6 +12,8 @@
 struct pos_gateway_run {
     pid_t pid;
     uint16_t port;
+    uint64_t cache_mb;
+    bool cache_holds_all; /* the hot rows of the table, as far as can be told from their number */
     char log_path[POS_PATH_SIZE_MAX];
 };
 

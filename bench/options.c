@@ -28,6 +28,7 @@ enum {
     KEY_WORKING_SET,
     KEY_UNREGISTERED,
     KEY_LOOKUP,
+    KEY_CACHE_MB,
     KEY_VS,
     OPEN_OUTSTANDING = 32,
     CONNECTION_COUNT_MAX = 19000, /* leaves the gateway's other connections room */
@@ -227,7 +228,10 @@ void pos_bench_parse_limits(struct pos_bench_options *options, int argc, char **
 /* ---- auth ---- */
 
 static const struct argp_option auth_options[] = {
-    {"lookup", KEY_LOOKUP, "each", 0, "How the gateway looks terminals up; default each", 0},
+    {"lookup", KEY_LOOKUP, "each|remembered", 0,
+     "How the gateway started here looks terminals up; default each", 0},
+    {"cache-mb", KEY_CACHE_MB, "MIB", 0,
+     "Its block cache; default: enough for all rows, where that fits the memory", 0},
     {"working-set", KEY_WORKING_SET, "N", 0,
      "Ask for so many of the rows only, uniformly random; default: for all", 0},
     {"unregistered", KEY_UNREGISTERED, "PERCENT", 0,
@@ -302,6 +306,8 @@ static void check_auth(struct argp_state *state, const struct pos_bench_options 
         argp_error(state, "--target and --mac on: the terminals' keys are not known");
     if ((options->target != NULL) + (options->keep != NULL) + (options->table != NULL) > 1)
         argp_error(state, "--target, --keep and --table: only one of them, there is one table");
+    if (options->target != NULL && (options->remembered || options->cache_mb > 0))
+        argp_error(state, "--target has its own configuration: no --lookup or --cache-mb");
     if (options->table != NULL && options->mac)
         argp_error(state, "--table and --mac on: the terminals' keys are not known");
     if (options->working_set > options->rows)
@@ -323,8 +329,12 @@ static error_t parse_auth(int key, char *argument, struct argp_state *state)
         state->child_inputs[0] = options;
         return 0;
     case KEY_LOOKUP:
-        if (strcmp(argument, "each") != 0)
-            argp_error(state, "--lookup takes each, not '%s'", argument);
+        options->remembered = strcmp(argument, "remembered") == 0;
+        if (!options->remembered && strcmp(argument, "each") != 0)
+            argp_error(state, "--lookup takes each or remembered, not '%s'", argument);
+        return 0;
+    case KEY_CACHE_MB:
+        options->cache_mb = number(state, "cache-mb", argument, 8, 1048576);
         return 0;
     case KEY_WORKING_SET:
         options->working_set = number(state, "working-set", argument, 1, POS_KEY_INDEX_MAX);

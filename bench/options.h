@@ -35,6 +35,8 @@ struct pos_bench_options {
     uint64_t working_set;  /* how many of the rows are asked for; 0: all */
     uint32_t unregistered; /* percent of the requests that name an SMN which is not in the table */
     bool mac;
+    bool remembered;   /* the gateway's lookup = "remembered" */
+    uint64_t cache_mb; /* of the gateway; 0: enough for all rows, where that fits the memory */
     const struct pos_dialect *dialect; /* of the listener and the terminals */
     const char *target;      /* HOST:PORT of a gateway that runs already; NULL: start one */
     pid_t target_pid;        /* 0: not known */

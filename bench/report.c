@@ -38,6 +38,10 @@ static void print_table(const struct pos_report *report)
         printf("%.0f bytes a row on disk; ", (double)report->table_bytes / rows);
     if (report->open_seconds > 0)
         printf("the gateway listened after %.2f s", report->open_seconds);
+    if (report->cache_mb > 0)
+        printf("; cache of %llu MiB, %s", (unsigned long long)report->cache_mb,
+               report->cache_holds_all ? "room for all rows"
+                                       : "too small for all rows: the disk is in play");
     if (report->load_seconds > 0 || report->table_bytes > 0 || report->open_seconds > 0)
         printf("\n");
 }
@@ -61,9 +65,11 @@ static void print_head(const struct pos_report *report)
     if (options->reconnect > 0)
         printf("a new connection after each %u requests\n", options->reconnect);
     if (report->subject > 0)
-        printf("%llu rows, MAC %s, dialect %s, %llu different requests, each uniformly random\n",
-               (unsigned long long)options->rows, options->mac ? "on" : "off",
-               options->dialect->name, (unsigned long long)report->request_count);
+        printf("%llu rows, look-up %s, MAC %s, dialect %s, %llu different requests, each uniformly "
+               "random\n",
+               (unsigned long long)options->rows, options->remembered ? "remembered" : "each",
+               options->mac ? "on" : "off", options->dialect->name,
+               (unsigned long long)report->request_count);
     if (options->unregistered > 0)
         printf("%u %% of the requests name terminals that are not in the table\n",
                options->unregistered);
@@ -236,15 +242,17 @@ static void add_ratios(const struct pos_report *report, json_t *out)
 static void add_auth(const struct pos_report *report, json_t *out)
 {
     const struct pos_bench_options *options = report->options;
-    json_t *auth = json_pack(
-        "{s:I, s:I, s:i, s:b, s:s, s:I, s:I, s:f, s:f, s:f, s:I}", "rows",
-        (json_int_t)options->rows, "working_set",
-        (json_int_t)(options->working_set > 0 ? options->working_set : options->rows),
-        "unregistered_percent", (int)options->unregistered, "mac", (int)options->mac, "dialect",
-        options->dialect->name, "different_requests", (json_int_t)report->request_count,
-        "missing_macs", (json_int_t)report->missing_macs, "closed_loop_per_second",
-        options->capacity, "table_load_s", report->load_seconds, "table_open_s",
-        report->open_seconds, "table_bytes", (json_int_t)report->table_bytes);
+    json_t *auth =
+        json_pack("{s:I, s:I, s:i, s:s, s:b, s:s, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:b}", "rows",
+                  (json_int_t)options->rows, "working_set",
+                  (json_int_t)(options->working_set > 0 ? options->working_set : options->rows),
+                  "unregistered_percent", (int)options->unregistered, "lookup",
+                  options->remembered ? "remembered" : "each", "mac", (int)options->mac, "dialect",
+                  options->dialect->name, "different_requests", (json_int_t)report->request_count,
+                  "missing_macs", (json_int_t)report->missing_macs, "closed_loop_per_second",
+                  options->capacity, "table_load_s", report->load_seconds, "table_open_s",
+                  report->open_seconds, "table_bytes", (json_int_t)report->table_bytes, "cache_mb",
+                  (json_int_t)report->cache_mb, "cache_holds_all", (int)report->cache_holds_all);
     if (auth != NULL)
         (void)json_object_update(out, auth);
     json_decref(auth);

@@ -17,6 +17,8 @@ struct pos_report {
     double load_seconds;        /* to make the table; 0: it was not made */
     double open_seconds;        /* until the gateway listened; 0: not started here */
     uint64_t table_bytes;       /* on disk; 0: not known */
+    uint64_t cache_mb;          /* of the gateway; 0: not started here */
+    bool cache_holds_all;       /* its rows; else the disk is in play */
     int server_core, load_core; /* -1: not pinned */
 };
 

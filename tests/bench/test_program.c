@@ -250,6 +250,8 @@ Test(program, exit_codes_say_what_happened)
         {"a sweep at a rate", "auth --sweep --rate 5", 2},
         {"a working set larger than the table", "auth --rows 5 --working-set 6", 2},
         {"more than all unregistered", "auth --unregistered 101", 2},
+        {"no such look-up", "auth --lookup twice", 2},
+        {"a target's own cache", "auth --target 127.0.0.1:1 --cache-mb 64", 2},
         {"no such difference", "auth --vs colour=red", 2},
         {"no difference", "auth --mac on --vs mac=on", 2},
         {"two tables", "auth --table a --keep b", 2},
