@@ -25,6 +25,8 @@ static const struct command commands[] = {
     {"crypto", pos_command_crypto, "MACs, key blocks and PINs beside OpenSSL's ciphers"},
     {"lookup", pos_command_lookup, "the terminal table alone, beside a hash table in memory"},
     {"register", pos_command_register, "durable registrations, beside single synced puts"},
+    {"sign-on", pos_command_sign_on, "first sign-ons, beside the same verbs alone"},
+    {"generate", pos_command_generate, "terminals' keys made and stored, beside the crypto alone"},
 };
 
 static void print_help(FILE *to)

@@ -245,7 +245,7 @@ static enum pos_status state_limits(struct pos_micro *micro, struct pos_error *e
     const struct pos_micro_options *stated = &micro->options;
     for (size_t c = 0; c < micro->check_count; c++) {
         micro->checks[c].limit = micro->checks[c].target;
-        micro->checks[c].binding = stated->limit_targets;
+        micro->checks[c].binding = stated->limit_targets && micro->checks[c].target > 0;
     }
     for (size_t i = 0; i < stated->limit_count; i++) {
         size_t named = 0;
@@ -272,7 +272,8 @@ static void judge(struct pos_micro *micro)
                 ? pos_summarise(of, micro->options.rounds)
                 : pos_summarise_ratio(of, micro->subjects[check->to].ns, micro->options.rounds);
         double median = check->value.median;
-        check->met = check->at_least ? median >= check->limit : median <= check->limit;
+        check->met =
+            check->at_least || check->limit <= 0 ? median >= check->limit : median <= check->limit;
     }
 }
 

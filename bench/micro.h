@@ -71,7 +71,7 @@ struct pos_micro_check {
     char name[POS_MICRO_NAME_SIZE]; /* "parse/iso87b": `--limit parse=80` means it too */
     int of, to;                     /* to: POS_MICRO_NONE: nanoseconds */
     bool at_least;
-    double target;
+    double target; /* 0: none; then it holds whatever it is, unless --limit says otherwise */
     /* out */
     double limit; /* the target, or what --limit says */
     bool binding; /* --limit names it */

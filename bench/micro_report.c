@@ -47,10 +47,13 @@ static void print_subject(const struct pos_micro *micro, size_t i)
 
 static void print_check(const struct pos_micro_check *check)
 {
-    printf("%-42s  %10.3g %-2s (%.3g to %.3g)  %s %g  %s%s\n", check->name, check->value.median,
-           unit_of(check), check->value.low, check->value.high,
-           check->at_least ? "at least" : "at most", check->limit, check->met ? "met" : "MISSED",
-           check->binding ? ", stated" : "");
+    printf("%-42s  %10.3g %-2s (%.3g to %.3g)  ", check->name, check->value.median, unit_of(check),
+           check->value.low, check->value.high);
+    if (check->limit <= 0)
+        printf("no target\n");
+    else
+        printf("%s %g  %s%s\n", check->at_least ? "at least" : "at most", check->limit,
+               check->met ? "met" : "MISSED", check->binding ? ", stated" : "");
 }
 
 static void print_text(const struct pos_micro *micro)

@@ -24,7 +24,7 @@ struct pos_step {
     size_t size;
 };
 
-enum { POS_STEP_COUNT_MAX = 16, POS_STEP_SIZE_MAX = 512 };
+enum { POS_STEP_COUNT_MAX = 40, POS_STEP_SIZE_MAX = 512 };
 
 struct pos_recipe {
     struct pos_step steps[POS_STEP_COUNT_MAX];
