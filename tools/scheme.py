@@ -21,18 +21,25 @@ class SchemeError(Exception):
     """A program that did not do what the scheme needs; the text says which and why."""
 
 
+CLAIMS = []  # sockets that hold the names of this process's ports until it ends
+
+
 def free_port():
-    """A TCP port of 127.0.0.1 that nothing listens on now. Drawn below the range from which the
-    kernel takes ports for clients, and at random, so that tests that run side by side do not get the
-    same one: the gateway shares its ports between loops, and so would two gateways."""
+    """A TCP port of 127.0.0.1 that nothing listens on now and no other scheme will be given while
+    this process lives: a name of the kernel's says whose it is. Drawn below the range from which the
+    kernel takes ports for clients, and at random."""
     draw = random.SystemRandom()
     while True:
         port = draw.randrange(15000, 32000)
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with socket.socket() as probe:
             try:
+                claim.bind("\0posgate-scheme-port-%d" % port)
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                claim.close()
                 continue
+        CLAIMS.append(claim)
         return port
 
 
