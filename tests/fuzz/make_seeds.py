@@ -11,6 +11,7 @@ import json
 import pathlib
 import re
 import sys
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -326,14 +327,28 @@ def text_seeds():
 
 
 def row_seeds():
-    for kind in range(10):
-        seed("rows", "%d" % kind, bytes([kind, 1]) + bytes(40))
+    for kind in range(18):
+        seed("rows", "%d" % kind, bytes([kind, 2 if kind in (1, 4, 5, 6) else 1]) + bytes(40))
     tak = bytes([4, 32]) + bytes(range(32))
     smn = SMN.encode()
     seed("rows", "hot", bytes([0, 1, 1, 4, 1]) + bytes(23) + bytes(4) + tak + bytes(2))
     seed("rows", "holder", bytes([2, 1]) + smn + b"\1")
     seed("rows", "reserved", bytes([3, 1]) + (7).to_bytes(8, "big"))
     seed("rows", "serial", bytes([8, 1]) + (278).to_bytes(4, "big") + b"\2")
+    name = b"Zoe M.".ljust(40, b"\0")
+    key = bytes([1, 16]) + bytes(16)
+    seed("rows", "link", bytes([10, 1]) + bytes(8) + bytes([1, 3]) + bytes(5) + key)
+    seed("rows", "person", bytes([11, 1, 15]) + bytes(52) + bytes(16) + name)
+    seed("rows", "approval", bytes([12, 1, 1]) + bytes(31) + b"\1" + b"export".ljust(24, b"\0") +
+         name + bytes(40) + b"\0\3one")
+    seed("rows", "policy", bytes([13, 1, 1]) + (30).to_bytes(4, "big"))
+    seed("rows", "floor", bytes([14, 1]) + (50).to_bytes(4, "big") + (7).to_bytes(4, "big"))
+    seed("rows", "journal-floor", bytes([15, 1]) + (50).to_bytes(4, "big"))
+    numbers = bytes(16) + (1).to_bytes(8, "big") + bytes(8 + 4 + 8 + 32 + 8)
+    seed("rows", "anchor", bytes([16, 1, 1]) + numbers + bytes(8))
+    slot = b"POSANCHR\1" + numbers
+    slot += zlib.crc32(slot).to_bytes(4, "big")
+    seed("rows", "anchor-file", bytes([17]) + slot.ljust(128, b"\0"))
     seed("rows", "load", bytes([9, 1]) + (7).to_bytes(4, "big") + (3).to_bytes(4, "big"))
 
 

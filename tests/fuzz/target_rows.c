@@ -1,4 +1,5 @@
 /* Rows of the databases: the first byte says which. What decodes encodes to the same bytes. */
+#include "core/store/anchor_inside.h"
 #include "core/store/rows.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -14,7 +15,14 @@ static union {
     struct pos_journal_row journal;
     struct pos_journal_serial serial;
     struct pos_journal_load load;
+    struct pos_link_row link;
+    struct pos_person_row person;
+    struct pos_approval_row approval;
+    struct pos_library_policy policy;
+    struct pos_library_floor floor;
+    struct pos_anchor_state anchor;
     uint64_t reserved;
+    uint32_t index;
 } row;
 
 /* One pair of functions a kind: true when it decoded, and then it was encoded. */
@@ -46,10 +54,44 @@ KIND(serial, pos_journal_serial_decode(bytes, &row.serial),
 KIND(load, pos_journal_load_decode(bytes, &row.load),
      ALWAYS(pos_journal_load_encode(&row.load, out)))
 
+/* The key of a link's row holds a part of it, as the name of a person's does. */
+static struct pos_bytes link_key(void)
+{
+    static struct pos_link_key key;
+    key = pos_link_key("HOST1", POS_USAGE_ZPK);
+    return pos_bytes(key.data, sizeof key.data);
+}
+
+KIND(link, pos_link_row_decode(link_key(), bytes, &row.link), pos_link_row_encode(&row.link, out))
+KIND(person, pos_person_row_decode(pos_bytes_text("zoe m."), bytes, &row.person),
+     pos_person_row_encode(&row.person, out))
+KIND(approval, pos_approval_row_decode(7, bytes, &row.approval),
+     pos_approval_row_encode(&row.approval, out))
+KIND(policy, pos_library_policy_decode(bytes, &row.policy),
+     ALWAYS(pos_library_policy_encode(&row.policy, out)))
+KIND(library_floor, pos_library_floor_decode(bytes, &row.floor),
+     ALWAYS(pos_library_floor_encode(&row.floor, out)))
+KIND(journal_floor, pos_journal_floor_decode(bytes, &row.index),
+     ALWAYS(pos_journal_floor_encode(row.index, out)))
+KIND(anchor_state, pos_anchor_state_decode(bytes, &row.anchor),
+     ALWAYS(pos_anchor_state_encode(&row.anchor, out)))
+
+/* An anchor's file, of which a part is read. */
+static bool anchor_file(struct pos_bytes bytes, struct pos_buffer *out)
+{
+    struct pos_anchor_mark mark;
+    (void)out;
+    if (pos_anchor_parse(bytes, &mark) == POS_OK)
+        fuzz_must(mark.epoch > 0, "epochs begin with 1");
+    return false;
+}
+
 void fuzz_rows(const uint8_t *data, size_t size)
 {
     static bool (*const kinds[])(struct pos_bytes, struct pos_buffer *) = {
-        hot, detail, holder, reserved, key, batch, mother, journal, serial, load};
+        hot,      detail,  holder,        reserved,      key,          batch,
+        mother,   journal, serial,        load,          link,         person,
+        approval, policy,  library_floor, journal_floor, anchor_state, anchor_file};
     static uint8_t memory[2 * POS_ROW_SIZE_MAX];
     if (size == 0)
         return;
