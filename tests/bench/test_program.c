@@ -1,50 +1,15 @@
 /* posgate-bench itself, on real servers: short runs, whole reports, exit codes. */
 #include <criterion/criterion.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/folder.h"
+#include "tests/bench/program.h"
 
-#define PROGRAM POSGATE_BINARY_DIR "/bin/posgate-bench"
-#define SHORT   " --rounds 2 --duration 0.2 --warm-up 0.1 --json "
-
-/* Standard output of a command line, to be freed; its exit code. */
-static char *run(const char *line, int *code)
-{
-    size_t size = 0, got;
-    char *text = calloc(1, 65536);
-    FILE *pipe = popen(line, "re");
-    cr_assert_not_null(pipe);
-    while (size < 65535 && (got = fread(text + size, 1, 65535 - size, pipe)) > 0)
-        size += got;
-    int status = pclose(pipe);
-    *code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return text;
-}
-
-static json_t *run_json(const char *line, int *code)
-{
-    json_error_t error;
-    char *text = run(line, code);
-    json_t *report = json_loads(text, 0, &error);
-    cr_assert_not_null(report, "%s: %s\n%s", line, error.text, text);
-    free(text);
-    return report;
-}
-
-static double number_at(json_t *object, const char *key, const char *inside)
-{
-    json_t *value = json_object_get(object, key);
-    if (inside != NULL)
-        value = json_object_get(value, inside);
-    cr_assert(json_is_number(value), "%s", key);
-    return json_number_value(value);
-}
+#define SHORT " --rounds 2 --duration 0.2 --warm-up 0.1 --json "
 
 /* What holds for every server of a good run. */
 static void expect_good(json_t *server, int connections)
