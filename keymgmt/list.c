@@ -125,6 +125,7 @@ static bool list_mother(void *context, const struct pos_mother_row *row)
     pos_report_text(report, "mother", row->name);
     pos_report_text(report, "algorithm", pos_algorithm_name(row->ktk.algorithm));
     pos_report_kcv(report, "ktk_kcv", &row->ktk_kcv);
+    pos_report_text(report, "state", row->compromised ? "compromised" : "good");
     pos_report_time(report, "created", row->created_ms);
     pos_report_end_row(report);
     return true;
@@ -140,7 +141,7 @@ static const struct pos_column batch_columns[] = {
     {"count", 8},     {"first", -8},     {"last", -8},      {"mother", -16},
     {"created", -20}, {"exported", -20}, {"loaded", -20}};
 static const struct pos_column mother_columns[] = {
-    {"mother", -16}, {"algorithm", -9}, {"ktk_kcv", -15}, {"created", -20}};
+    {"mother", -16}, {"algorithm", -9}, {"ktk_kcv", -15}, {"state", -11}, {"created", -20}};
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 

@@ -182,6 +182,8 @@ def compromise_ktk(whole):
            answer["count"] == dry["count"] == len(left), "it names every TMK below the KTK",
            (answer["count"], len(left)))
     expect(all(row["state"] == "compromised" for row in left), "all of them are marked")
+    rows = json.loads(whole.keymgmt("list", "--mothers", "--json"))
+    expect([row["state"] for row in rows] == ["compromised"], "the mother POS is marked", rows)
     whole.generate(5)
     said = fails(whole.keymgmt, "export", "--batch", "2", "--dest", NAME, "--out",
                  whole.path("never.keys"))
