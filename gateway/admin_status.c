@@ -54,6 +54,17 @@ static json_t *opened_listeners(const struct pos_gateway *gateway)
     return listeners;
 }
 
+static void add_lookup(const struct pos_gateway *gateway, json_t *answer)
+{
+    struct pos_terminal_room room;
+    pos_terminal_table_measure(gateway->table, &room);
+    bool remembers = gateway->settings->lookup == POS_LOOKUP_REMEMBERED;
+    json_object_set_new(answer, "lookup", json_string(remembers ? "remembered" : "each"));
+    json_object_set_new(answer, "lookup_mode", json_string(room.holds ? "batched" : "tiered"));
+    json_object_set_new(answer, "hot_table_bytes", json_integer((json_int_t)room.hot_size));
+    json_object_set_new(answer, "cache_bytes", json_integer((json_int_t)room.cache_size));
+}
+
 json_t *pos_admin_status(struct pos_admin *admin, json_t *request, const char *who)
 {
     const struct pos_gateway *gateway = admin->gateway;
@@ -74,6 +85,7 @@ json_t *pos_admin_status(struct pos_admin *admin, json_t *request, const char *w
         "security_module", pos_hsm_describe(gateway->hsm), "metrics_port",
         (int)gateway->metrics_port);
     pos_admin_set_kcv(answer, "lmk", &lmk);
+    add_lookup(gateway, answer);
     json_object_set_new(answer, "listeners", opened_listeners(gateway));
     json_object_set_new(answer, "terminals", counted_terminals(gateway));
     json_object_set_new(answer, "replies", counted_replies(&admin->sum));

@@ -238,6 +238,7 @@ static enum pos_status create_workers(struct pos_gateway *gateway, struct pos_er
                                                    .table = gateway->table,
                                                    .library = gateway->library,
                                                    .clerk = gateway->clerk,
+                                                   .readers = gateway->readers,
                                                    .room = gateway->room,
                                                    .pin_limit = gateway->pin_limit,
                                                    .disk = &gateway->disk,
@@ -298,6 +299,8 @@ static enum pos_status prepare(struct pos_gateway *gateway, struct pos_error *er
     pos_disk_check(&gateway->disk);
     enum pos_status status = pos_clerk_start(&clerk, &gateway->clerk);
     if (status == POS_OK)
+        status = pos_readers_start(gateway->table, settings->database.readers, &gateway->readers);
+    if (status == POS_OK)
         status =
             pos_admission_create(settings->limits.connections,
                                  settings->limits.connections_per_address, &gateway->admission);
@@ -326,6 +329,18 @@ static enum pos_status open_admin(struct pos_gateway *gateway, struct pos_error 
     return status;
 }
 
+static void say_lookup(const struct pos_gateway *gateway)
+{
+    struct pos_terminal_room room;
+    pos_terminal_table_measure(gateway->table, &room);
+    pos_log(room.holds ? POS_LOG_INFO : POS_LOG_WARNING, "look-ups",
+            "mode=%s hot_table_bytes=%llu cache_bytes=%llu lookup=%s%s",
+            room.holds ? "batched" : "tiered", (unsigned long long)room.hot_size,
+            (unsigned long long)room.cache_size,
+            gateway->settings->lookup == POS_LOOKUP_REMEMBERED ? "remembered" : "each",
+            room.holds ? "" : " action=\"make database.cache_mb larger, if there is memory\"");
+}
+
 static void say_ready(const struct pos_gateway *gateway)
 {
     char kcv[POS_KCV_TEXT_SIZE];
@@ -344,6 +359,7 @@ static void say_ready(const struct pos_gateway *gateway)
                 listener->sign_on_mac == POS_SIGN_ON_MAC_REQUIRED ? "required" : "absent",
                 listener->mac == POS_MAC_MODE_ISO ? "iso" : "cup-ecb");
     }
+    say_lookup(gateway);
     pos_log(POS_LOG_INFO, "ready", "loops=%u pid=%ld", gateway->worker_count, (long)getpid());
 }
 
@@ -381,6 +397,7 @@ void pos_gateway_close(struct pos_gateway *gateway)
     pos_admin_close(gateway);
     bool room_left = pos_strongroom_stop(gateway->room, DRAIN_LIMIT_MS);
     pos_clerk_stop(gateway->clerk);
+    pos_readers_stop(gateway->readers);
     if (gateway->table != NULL)
         pos_terminal_table_close(gateway->table);
     if (!room_left)

@@ -22,6 +22,7 @@ struct pos_gateway {
     struct pos_hsm *hsm;
     struct pos_hsm_session *audit_session; /* the committer's, for the MACs of audit records */
     struct pos_clerk *clerk;
+    struct pos_readers *readers;
     struct pos_strongroom *room; /* NULL where the security module does not wait */
     struct pos_pin_limit *pin_limit;
     struct pos_admission *admission;

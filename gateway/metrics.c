@@ -21,6 +21,7 @@ static void add_loop(struct pos_gateway_counters *sum, const struct pos_gateway_
     add(&sum->lookups, &loop->lookups);
     add(&sum->lookup_batches, &loop->lookup_batches);
     add(&sum->remembered, &loop->remembered);
+    add(&sum->reads, &loop->reads);
     add(&sum->host_requests, &loop->host_requests);
     add(&sum->host_replies, &loop->host_replies);
     add(&sum->host_replies_late, &loop->host_replies_late);
@@ -127,6 +128,8 @@ static void write_requests(struct pos_buffer *out, const struct pos_gateway_coun
            pos_counter_read(&sum->lookup_batches));
     single(out, "remembered_total", "counter", "Requests whose row was remembered and unchanged.",
            pos_counter_read(&sum->remembered));
+    single(out, "lookup_reads_total", "counter", "Look-ups that had to wait for the disk.",
+           pos_counter_read(&sum->reads));
     histogram(out, "reply_seconds", "From the turn that read a request to its reply.",
               &sum->reply_time);
     histogram(out, "lookup_seconds", "One turn's look-ups, together.", &sum->lookup_time);
@@ -197,6 +200,11 @@ static void write_connections(const struct pos_gateway *gateway, struct pos_buff
            pos_admission_count(gateway->admission));
     single(out, "connections_opened_total", "counter", "Connections opened, host links included.",
            loops_sum(gateway, offsetof(struct pos_loop_stats, opened)));
+    head(out, "loop_connections_opened_total", "counter", "The same, by loop.");
+    for (uint32_t i = 0; i < gateway->worker_count; i++)
+        pos_buffer_format(out, "posgate_loop_connections_opened_total{loop=\"%u\"} %llu\n", i,
+                          (unsigned long long)pos_counter_read(
+                              &pos_worker_loop_stats(gateway->workers[i])->opened));
     head(out, "connections_closed_total", "counter", "Connections closed, by reason.");
     for (size_t i = 0; i < POS_CLOSE_COUNT; i++)
         labelled(out, "connections_closed_total", "reason", pos_close_text((enum pos_close)i),
@@ -220,6 +228,14 @@ static void write_store(const struct pos_gateway *gateway, struct pos_buffer *ou
     for (size_t i = POS_TERMINAL_NONE + 1; i < POS_TERMINAL_STATE_COUNT; i++)
         labelled(out, "terminals", "state", pos_terminal_state_name((enum pos_terminal_state)i),
                  counts[i]);
+    struct pos_terminal_room room;
+    pos_terminal_table_measure(gateway->table, &room);
+    single(out, "lookup_batched", "gauge", "1: the cache holds the table; 0: make cache_mb larger.",
+           room.holds);
+    single(out, "hot_table_bytes", "gauge", "What look-ups need on disk.", room.hot_size);
+    single(out, "cache_bytes", "gauge", "Cache for that.", room.cache_size);
+    single(out, "reader_queue_length", "gauge", "Look-ups waiting for a reader.",
+           pos_readers_queue_length(gateway->readers));
     struct pos_committer_stats stats;
     pos_terminal_table_stats(gateway->table, &stats);
     single(out, "commits_total", "counter", "Durable writes.", stats.commits);

@@ -71,9 +71,12 @@ uint32_t pos_request_pool_taken(const struct pos_request_pool *pool)
 /* moves[from] has a bit for each state it may become. */
 static const uint8_t moves[POS_REQUEST_STATE_COUNT] = {
     [POS_REQUEST_FREE] = 1 << POS_REQUEST_TURN | 1 << POS_REQUEST_FREE,
-    [POS_REQUEST_TURN] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_DOSSIER |
-                         1 << POS_REQUEST_STRONGROOM | 1 << POS_REQUEST_COMMIT |
-                         1 << POS_REQUEST_HOST,
+    [POS_REQUEST_TURN] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_READER |
+                         1 << POS_REQUEST_DOSSIER | 1 << POS_REQUEST_STRONGROOM |
+                         1 << POS_REQUEST_COMMIT | 1 << POS_REQUEST_HOST,
+    [POS_REQUEST_READER] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_DOSSIER |
+                           1 << POS_REQUEST_STRONGROOM | 1 << POS_REQUEST_COMMIT |
+                           1 << POS_REQUEST_HOST,
     [POS_REQUEST_DOSSIER] =
         1 << POS_REQUEST_FREE | 1 << POS_REQUEST_STRONGROOM | 1 << POS_REQUEST_COMMIT,
     [POS_REQUEST_STRONGROOM] = 1 << POS_REQUEST_FREE | 1 << POS_REQUEST_DOSSIER |

@@ -21,6 +21,7 @@
 enum pos_request_state {
     POS_REQUEST_FREE,
     POS_REQUEST_TURN,       /* waits for the look-up at the end of the turn */
+    POS_REQUEST_READER,     /* waits for the disk, as its row is not in memory */
     POS_REQUEST_DOSSIER,    /* waits for the key library, or for the terminal's own keys */
     POS_REQUEST_STRONGROOM, /* waits for the security module */
     POS_REQUEST_COMMIT,     /* waits for the committer */

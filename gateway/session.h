@@ -21,12 +21,15 @@
 /* What the front end needs from outside. Every function is called on the session's thread. */
 struct pos_world {
     void *context;
-    /* Looks up `count` SMNs together, as pos_terminal_table_find. */
+    /* Looks up `count` SMNs together, as pos_terminal_table_find_now. */
     void (*find)(void *context, const struct pos_smn *smns, size_t count,
                  struct pos_terminal_hot *rows, enum pos_status *found);
     /* How often rows of the SMN's shard changed, as pos_terminal_table_changes. Asked for only where
      * rows are remembered. */
     uint64_t (*changes)(void *context, const struct pos_smn *smn);
+    /* Starts to look up request->smn where that may wait, into request->hot and request->found;
+     * pos_session_looked_up follows, never from inside this call. POS_ERR_BUSY: too many wait. */
+    enum pos_status (*read)(void *context, struct pos_request *request);
     /* Starts to fill request->dossier, the key row for all but transactions;
      * pos_session_fetched follows, never from inside this call. */
     enum pos_status (*fetch)(void *context, struct pos_request *request);
@@ -97,6 +100,7 @@ void pos_session_turn_done(struct pos_session *session, uint64_t now_ns);
 
 /* ---- completions ---- */
 
+void pos_session_looked_up(struct pos_request *request);
 void pos_session_fetched(struct pos_request *request);
 void pos_session_secured(struct pos_request *request);
 void pos_session_committed(struct pos_request *request, enum pos_status status);

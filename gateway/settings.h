@@ -109,6 +109,7 @@ struct pos_gateway_settings {
         uint32_t cache_mb;              /* MiB */
         uint32_t ballast_mb;            /* MiB; 0: none */
         uint32_t low_water_mb;          /* MiB; 0: no mark */
+        uint32_t readers;               /* threads that wait for the disk */
         char anchor[POS_PATH_SIZE_MAX]; /* "": beside the folder */
     } database;
 

@@ -27,16 +27,11 @@ static bool is_remembered(struct pos_session *session, struct pos_request *reque
     return true;
 }
 
-static void take_row(struct pos_request *request, const struct pos_terminal_hot *row,
-                     enum pos_status found)
+static void remember(struct pos_request *request)
 {
     struct pos_remembered *remembered = request->session->remembered;
-    request->found = found;
-    if (found != POS_OK)
-        return;
-    request->hot = *row;
-    if (remembered != NULL)
-        pos_remembered_keep(remembered, &request->smn, request->changes, row);
+    if (remembered != NULL && request->found == POS_OK)
+        pos_remembered_keep(remembered, &request->smn, request->changes, &request->hot);
 }
 
 /* `asked[i]` is the place in the turn of the i-th that has to be looked up. */
@@ -56,8 +51,12 @@ static void look_up(struct pos_session *session)
         return;
     world->find(world->context, session->turn_smns, asked_count, session->turn_rows,
                 session->turn_found);
-    for (size_t i = 0; i < asked_count; i++)
-        take_row(session->turn[asked[i]], &session->turn_rows[i], session->turn_found[i]);
+    for (size_t i = 0; i < asked_count; i++) {
+        struct pos_request *request = session->turn[asked[i]];
+        request->hot = session->turn_rows[i];
+        request->found = session->turn_found[i];
+        remember(request);
+    }
     count(&session->options.counters->lookups, asked_count);
     count(&session->options.counters->lookup_batches, 1);
 }
@@ -72,12 +71,32 @@ static void dispatch(struct pos_request *request)
         pos_authentication_start(request);
 }
 
+static void read_row(struct pos_request *request)
+{
+    const struct pos_world *world = &request->session->options.world;
+    pos_request_move(request, POS_REQUEST_READER);
+    if (world->read(world->context, request) == POS_OK)
+        pos_counter_add(&request->session->options.counters->reads, 1);
+    else
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_OVERLOAD);
+}
+
+void pos_session_looked_up(struct pos_request *request)
+{
+    remember(request);
+    dispatch(request);
+}
+
 void pos_session_turn(struct pos_session *session)
 {
     if (session->turn_count == 0)
         return;
     look_up(session);
-    for (size_t i = 0; i < session->turn_count; i++)
-        dispatch(session->turn[i]);
+    for (size_t i = 0; i < session->turn_count; i++) {
+        if (session->turn[i]->found == POS_ERR_BUSY)
+            read_row(session->turn[i]);
+        else
+            dispatch(session->turn[i]);
+    }
     session->turn_count = 0;
 }

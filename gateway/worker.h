@@ -12,6 +12,7 @@
 #include "gateway/counters.h"
 #include "gateway/host_keys.h"
 #include "gateway/pin_limit.h"
+#include "gateway/reader.h"
 #include "gateway/settings.h"
 
 struct pos_worker;
@@ -24,6 +25,7 @@ struct pos_worker_options {
     struct pos_terminal_table *table;
     struct pos_key_library *library; /* for creation */
     struct pos_clerk *clerk;
+    struct pos_readers *readers;
     struct pos_strongroom *room; /* NULL where the module does not wait */
     struct pos_pin_limit *pin_limit;
     struct pos_disk *disk;

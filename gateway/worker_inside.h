@@ -19,6 +19,7 @@ struct carrier {
     struct pos_request *request;
     struct pos_post post;
     struct pos_clerk_job job;
+    struct pos_read_job read;
     enum pos_status status;
 };
 

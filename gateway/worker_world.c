@@ -9,7 +9,7 @@ static void find(void *context, const struct pos_smn *smns, size_t count,
 {
     struct pos_worker *worker = context;
     uint64_t start_ns = pos_clock_monotonic_ns();
-    pos_terminal_table_find(worker->options.table, smns, count, rows, found);
+    pos_terminal_table_find_now(worker->options.table, smns, count, rows, found);
     pos_histogram_record(&worker->counters.lookup_time, pos_clock_monotonic_ns() - start_ns);
 }
 
@@ -32,6 +32,33 @@ void pos_worker_set_time(struct pos_worker *worker)
         return;
     worker->time_set_ns = now_ns;
     pos_session_set_time(worker->session, now_ns, pos_clock_utc_ms());
+}
+
+static void row_is_back(struct pos_post *post)
+{
+    struct carrier *carrier = carrier_of_post(post);
+    pos_worker_set_time(carrier->worker);
+    pos_session_looked_up(carrier->request);
+}
+
+static void read_done(struct pos_read_job *job)
+{
+    struct carrier *carrier =
+        (struct carrier *)(void *)((char *)job - offsetof(struct carrier, read));
+    carrier->post.run = row_is_back;
+    pos_loop_post(carrier->worker->loop, &carrier->post);
+}
+
+static enum pos_status read_row(void *context, struct pos_request *request)
+{
+    struct pos_worker *worker = context;
+    struct carrier *carrier = &worker->carriers[request->slot];
+    carrier->worker = worker;
+    carrier->request = request;
+    carrier->read = (struct pos_read_job){
+        .done = read_done, .smn = request->smn, .row = &request->hot, .found = &request->found};
+    return worker->closing ? POS_ERR_BUSY
+                           : pos_readers_submit(worker->options.readers, &carrier->read);
 }
 
 static void dossier_is_back(struct pos_post *post)
@@ -306,6 +333,7 @@ struct pos_world pos_worker_world(struct pos_worker *worker)
     return (struct pos_world){.context = worker,
                               .find = find,
                               .changes = changes,
+                              .read = read_row,
                               .fetch = fetch,
                               .may_write = may_write,
                               .secure = secure,

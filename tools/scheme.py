@@ -82,6 +82,7 @@ class Scheme:
         self.listeners = [Listener()]
         self.extra = ""  # further settings, as text
         self.loops = 0
+        self.cache_mb = 64
         self.ballast_mb = self.low_water_mb = 8  # a test needs little room
         os.makedirs(self.folder, exist_ok=True)
 
@@ -229,7 +230,7 @@ class Scheme:
 %s
 );
 loops = %d;
-database = { path = "%s"; cache_mb = 64; ballast_mb = %d; low_water_mb = %d; };
+database = { path = "%s"; cache_mb = %d; ballast_mb = %d; low_water_mb = %d; };
 key_library = { path = "%s"; follow_interval_ms = 200; };
 security_module = { kind = "software"; lmk_file = "%s"; credential_file = "%s"; };
 upstreams = ( { name = "host"; address = "127.0.0.1"; port = %d; dialect = "%s"; %s
@@ -237,7 +238,7 @@ upstreams = ( { name = "host"; address = "127.0.0.1"; port = %d; dialect = "%s";
 admin = { socket = "%s"; metrics_address = "127.0.0.1"; metrics_port = %d; };
 %s
 """ % (",\n".join(listener.settings() for listener in self.listeners), self.loops,
-       self.path("terminals-table"), self.ballast_mb, self.low_water_mb,
+       self.path("terminals-table"), self.cache_mb, self.ballast_mb, self.low_water_mb,
        self.path("keys", "library"), self.path("keys", "lmk.sealed"),
        self.path("keys", "credential"), self.host_port, self.host_dialect,
        self.host_settings, self.path("admin.sock"),

@@ -30,6 +30,8 @@ enum {
     POS_PENDING_COUNT_MAX = 16384,         /* requests waiting for disk or host, per loop */
     POS_PIPELINE_COUNT_MAX = 1024,         /* unanswered requests of one connection */
     POS_CLERK_QUEUE_COUNT_MAX = 8192,      /* key library look-ups waiting */
+    POS_READER_QUEUE_COUNT_MAX = 8192,     /* look-ups waiting for the disk */
+    POS_READER_THREAD_COUNT_MAX = 64,      /* threads that wait for it */
     POS_UPSTREAM_WINDOW_MAX = 8192,        /* requests under way to one host connection */
     POS_STRONGROOM_QUEUE_COUNT_MAX = 8192, /* jobs waiting for the security module */
     POS_STRONGROOM_THREAD_COUNT_MAX = 64,  /* threads that wait for it */

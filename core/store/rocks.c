@@ -24,7 +24,8 @@
 
 enum {
     INFO_LOG_FATAL = 4,
-    COMPACT_FORCE = 2, /* BottommostLevelCompaction::kForce */
+    READ_TIER_MEMORY = 1, /* kBlockCacheTier: memtables and block cache */
+    COMPACT_FORCE = 2,    /* BottommostLevelCompaction::kForce */
     COMPACT_COUNT_MAX = 10,
     INFO_LOG_SIZE_MAX = 1 << 20,
     INFO_LOG_FILE_COUNT = 2,
@@ -64,10 +65,10 @@ struct pos_rocks {
     pthread_mutex_t renewing; /* one renewal at a time */
     char path[POS_PATH_SIZE_MAX], scratch[POS_PATH_SIZE_MAX];
     const char *const *family_names;
-    rocksdb_options_t *options;
-    rocksdb_block_based_table_options_t *table_options;
-    rocksdb_cache_t *cache;
-    rocksdb_readoptions_t *read, *read_past_cache;
+    rocksdb_options_t *options, *rest_options; /* rest_: of all families but the first, or NULL */
+    rocksdb_block_based_table_options_t *table_options, *rest_table_options;
+    rocksdb_cache_t *cache, *rest_cache;
+    rocksdb_readoptions_t *read, *read_past_cache, *read_memory;
     rocksdb_writeoptions_t *write, *write_synced, *write_unlogged;
     size_t family_count;
 };
@@ -138,7 +139,8 @@ static struct instance *open_instance(struct pos_rocks *rocks, char **text)
         return NULL;
     for (int i = 0; i < count; i++) {
         names[i] = i < count - 1 ? rocks->family_names[i] : "default";
-        family_options[i] = rocks->options;
+        family_options[i] =
+            i == 0 || rocks->rest_options == NULL ? rocks->options : rocks->rest_options;
     }
     if (rocks->follower)
         made->db = rocksdb_open_as_secondary_column_families(rocks->options, rocks->path,
@@ -155,15 +157,41 @@ static struct instance *open_instance(struct pos_rocks *rocks, char **text)
 
 /* ---- open and close ---- */
 
+static rocksdb_block_based_table_options_t *make_table_options(rocksdb_cache_t *cache)
+{
+    rocksdb_block_based_table_options_t *options = rocksdb_block_based_options_create();
+    rocksdb_block_based_options_set_block_cache(options, cache);
+    rocksdb_block_based_options_set_block_size(options, BLOCK_SIZE);
+    rocksdb_block_based_options_set_filter_policy(
+        options, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(options, 0);
+    return options;
+}
+
+/* The other families with a cache of their own, so that they push nothing out of the first's. */
+static void make_rest_options(struct pos_rocks *rocks, size_t cache_size)
+{
+    if (cache_size == 0)
+        return;
+    rocks->rest_cache = rocksdb_cache_create_lru(cache_size);
+    rocks->rest_table_options = make_table_options(rocks->rest_cache);
+    rocks->rest_options = rocksdb_options_create_copy(rocks->options);
+    rocksdb_options_set_block_based_table_factory(rocks->rest_options, rocks->rest_table_options);
+}
+
+static void destroy_rest_options(struct pos_rocks *rocks)
+{
+    if (rocks->rest_options == NULL)
+        return;
+    rocksdb_options_destroy(rocks->rest_options);
+    rocksdb_block_based_options_destroy(rocks->rest_table_options);
+    rocksdb_cache_destroy(rocks->rest_cache);
+}
+
 static void make_options(struct pos_rocks *rocks, const struct pos_rocks_options *from)
 {
     rocks->cache = rocksdb_cache_create_lru(from->cache_size);
-    rocks->table_options = rocksdb_block_based_options_create();
-    rocksdb_block_based_options_set_block_cache(rocks->table_options, rocks->cache);
-    rocksdb_block_based_options_set_block_size(rocks->table_options, BLOCK_SIZE);
-    rocksdb_block_based_options_set_filter_policy(
-        rocks->table_options, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
-    rocksdb_block_based_options_set_cache_index_and_filter_blocks(rocks->table_options, 0);
+    rocks->table_options = make_table_options(rocks->cache);
 
     rocksdb_options_t *options = rocks->options = rocksdb_options_create();
     rocksdb_options_set_block_based_table_factory(options, rocks->table_options);
@@ -183,7 +211,11 @@ static void make_options(struct pos_rocks *rocks, const struct pos_rocks_options
     /* A follower must hold on to files that the writer deletes. */
     rocksdb_options_set_max_open_files(options, from->scratch != NULL ? -1 : OPEN_FILE_COUNT_MAX);
 
+    make_rest_options(rocks, from->rest_cache_size);
+
     rocks->read = rocksdb_readoptions_create();
+    rocks->read_memory = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_read_tier(rocks->read_memory, READ_TIER_MEMORY);
     rocks->read_past_cache = rocksdb_readoptions_create();
     rocksdb_readoptions_set_fill_cache(rocks->read_past_cache, 0);
     rocks->write = rocksdb_writeoptions_create();
@@ -202,7 +234,9 @@ void pos_rocks_close(struct pos_rocks *rocks)
     rocksdb_writeoptions_destroy(rocks->write_synced);
     rocksdb_writeoptions_destroy(rocks->write);
     rocksdb_readoptions_destroy(rocks->read_past_cache);
+    rocksdb_readoptions_destroy(rocks->read_memory);
     rocksdb_readoptions_destroy(rocks->read);
+    destroy_rest_options(rocks);
     rocksdb_options_destroy(rocks->options);
     rocksdb_block_based_options_destroy(rocks->table_options);
     rocksdb_cache_destroy(rocks->cache);
@@ -435,20 +469,46 @@ static struct pos_bytes slice_view(const rocksdb_pinnableslice_t *slice)
     return pos_bytes(data, size);
 }
 
-enum pos_status pos_rocks_get(struct pos_rocks *rocks, size_t family, struct pos_bytes key,
-                              struct pos_buffer *value)
+static enum pos_status get(struct pos_rocks *rocks, const rocksdb_readoptions_t *read,
+                           size_t family, struct pos_bytes key, struct pos_buffer *value)
 {
     char *text = NULL;
     enum pos_status status = POS_ERR_NOT_FOUND;
     struct instance *now = enter(rocks);
-    rocksdb_pinnableslice_t *slice = rocksdb_get_pinned_cf(
-        now->db, rocks->read, now->families[family], (const char *)key.data, key.size, &text);
+    rocksdb_pinnableslice_t *slice = rocksdb_get_pinned_cf(now->db, read, now->families[family],
+                                                           (const char *)key.data, key.size, &text);
     if (slice != NULL) {
         status = copy_out(slice_view(slice), value);
         rocksdb_pinnableslice_destroy(slice);
     }
     leave(rocks, now);
+    if (read == rocks->read_memory && text != NULL && strncmp(text, "Result incomplete", 17) == 0) {
+        rocksdb_free(text);
+        return POS_ERR_BUSY;
+    }
     return text != NULL ? status_of("get", text) : status;
+}
+
+enum pos_status pos_rocks_get(struct pos_rocks *rocks, size_t family, struct pos_bytes key,
+                              struct pos_buffer *value)
+{
+    return get(rocks, rocks->read, family, key, value);
+}
+
+enum pos_status pos_rocks_get_in_memory(struct pos_rocks *rocks, size_t family,
+                                        struct pos_bytes key, struct pos_buffer *value)
+{
+    return get(rocks, rocks->read_memory, family, key, value);
+}
+
+uint64_t pos_rocks_tables_size(struct pos_rocks *rocks, size_t family)
+{
+    uint64_t size = 0;
+    struct instance *now = enter(rocks);
+    (void)rocksdb_property_int_cf(now->db, now->families[family], "rocksdb.live-sst-files-size",
+                                  &size);
+    leave(rocks, now);
+    return size;
 }
 
 typedef void each_of_many(void *context, size_t i, enum pos_status status, struct pos_bytes value);

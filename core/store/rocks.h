@@ -37,6 +37,9 @@ struct pos_rocks_options {
     bool create;         /* make it when it is not there */
     bool exclusive;      /* with create: POS_ERR_EXISTS when it is there */
     size_t cache_size;   /* bytes of block cache */
+    /* Bytes of another one for all families but the first, which then has cache_size for itself; 0:
+     * one cache for all. */
+    size_t rest_cache_size;
     /* Rows of meta that a new database is born with; there or it is not there. */
     const struct pos_rocks_item *born;
     size_t born_count;
@@ -62,6 +65,13 @@ POS_MUST_USE enum pos_status pos_rocks_let_go(struct pos_rocks *rocks);
  * as no row of ours is larger than its buffer. */
 POS_MUST_USE enum pos_status pos_rocks_get(struct pos_rocks *rocks, size_t family,
                                            struct pos_bytes key, struct pos_buffer *value);
+
+/* The same without reading the disk: POS_ERR_BUSY when it would have to. */
+POS_MUST_USE enum pos_status pos_rocks_get_in_memory(struct pos_rocks *rocks, size_t family,
+                                                     struct pos_bytes key,
+                                                     struct pos_buffer *value);
+/* Bytes of the tables that a family's rows are in now, without what is not flushed yet. */
+uint64_t pos_rocks_tables_size(struct pos_rocks *rocks, size_t family);
 
 /* Gets at most POS_ROCKS_MANY_COUNT_MAX keys of one size together; `each` sees every value,
  * borrowed for the call, or why there is none. */

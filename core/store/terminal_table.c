@@ -16,7 +16,10 @@ static const char *const families[POS_TERMINAL_FAMILY_COUNT] = {
     [POS_TERMINAL_META] = "meta",
 };
 static const char reserved_key[] = "reserved";
-enum { FOLLOWER_CACHE_SIZE = 8 << 20 };
+enum {
+    FOLLOWER_CACHE_SIZE = 8 << 20,
+    REST_CACHE_SIZE = 8 << 20, /* of the families that no request needs */
+};
 
 const char *pos_terminal_state_name(enum pos_terminal_state state)
 {
@@ -98,6 +101,8 @@ static enum pos_status open_parts(struct pos_terminal_table *table,
     if (status == POS_OK && options->create_if_missing && !pos_rocks_there(options->path))
         status = pos_anchor_check_new(&options->anchor, options->path, error);
     rocks.create = options->create_if_missing;
+    rocks.rest_cache_size = REST_CACHE_SIZE;
+    table->cache_size = options->cache_size;
     rocks.born = &birth.item;
     rocks.born_count = 1;
     if (status == POS_OK)
@@ -106,6 +111,8 @@ static enum pos_status open_parts(struct pos_terminal_table *table,
         status = count_rows(table, error);
     if (status != POS_OK)
         return status;
+    struct pos_terminal_room room;
+    pos_terminal_table_measure(table, &room);
     struct pos_committer_options committer = {
         .rocks = table->rocks,
         .audit = options->audit,
@@ -186,6 +193,37 @@ void pos_terminal_table_find(struct pos_terminal_table *table, const struct pos_
     for (size_t i = 0; i < count; i++)
         keys[i] = smns[i].text;
     pos_rocks_get_many(table->rocks, POS_TERMINAL_HOT, keys, POS_SMN_SIZE, count, found_one, &find);
+}
+
+static enum pos_status find_in_memory(struct pos_terminal_table *table, const struct pos_smn *smn,
+                                      struct pos_terminal_hot *row)
+{
+    uint8_t memory[POS_HOT_ROW_SIZE_MAX];
+    struct pos_buffer bytes = pos_buffer(memory, sizeof memory);
+    enum pos_status status =
+        pos_rocks_get_in_memory(table->rocks, POS_TERMINAL_HOT, pos_terminal_key(smn), &bytes);
+    return status == POS_OK ? pos_terminal_hot_decode(pos_buffer_view(&bytes), row) : status;
+}
+
+/* A batch would read the disk whatever it is told. */
+void pos_terminal_table_find_now(struct pos_terminal_table *table, const struct pos_smn *smns,
+                                 size_t count, struct pos_terminal_hot *rows,
+                                 enum pos_status *found)
+{
+    if (!atomic_load_explicit(&table->cache_too_small, memory_order_relaxed)) {
+        pos_terminal_table_find(table, smns, count, rows, found);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        found[i] = find_in_memory(table, &smns[i], &rows[i]);
+}
+
+void pos_terminal_table_measure(struct pos_terminal_table *table, struct pos_terminal_room *room)
+{
+    room->cache_size = table->cache_size;
+    room->hot_size = pos_rocks_tables_size(table->rocks, POS_TERMINAL_HOT);
+    room->holds = room->hot_size + room->hot_size / 8 <= room->cache_size;
+    atomic_store_explicit(&table->cache_too_small, !room->holds, memory_order_relaxed);
 }
 
 uint64_t pos_terminal_table_changes(const struct pos_terminal_table *table,

@@ -55,7 +55,7 @@ struct pos_terminal_table;
 struct pos_terminal_table_options {
     const char *path;
     bool create_if_missing;
-    size_t cache_size; /* bytes of block cache; should hold the hot family */
+    size_t cache_size; /* bytes of block cache for the hot rows; should hold them all */
     struct pos_audit_writer audit;
     struct pos_anchor_options anchor; /* its high-water mark is not used here */
 };
@@ -78,6 +78,23 @@ void pos_terminal_table_close(struct pos_terminal_table *table); /* drains the c
  */
 void pos_terminal_table_find(struct pos_terminal_table *table, const struct pos_smn *smns,
                              size_t count, struct pos_terminal_hot *rows, enum pos_status *found);
+
+/*
+ * As find, for an event loop: never reads the disk where the cache does not hold the table.
+ * found[i] may be POS_ERR_BUSY then: find it, on a thread that may wait.
+ */
+void pos_terminal_table_find_now(struct pos_terminal_table *table, const struct pos_smn *smns,
+                                 size_t count, struct pos_terminal_hot *rows,
+                                 enum pos_status *found);
+
+/* Whether the cache holds what every request needs. */
+struct pos_terminal_room {
+    uint64_t hot_size;   /* bytes of the tables with hot rows */
+    uint64_t cache_size; /* bytes of cache for them */
+    bool holds;          /* the one fits the other, an eighth to spare */
+};
+/* As it is now; find_now goes by it from then on, as it does by what open measured. Any thread. */
+void pos_terminal_table_measure(struct pos_terminal_table *table, struct pos_terminal_room *room);
 
 /*
  * How often rows changed in the SMN's shard, for whoever remembers a row: read it before the

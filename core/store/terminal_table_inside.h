@@ -22,6 +22,8 @@ struct pos_terminal_table {
     struct pos_committer *committer;
     struct pos_tally tally;
     struct pos_changes changes;
+    uint64_t cache_size;
+    atomic_bool cache_too_small; /* to hold the hot rows */
 };
 
 _Static_assert((int)POS_TERMINAL_STATE_COUNT <= (int)POS_TALLY_STATE_COUNT_MAX,

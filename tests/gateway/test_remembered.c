@@ -217,3 +217,70 @@ Test(remembering, in_a_full_turn_those_remembered_and_those_not_get_their_own_ro
     }
     pos_terminal_fini(&second);
 }
+
+/* ---- rows that the cache does not hold ---- */
+
+Test(remembering, what_was_read_from_disk_is_remembered_too)
+{
+    world->on_disk = true;
+    expect(POS_KIND_AUTHENTICATE, "00", 1, "read");
+    expect(POS_KIND_AUTHENTICATE, "00", 0, "remembered");
+    cr_expect_eq(pos_counter_read(&world->counters.reads), 1);
+}
+
+static size_t authenticate(uint8_t memory[512], struct pos_exchange_state *state)
+{
+    struct pos_buffer out = pos_buffer(memory, 512);
+    cr_assert_eq(pos_terminal_request(&terminal, POS_KIND_AUTHENTICATE, NULL, &out, state), POS_OK);
+    return out.size;
+}
+
+/* The row is read while it is suspended and active again before it is there: what was read may not
+ * be what later requests are judged by. */
+Test(remembering, a_change_during_a_read_is_seen_by_the_next_request)
+{
+    struct pos_exchange_state state;
+    struct pos_verdict verdict;
+    uint8_t memory[512];
+    world->on_disk = true;
+    size_t size = authenticate(memory, &state);
+    world_send(world, pos_bytes(memory, size));
+    cr_assert(world_waits_for(world, WORLD_READ));
+    world_set_state(world, &terminal.smn, POS_TERMINAL_SUSPENDED);
+    world_settle(world);
+    world_row(world, &terminal.smn)->hot.state = POS_TERMINAL_ACTIVE;
+    world_exchange(world, &terminal, POS_KIND_AUTHENTICATE, &verdict);
+    cr_expect_str_eq(verdict.code, "00", "%s", verdict.explanation);
+}
+
+TestSuite(reading, .init = begin, .fini = end);
+
+Test(reading, all_that_a_terminal_asks_for_can_wait_for_its_row)
+{
+    const enum pos_kind kinds[] = {POS_KIND_AUTHENTICATE, POS_KIND_SALE, POS_KIND_SIGN_OFF,
+                                   POS_KIND_SIGN_ON, POS_KIND_REGISTER};
+    world_remember(world, 0);
+    world->on_disk = true;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        expect(kinds[i], "00", 1, pos_kind_rule(kinds[i])->name);
+    cr_expect_eq(pos_counter_read(&world->counters.reads), 5);
+    cr_expect_eq(pos_session_pending(world->session), 0);
+}
+
+Test(reading, who_is_unknown_is_97_after_the_read)
+{
+    world->row_count = 0;
+    world->on_disk = true;
+    expect(POS_KIND_AUTHENTICATE, "97", 1, "no row");
+}
+
+Test(reading, is_96_when_too_many_wait)
+{
+    world->on_disk = true;
+    world->read_fails = POS_ERR_BUSY;
+    expect(POS_KIND_AUTHENTICATE, "96", 1, "no room");
+    cr_expect_eq(pos_counter_read(&world->counters.refusals[POS_REFUSAL_OVERLOAD]), 1);
+    cr_expect_eq(pos_session_pending(world->session), 0);
+    world->read_fails = POS_OK;
+    expect(POS_KIND_AUTHENTICATE, "00", 1, "room again");
+}

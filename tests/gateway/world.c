@@ -50,7 +50,9 @@ static void find(void *context, const struct pos_smn *smns, size_t count,
         found[i] = row == NULL ? POS_ERR_NOT_FOUND : POS_OK;
         if (world->find_fails != POS_OK)
             found[i] = world->find_fails;
-        if (row != NULL)
+        if (world->on_disk)
+            found[i] = POS_ERR_BUSY;
+        else if (row != NULL)
             rows[i] = row->hot;
     }
     if (world->after_find != NULL)
@@ -181,6 +183,12 @@ static enum pos_status wait_for(struct world *world, struct pos_request *request
         return POS_ERR_BUSY;
     world->waits[world->wait_count++] = (struct world_wait){request, what};
     return POS_OK;
+}
+
+static enum pos_status read_row(void *context, struct pos_request *request)
+{
+    struct world *world = context;
+    return world->read_fails != POS_OK ? world->read_fails : wait_for(world, request, WORLD_READ);
 }
 
 static enum pos_status fetch(void *context, struct pos_request *request)
@@ -413,6 +421,7 @@ static void start_session(struct world *world, uint32_t pending_count_max,
         .world = {.context = world,
                   .find = find,
                   .changes = changes,
+                  .read = read_row,
                   .fetch = fetch,
                   .may_write = may_write,
                   .secure = world->secure == NULL ? secure : world->secure,
@@ -628,6 +637,15 @@ static struct pos_request *take_waiting(struct world *world, bool host, enum wor
     return NULL;
 }
 
+static void row_was_read(struct world *world, struct pos_request *request)
+{
+    const struct world_row *row = world_row(world, &request->smn);
+    request->found = row == NULL ? POS_ERR_NOT_FOUND : POS_OK;
+    if (row != NULL)
+        request->hot = row->hot;
+    pos_session_looked_up(request);
+}
+
 bool world_settle_one(struct world *world)
 {
     enum world_waits_for what;
@@ -642,6 +660,10 @@ bool world_settle_one(struct world *world)
     }
     if (what == WORLD_SECURE) {
         do_job(world, request);
+        return true;
+    }
+    if (what == WORLD_READ) {
+        row_was_read(world, request);
         return true;
     }
     if (world->commit_result == POS_OK)

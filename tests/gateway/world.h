@@ -33,7 +33,7 @@ struct world_row {
     struct pos_terminal_detail detail;
 };
 
-enum world_waits_for { WORLD_FETCH, WORLD_COMMIT, WORLD_HOST, WORLD_SECURE };
+enum world_waits_for { WORLD_FETCH, WORLD_COMMIT, WORLD_HOST, WORLD_SECURE, WORLD_READ };
 
 struct world_wait {
     struct pos_request *request;
@@ -74,6 +74,8 @@ struct world {
     bool forgets;                 /* the local session, each key as soon as it has it */
     enum pos_status link_fails;
     bool low_on_disk, promotes_nothing;
+    bool on_disk;               /* no row is in memory: each has to be read */
+    enum pos_status read_fails; /* nothing can wait for that */
     enum pos_status fetch_fails, commit_fails, commit_result, forward_fails, rrn_fails, find_fails;
     enum pos_status dossier_fails;        /* what the key library says of any index */
     enum pos_terminal_outcome outcome_is; /* not NONE: what the committer says, doing nothing */

@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -157,5 +158,46 @@ Test(rocks, gets_many_in_the_order_asked)
         for (size_t i = 0; i < count; i++)
             cr_expect_eq(many.found[i], "B-A"[i % 3], "%zu of %zu", i, count);
     }
+    pos_rocks_close(rocks);
+}
+
+/* 4,000 rows of 100 bytes in tables, most of which a cache of 64 KiB does not hold. */
+static struct pos_rocks *open_large(const char *folder)
+{
+    struct pos_rocks_options options = options_for(test_path(folder, "db"));
+    struct pos_rocks *rocks;
+    struct pos_error error;
+    uint8_t value[100] = {1};
+    char key[9];
+    options.cache_size = 64 << 10;
+    options.rest_cache_size = 64 << 10;
+    cr_assert_eq(pos_rocks_open(&options, &rocks, &error), POS_OK, "%s", error.text);
+    for (unsigned i = 0; i < 4000; i++) {
+        (void)snprintf(key, sizeof key, "%08u", i % 10000);
+        const struct pos_rocks_item item = {0, pos_bytes(key, 8), pos_bytes(value, sizeof value)};
+        cr_assert_eq(pos_rocks_load(rocks, &item, 1), POS_OK);
+    }
+    cr_expect_eq(pos_rocks_tables_size(rocks, 0), 0, "nothing is in tables yet");
+    cr_assert_eq(pos_rocks_flush(rocks), POS_OK);
+    return rocks;
+}
+
+Test(rocks, says_when_a_row_is_not_in_memory)
+{
+    char folder[TEST_PATH_SIZE];
+    uint8_t memory[128];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    test_folder(folder);
+    struct pos_rocks *rocks = open_large(folder);
+    struct pos_bytes key = pos_bytes("00001234", 8);
+    cr_expect_gt(pos_rocks_tables_size(rocks, 0), 400000);
+    cr_expect_eq(pos_rocks_get_in_memory(rocks, 0, key, &value), POS_ERR_BUSY);
+    cr_expect_eq(pos_rocks_get(rocks, 0, key, &value), POS_OK);
+    value.size = 0;
+    cr_expect_eq(pos_rocks_get_in_memory(rocks, 0, key, &value), POS_OK, "its block is cached now");
+    cr_expect_eq(value.size, 100);
+    value.size = 0;
+    cr_expect_eq(pos_rocks_get_in_memory(rocks, 0, pos_bytes("9999abcd", 8), &value),
+                 POS_ERR_NOT_FOUND, "the filter is in memory");
     pos_rocks_close(rocks);
 }

@@ -594,3 +594,44 @@ Test(terminal_table, has_a_name_for_each_state)
     cr_expect_str_eq(pos_terminal_state_name(POS_TERMINAL_SUSPENDED), "suspended");
     cr_expect_str_eq(pos_terminal_state_name(99), "unknown");
 }
+
+/* ---- a cache that is too small: the tests' has 1 MiB ---- */
+
+static void load_rows(uint32_t count)
+{
+    for (uint32_t i = 1; i <= count; i++) {
+        struct pos_smn smn = test_smn("123L013K", i);
+        const struct pos_terminal_hot row = {
+            .state = POS_TERMINAL_ACTIVE, .algorithm = POS_ALGORITHM_A256, .version = i};
+        cr_assert_eq(pos_terminal_table_load(table, &smn, &row, 1), POS_OK);
+    }
+    cr_assert_eq(pos_terminal_table_flush(table), POS_OK);
+}
+
+Test(terminal_table, knows_when_the_cache_does_not_hold_it)
+{
+    struct pos_terminal_room room;
+    struct pos_terminal_hot row;
+    enum pos_status found;
+    struct pos_smn smn = test_smn("123L013K", 12);
+    load_rows(1000);
+    pos_terminal_table_measure(table, &room);
+    cr_expect(room.holds);
+    cr_expect_eq(room.cache_size, 1 << 20);
+    cr_expect_gt(room.hot_size, 16000);
+    load_rows(40000);
+    pos_terminal_table_measure(table, &room);
+    cr_expect_not(room.holds, "%llu bytes", (unsigned long long)room.hot_size);
+
+    pos_terminal_table_find_now(table, &smn, 1, &row, &found);
+    cr_expect_eq(found, POS_ERR_BUSY, "it is on disk alone");
+    pos_terminal_table_find(table, &smn, 1, &row, &found);
+    cr_expect_eq(found, POS_OK);
+    row.version = 0;
+    pos_terminal_table_find_now(table, &smn, 1, &row, &found);
+    cr_expect_eq(found, POS_OK, "its block is cached now");
+    cr_expect_eq(row.version, 12);
+    smn = test_smn("UNKNOWN1", 12);
+    pos_terminal_table_find_now(table, &smn, 1, &row, &found);
+    cr_expect_eq(found, POS_ERR_NOT_FOUND, "the filter says so");
+}
