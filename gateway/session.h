@@ -24,8 +24,8 @@ struct pos_world {
     /* Looks up `count` SMNs together, as pos_terminal_table_find_now. */
     void (*find)(void *context, const struct pos_smn *smns, size_t count,
                  struct pos_terminal_hot *rows, enum pos_status *found);
-    /* How often rows of the SMN's shard changed, as pos_terminal_table_changes. Asked for only where
-     * rows are remembered. */
+    /* How often rows of the SMN's shard changed, as pos_terminal_table_changes. Asked for only
+     * where rows are remembered. */
     uint64_t (*changes)(void *context, const struct pos_smn *smn);
     /* Starts to look up request->smn where that may wait, into request->hot and request->found;
      * pos_session_looked_up follows, never from inside this call. POS_ERR_BUSY: too many wait. */
