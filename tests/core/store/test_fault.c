@@ -19,42 +19,55 @@
 
 static _Atomic int sync_count; /* of write-ahead logs, that returned 0 */
 static _Atomic int sync_fails; /* fail this many more */
+static _Atomic int anchor_sync_count, anchor_sync_fails;
 
-static bool is_log(int file)
+static bool is_called(int file, const char *end)
 {
     char link[64], path[512];
     (void)snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t size = readlink(link, path, sizeof path);
-    return size > 4 && memcmp(path + size - 4, ".log", 4) == 0;
+    size_t end_size = strlen(end);
+    return size > (ssize_t)end_size && memcmp(path + size - end_size, end, end_size) == 0;
 }
 
 int fdatasync(int file)
 {
-    if (!is_log(file))
+    bool is_anchor = is_called(file, ".anchor");
+    _Atomic int *count = is_anchor ? &anchor_sync_count : &sync_count;
+    _Atomic int *fails = is_anchor ? &anchor_sync_fails : &sync_fails;
+    if (!is_anchor && !is_called(file, ".log"))
         return (int)syscall(SYS_fdatasync, file);
-    if (atomic_load(&sync_fails) > 0) {
-        atomic_fetch_sub(&sync_fails, 1);
+    if (atomic_load(fails) > 0) {
+        atomic_fetch_sub(fails, 1);
         errno = EIO;
         return -1;
     }
     int result = (int)syscall(SYS_fdatasync, file);
-    atomic_fetch_add(&sync_count, result == 0);
+    atomic_fetch_add(count, result == 0);
     return result;
 }
 
 static struct test_chain chain;
 static char folder[TEST_PATH_SIZE];
 
-static struct pos_terminal_table *open_at(const char *path)
+static struct pos_anchor_report anchored;
+
+static struct pos_terminal_table *open_with(const char *path, const char *anchor)
 {
     struct pos_terminal_table_options options = {.path = path,
                                                  .create_if_missing = true,
                                                  .cache_size = 1 << 20,
-                                                 .audit = test_chain_writer(&chain)};
+                                                 .audit = test_chain_writer(&chain),
+                                                 .anchor = {.path = anchor, .report = &anchored}};
     struct pos_terminal_table *table;
     struct pos_error error = {0};
     cr_assert_eq(pos_terminal_table_open(&options, &table, &error), POS_OK, "%s", error.text);
     return table;
+}
+
+static struct pos_terminal_table *open_at(const char *path)
+{
+    return open_with(path, NULL);
 }
 
 static struct pos_terminal_write registration(uint32_t index)
@@ -111,6 +124,47 @@ Test(fault, a_failed_sync_ends_all_writing_and_no_reading)
     cr_expect_eq(pos_terminal_table_run(table, &after), POS_OK, "and the restart writes again");
     cr_expect_eq(find(table, 3), POS_OK);
     cr_expect(strncmp(records(table), "1:registered", 12) == 0);
+    pos_terminal_table_close(table);
+}
+
+/* The batch is on disk and counts as failed: nobody may build on what the anchor does not know. */
+Test(fault, a_failed_sync_of_the_anchor_ends_all_writing_too)
+{
+    test_folder(folder);
+    char db[TEST_PATH_SIZE + 8], anchor[TEST_PATH_SIZE + 16];
+    (void)snprintf(db, sizeof db, "%s/db", folder);
+    (void)snprintf(anchor, sizeof anchor, "%s/db.anchor", folder);
+    struct pos_terminal_table *table = open_with(db, anchor);
+    struct pos_terminal_write good = registration(1), lost = registration(2),
+                              after = registration(3);
+    cr_assert_eq(pos_terminal_table_run(table, &good), POS_OK);
+    int logs = atomic_load(&sync_count), anchors = atomic_load(&anchor_sync_count);
+    atomic_store(&anchor_sync_fails, 1);
+    cr_expect_eq(pos_terminal_table_run(table, &lost), POS_ERR_DATABASE);
+    cr_expect_eq(atomic_load(&anchor_sync_fails), 0, "the sync was tried, once");
+    cr_expect_eq(pos_terminal_table_run(table, &after), POS_ERR_DATABASE);
+    cr_expect_eq(atomic_load(&sync_count), logs + 1, "nothing is written after it");
+    cr_expect_eq(atomic_load(&anchor_sync_count), anchors);
+    cr_expect_eq(find(table, 1), POS_OK, "reads go on");
+    pos_terminal_table_close(table);
+
+    table = open_with(db, anchor);
+    cr_expect_eq(anchored.finding, POS_ANCHOR_MATCH, "one batch ahead is what a failure leaves");
+    cr_expect_eq(find(table, 2), POS_OK);
+    cr_expect_eq(find(table, 3), POS_ERR_NOT_FOUND);
+    cr_expect_eq(pos_terminal_table_run(table, &after), POS_OK);
+    logs = atomic_load(&sync_count), anchors = atomic_load(&anchor_sync_count);
+    struct pos_terminal_write on = {.operation = POS_TERMINAL_SIGN_ON,
+                                    .smn = test_smn("AAAA0001", 3),
+                                    .tak = test_key(POS_USAGE_TAK, POS_ALGORITHM_A256, 1)};
+    cr_expect_eq(pos_terminal_table_run(table, &on), POS_OK);
+    cr_expect_eq(atomic_load(&anchor_sync_count), anchors + 1);
+    struct pos_terminal_write promote = {.operation = POS_TERMINAL_PROMOTE, .smn = on.smn};
+    promote.tak = on.tak;
+    cr_expect_eq(pos_terminal_table_run(table, &promote), POS_OK);
+    cr_expect(atomic_load(&anchor_sync_count) == anchors + 1 &&
+                  atomic_load(&sync_count) == logs + 1,
+              "a promotion waits for neither");
     pos_terminal_table_close(table);
 }
 
