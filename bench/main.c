@@ -27,6 +27,8 @@ static const struct command commands[] = {
     {"register", pos_command_register, "durable registrations, beside single synced puts"},
     {"sign-on", pos_command_sign_on, "first sign-ons, beside the same verbs alone"},
     {"generate", pos_command_generate, "terminals' keys made and stored, beside the crypto alone"},
+    {"mixed", pos_command_mixed, "latency of authentications beside registrations"},
+    {"flood", pos_command_flood, "latency of good requests beside a flood of strangers"},
 };
 
 static void print_help(FILE *to)

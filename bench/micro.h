@@ -59,6 +59,7 @@ struct pos_micro_subject {
     enum pos_status (*take)(void *context, double seconds, struct pos_micro_reading *reading);
     void *context;
     bool wall;
+    bool latency;  /* a time that somebody waited: nothing can be said per second */
     uint32_t each; /* operations that one of `count` stands for; 0: 1 */
     int floor;     /* the subject that its time is compared with, or POS_MICRO_NONE */
     /* out, by round */

@@ -36,7 +36,9 @@ static void print_subject(const struct pos_micro *micro, size_t i)
     struct pos_summary ns = pos_summarise(subject->ns, micro->options.rounds);
     char cell[64];
     (void)snprintf(cell, sizeof cell, "%.1f (%.1f to %.1f)", ns.median, ns.low, ns.high);
-    printf("%-42s  %-34s  %13.0f", subject->name, cell, 1e9 / ns.median);
+    printf("%-42s  %-34s", subject->name, cell);
+    if (!subject->latency)
+        printf("  %13.0f", 1e9 / ns.median);
     if (floor != NULL) {
         struct pos_summary ratio =
             pos_summarise_ratio(subject->ns, floor->ns, micro->options.rounds);

@@ -16,30 +16,34 @@ enum pos_status pos_module_random_component(struct pos_component *component, siz
     return pos_random(component->data, size);
 }
 
-static enum pos_status make_files(const char *folder, struct pos_module *module,
-                                  struct pos_error *error)
+struct paths {
+    char lmk[POS_PATH_SIZE_MAX], credential[POS_PATH_SIZE_MAX];
+};
+
+static struct paths paths_in(const char *folder)
 {
-    char lmk[POS_PATH_SIZE_MAX], credential[POS_PATH_SIZE_MAX], text[2 * CREDENTIAL_SIZE + 1];
+    struct paths paths;
+    (void)snprintf(paths.lmk, sizeof paths.lmk, "%.500s/lmk", folder);
+    (void)snprintf(paths.credential, sizeof paths.credential, "%.490s/credential", folder);
+    return paths;
+}
+
+static enum pos_status make_files(const struct paths *paths, struct pos_error *error)
+{
+    char text[2 * CREDENTIAL_SIZE + 1];
     struct pos_component components[2], secret;
     struct pos_kcv kcv;
-    (void)snprintf(lmk, sizeof lmk, "%.500s/lmk", folder);
-    (void)snprintf(credential, sizeof credential, "%.490s/credential", folder);
     if (pos_module_random_component(&components[0], 32) != POS_OK ||
         pos_module_random_component(&components[1], 32) != POS_OK ||
         pos_module_random_component(&secret, CREDENTIAL_SIZE) != POS_OK)
         return pos_error_set(error, POS_ERR_CRYPTO, "no random numbers");
     pos_hex_encode(pos_bytes(secret.data, secret.size), text);
     struct pos_bytes phrase = pos_bytes_text(text);
-    enum pos_status status = pos_file_write(credential, phrase, 0600, error);
+    enum pos_status status = pos_file_write(paths->credential, phrase, 0600, error);
     if (status == POS_OK)
-        status = pos_hsm_software_init(lmk, phrase, components, 2, &kcv, error);
-    if (status == POS_OK)
-        status = pos_hsm_software_open(lmk, phrase, &module->hsm, error);
+        status = pos_hsm_software_init(paths->lmk, phrase, components, 2, &kcv, error);
     pos_secret_wipe(components, sizeof components);
-    if (status != POS_OK)
-        return status;
-    status = pos_hsm_session_open(module->hsm, &module->session);
-    return status == POS_OK ? POS_OK : pos_error_set(error, status, "no security module session");
+    return status;
 }
 
 static enum pos_status make_ktk(struct pos_module *module, struct pos_error *error)
@@ -61,12 +65,33 @@ static enum pos_status make_ktk(struct pos_module *module, struct pos_error *err
     return status;
 }
 
+enum pos_status pos_module_open(const char *folder, struct pos_module *module,
+                                struct pos_error *error)
+{
+    struct paths paths = paths_in(folder);
+    uint8_t *phrase;
+    size_t size;
+    *module = (struct pos_module){0};
+    enum pos_status status =
+        pos_file_read_secret(paths.credential, 2 * CREDENTIAL_SIZE, &phrase, &size, error);
+    if (status != POS_OK)
+        return status;
+    status = pos_hsm_software_open(paths.lmk, pos_bytes(phrase, size), &module->hsm, error);
+    pos_secret_destroy(phrase, size + 1);
+    if (status != POS_OK)
+        return status;
+    status = pos_hsm_session_open(module->hsm, &module->session);
+    return status == POS_OK ? make_ktk(module, error)
+                            : pos_error_set(error, status, "no security module session");
+}
+
 enum pos_status pos_module_make(const char *folder, struct pos_module *module,
                                 struct pos_error *error)
 {
+    struct paths paths = paths_in(folder);
     *module = (struct pos_module){0};
-    enum pos_status status = make_files(folder, module, error);
-    return status == POS_OK ? make_ktk(module, error) : status;
+    enum pos_status status = make_files(&paths, error);
+    return status == POS_OK ? pos_module_open(folder, module, error) : status;
 }
 
 void pos_module_close(struct pos_module *module)

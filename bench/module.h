@@ -22,6 +22,9 @@ struct pos_module {
  * *module is to be closed in any case. */
 POS_MUST_USE enum pos_status pos_module_make(const char *folder, struct pos_module *module,
                                              struct pos_error *error);
+/* The same with those two files as they are there. */
+POS_MUST_USE enum pos_status pos_module_open(const char *folder, struct pos_module *module,
+                                             struct pos_error *error);
 void pos_module_close(struct pos_module *module); /* zeroed is fine */
 
 /* A component or a secret. POS_ERR_CRYPTO. */

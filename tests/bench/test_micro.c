@@ -21,6 +21,8 @@ static const struct {
     {"sign-on", "-d 0.05 -c 10 --terminals 2000", 4, 2, "cpu/ns=1"},
     {"generate", "-d 0.02", 4, 2, "generate/ciphers=1000"},
     {"generate", "-d 0.02 --alg SM4", 4, 2, "generate=1000"},
+    {"mixed", "-d 0.3 -c 10 --rows 500 --terminals 6000", 4, 1, "p99=0.0001"},
+    {"flood", "-d 0.3 --rows 500 --rate 500 --flood 3000", 4, 1, "p99=0.0001"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 

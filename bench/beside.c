@@ -1,0 +1,210 @@
+#include "bench/beside.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/folder.h"
+
+/* ---- the gateway ---- */
+
+enum pos_status pos_beside_make(struct pos_beside *beside, struct pos_error *error)
+{
+    enum pos_status status = pos_folder_make(NULL, beside->folder, error);
+    if (status != POS_OK) {
+        beside->folder[0] = '\0'; /* not ours to remove */
+        return status;
+    }
+    const struct pos_terminals_options options = {.folder = beside->folder,
+                                                  .rows = beside->options.rows,
+                                                  .mac = beside->options.mac,
+                                                  .dialect = beside->options.dialect};
+    return pos_terminals_create(&options, &beside->terminals, error);
+}
+
+enum pos_status pos_beside_start(struct pos_beside *beside, struct pos_error *error)
+{
+    enum pos_status status = pos_load_prepare(2 * beside->options.connections, error);
+    if (status == POS_OK)
+        status = pos_gateway_run_start(beside->folder, &beside->options,
+                                       beside->micro->pinning.server_core, &beside->gateway, error);
+    if (status != POS_OK) {
+        beside->gateway.pid = 0;
+        return status;
+    }
+    const struct pos_load_options load = {.address = "127.0.0.1",
+                                          .port = beside->gateway.port,
+                                          .connections = beside->options.connections,
+                                          .outstanding = beside->options.outstanding,
+                                          .source = pos_terminals_source(beside->terminals)};
+    return pos_load_open(&load, &beside->good, error);
+}
+
+enum pos_status pos_beside_connect(struct pos_beside *beside, uint32_t connections,
+                                   uint32_t outstanding, struct pos_load_source source,
+                                   struct pos_error *error)
+{
+    const struct pos_load_options load = {.address = "127.0.0.1",
+                                          .port = beside->gateway.port,
+                                          .connections = connections,
+                                          .outstanding = outstanding,
+                                          .source = source};
+    return pos_load_open(&load, &beside->other, error);
+}
+
+void pos_beside_end(struct pos_beside *beside)
+{
+    pos_load_close(beside->good);
+    pos_load_close(beside->other);
+    if (beside->gateway.pid != 0 && !pos_gateway_run_end(&beside->gateway))
+        pos_folder_show_log(beside->gateway.log_path);
+    pos_terminals_destroy(beside->terminals);
+    if (beside->folder[0] != '\0')
+        pos_folder_remove(beside->folder);
+}
+
+/* ---- rounds ---- */
+
+/* Says what went wrong. `may_lag`: more was asked for than can be sent and answered. */
+static bool all_good(const char *who, const struct pos_load_phase *phase, bool may_lag)
+{
+    const struct pos_load_tally *tally = &phase->tally;
+    bool good = tally->replies > 0 && tally->good == tally->replies && tally->lost == 0 &&
+                tally->unmatched == 0 && tally->unreadable == 0 &&
+                (may_lag || phase->unanswered == 0);
+    if (!good)
+        (void)fprintf(stderr,
+                      "posgate-bench: %s: %llu replies, %llu as they should be; unanswered %llu, "
+                      "lost connections %llu, unmatched %llu, unreadable %llu\n",
+                      who, (unsigned long long)tally->replies, (unsigned long long)tally->good,
+                      (unsigned long long)phase->unanswered, (unsigned long long)tally->lost,
+                      (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
+    return good;
+}
+
+double pos_beside_capacity(struct pos_beside *beside, struct pos_load *load, double seconds,
+                           uint64_t replies_max)
+{
+    struct pos_load_phase phase = {
+        .duration_s = seconds, .requests_max = replies_max, .latency = &beside->quiet.latency};
+    pos_load_run(load, &phase);
+    return all_good("capacity", &phase, false) ? (double)phase.tally.replies / phase.seconds : 0;
+}
+
+/* The something else, in its thread. */
+struct company {
+    struct pos_load *load;
+    struct pos_load_phase phase;
+};
+
+static void *send_company(void *context)
+{
+    struct company *company = context;
+    const struct sched_param lowest = {0};
+    (void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &lowest);
+    pos_load_run(company->load, &company->phase);
+    return NULL;
+}
+
+static struct pos_load_phase good_phase(struct pos_beside_view *view, double seconds)
+{
+    return (struct pos_load_phase){
+        .duration_s = seconds, .rate = view->beside->good_rate, .latency = &view->latency};
+}
+
+static enum pos_status run_quiet(struct pos_beside_view *view, double seconds)
+{
+    struct pos_load_phase phase = good_phase(view, seconds);
+    pos_load_run(view->beside->good, &phase);
+    view->beside->good_replies += phase.tally.good;
+    return all_good("authentications", &phase, false) ? POS_OK : POS_ERR_STATE;
+}
+
+/* It begins before the authentications that count and ends with them. */
+static enum pos_status run_company(struct pos_beside_view *view, double seconds)
+{
+    static struct pos_histogram unused;
+    struct pos_beside *beside = view->beside;
+    struct pos_load_phase phase = good_phase(view, seconds);
+    struct company company = {
+        .load = beside->other,
+        .phase = {.duration_s = seconds, .rate = beside->other_rate, .latency = &unused}};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, send_company, &company) != 0)
+        return POS_ERR_LIMIT;
+    pos_load_run(beside->good, &phase);
+    (void)pthread_join(thread, NULL);
+    beside->good_replies += phase.tally.good;
+    beside->other_replies += (double)company.phase.tally.replies;
+    beside->other_seconds += company.phase.seconds;
+    bool good = all_good("authentications", &phase, false) &&
+                all_good("beside them", &company.phase, beside->other_may_lag);
+    return good ? POS_OK : POS_ERR_STATE;
+}
+
+static struct pos_micro_reading quantile(const struct pos_beside_view *view, double share)
+{
+    return (struct pos_micro_reading){1,
+                                      (double)pos_histogram_quantile(&view->latency, share) / 1e9};
+}
+
+static enum pos_status take_p99(void *context, double seconds, struct pos_micro_reading *reading)
+{
+    struct pos_beside_view *view = context;
+    struct pos_beside *beside = view->beside;
+    enum pos_status status = POS_OK;
+    if (view->company && beside->watch != NULL)
+        status = beside->watch(beside->watch_context, false);
+    if (status == POS_OK)
+        status = view->company ? run_company(view, seconds) : run_quiet(view, seconds);
+    if (status == POS_OK && view->company && beside->watch != NULL)
+        status = beside->watch(beside->watch_context, true);
+    *reading = quantile(view, 0.99);
+    return status;
+}
+
+/* Of the round that take_p99 has just run. */
+static enum pos_status take_p999(void *context, double seconds, struct pos_micro_reading *reading)
+{
+    (void)seconds;
+    *reading = quantile(context, 0.999);
+    return POS_OK;
+}
+
+static int add_view(struct pos_beside *beside, struct pos_beside_view *view, const char *name)
+{
+    struct pos_micro_subject subject = {
+        .take = take_p99, .context = view, .floor = POS_MICRO_NONE, .latency = true};
+    int p99 = pos_micro_add(beside->micro, &subject, "authentication p99, %s", name);
+    subject.take = take_p999;
+    (void)pos_micro_add(beside->micro, &subject, "authentication p99.9, %s", name);
+    return p99;
+}
+
+void pos_beside_add_subjects(struct pos_beside *beside, const char *company, double target)
+{
+    beside->quiet.beside = beside->company.beside = beside;
+    beside->company.company = true;
+    int quiet = add_view(beside, &beside->quiet, "quiet");
+    int busy = add_view(beside, &beside->company, company);
+    beside->micro->subjects[busy].floor = quiet;
+    pos_micro_check(beside->micro,
+                    (struct pos_micro_check){.of = busy, .to = quiet, .target = target}, "p99");
+}
+
+void pos_beside_add_facts(struct pos_beside *beside, const char *company)
+{
+    char name[POS_MICRO_NAME_SIZE];
+    pos_micro_fact(beside->micro, "rows", (double)beside->options.rows, "");
+    pos_micro_fact(beside->micro, "authentications asked for", (double)beside->good_rate,
+                   "a second");
+    pos_micro_fact(beside->micro, "authentications answered with 00", (double)beside->good_replies,
+                   "");
+    (void)snprintf(name, sizeof name, "%s asked for", company);
+    pos_micro_fact(beside->micro, name, (double)beside->other_rate, "a second");
+    (void)snprintf(name, sizeof name, "%s answered", company);
+    if (beside->other_seconds > 0)
+        pos_micro_fact(beside->micro, name, beside->other_replies / beside->other_seconds,
+                       "a second");
+}
