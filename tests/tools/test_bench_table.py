@@ -103,10 +103,11 @@ CASES = [
      "6", 3, {("6", "unregistered/1"): "missed", ("6", "unregistered/32"): "met"}),
     ("checks of another name", [("lookup", {"checks": [check("other", 0, 9)]})], "6", 1,
      {("6", ""): "not measured"}),
-    ("checks that are judged by what they state",
-     [("generate", {"checks": [check("a", 0.6, 0.5, "at least"), check("b", 0.4, 0.5, "at least"),
-                               check("c", 0.4, 0.5)]})],
-     "10", 3, {("10", "a"): "met", ("10", "b"): "missed", ("10", "c"): "met"}),
+    ("at least so much, and no less",
+     [("register", {"checks": [check("committer", 50, 99, "at least"),
+                               check("sockets", 9.9, 1, "at least")]}),
+      ("mixed", {"checks": [check("p99", 1.6, 9)]})],
+     "7", 3, {("7", "committer"): "met", ("7", "sockets"): "missed", ("7", "p99"): "missed"}),
     ("one missed and one not measured", [("connections", {"servers": [
         server("posgate-gateway", bytes_used=[615])]})], "10,11", 3,
      {("10", ""): "not measured", ("11", ""): "missed"}),
@@ -132,7 +133,12 @@ def main():
                                             "--minutes", "0.02")
         expect(code == 1 and set(outcomes.values()) == {"not measured"} and len(asked) == 1,
                "time is bounded, and what had none is not measured", (code, outcomes, asked))
+        code, outcomes, output, asked = run(folder, [
+            ("--aa", {"cpu_ratios": [{"median": 1.01, "low": 0.9, "high": 1.25}]})])
+        expect("noise: bare epoll to itself 1.01 x (0.90 to 1.25)" in output, "the noise is shown",
+               output)
         code, outcomes, output, asked = run(folder, [])
+        expect("noise: not measured" in output, "or that it is not known", output)
         numbers = {number for number, _ in outcomes}
         expect(numbers == {str(number) for number in range(1, 13)}, "every target is in the table",
                numbers)
