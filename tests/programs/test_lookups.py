@@ -15,6 +15,7 @@ import time
 from common import Listener, code_of, done, expect, frame, frames_in, message, scheme, skip, stan_of
 
 ROWS = int(os.environ.get("POSGATE_LOOKUP_ROWS", "300000"))
+SMALL_MB, LARGE_MB = map(int, os.environ.get("POSGATE_LOOKUP_CACHES", "8,64").split(","))
 REQUESTS = 4000
 WINDOW = 100
 SERIAL = "LOAD0001"
@@ -207,9 +208,10 @@ def main():
         whole.loops = 2
         whole.init_keys(2)
         whole.generate(1)
-        whole.run(whole.program("fill_table"), whole.path("terminals-table"), SERIAL, str(ROWS))
-        check_cache(whole, 8, "tiered")
-        check_cache(whole, 64, "batched")
+        whole.run(whole.program("fill_table"), whole.path("terminals-table"), SERIAL, str(ROWS),
+                  timeout=600)
+        check_cache(whole, SMALL_MB, "tiered")
+        check_cache(whole, LARGE_MB, "batched")
         check_revocation(whole, "each", 1000)
         check_revocation(whole, "remembered", 2000)
         check_connections(whole)
