@@ -17,7 +17,7 @@ static struct pos_hsm *open_token(void *context, int which)
     return softhsm_open(&options);
 }
 
-Test(pkcs11, does_what_every_module_must, .timeout = 120)
+Test(pkcs11, does_what_every_module_must)
 {
     static const struct hsm_skip skips[] = {
         {HSM_GROUP_EVERY, POS_ALGORITHM_SM4, "SoftHSM 2 has no SM4"},
@@ -198,7 +198,7 @@ static void read_block(struct reader *reader, const json_t *row, enum pos_algori
 }
 
 /* The known blocks of others, good and bad: what the software module makes of each. */
-Test(pkcs11, reads_blocks_of_every_version_as_the_software_module_does, .timeout = 60)
+Test(pkcs11, reads_blocks_of_every_version_as_the_software_module_does)
 {
     struct softhsm softhsm = softhsm_create();
     struct scratch scratch = scratch_create();

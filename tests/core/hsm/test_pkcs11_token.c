@@ -296,7 +296,7 @@ static void *give_back(void *context)
 }
 
 /* All sessions lent: the next one waits for one that comes back, and not for ever. */
-Test(pkcs11_token, lends_as_many_sessions_as_it_may, .timeout = 30)
+Test(pkcs11_token, lends_as_many_sessions_as_it_may)
 {
     struct stage stage = begin();
     struct pos_pkcs11_token token;
