@@ -79,22 +79,31 @@ static bool end_servers(void)
 
 /* ---- what came of it ---- */
 
-static int judge(const struct pos_report *report)
+/* What was stated, kept or not. */
+static int judge_limits(const struct pos_report *report)
 {
     const struct pos_bench_options *options = report->options;
+    const struct pos_measured *gateway = &auth.servers[auth.first];
     struct pos_summary ratio;
+    int code = POS_EXIT_DONE;
+    if (pos_slo_missed(&options->slo, &gateway->latency, "posgate-bench auth", stderr) > 0)
+        code = POS_EXIT_MISSED;
+    if (options->ratio_max <= 0 ||
+        (pos_report_ratio(report, auth.first, 0, &ratio) && ratio.median <= options->ratio_max))
+        return code;
+    (void)fprintf(stderr, "posgate-bench auth: the ratio is above %g\n", options->ratio_max);
+    return POS_EXIT_MISSED;
+}
+
+static int judge(const struct pos_report *report)
+{
     for (size_t i = 0; i < auth.count; i++)
-        if (!pos_measured_good(&auth.servers[i], options)) {
+        if (!pos_measured_good(&auth.servers[i], report->options)) {
             (void)fprintf(stderr, "posgate-bench auth: %s did not answer everything as it should\n",
                           auth.servers[i].name);
             return POS_EXIT_FAILED;
         }
-    if (options->ratio_max <= 0)
-        return POS_EXIT_DONE;
-    if (pos_report_ratio(report, auth.first, 0, &ratio) && ratio.median <= options->ratio_max)
-        return POS_EXIT_DONE;
-    (void)fprintf(stderr, "posgate-bench auth: the ratio is above %g\n", options->ratio_max);
-    return POS_EXIT_MISSED;
+    return judge_limits(report);
 }
 
 static uint64_t missing_macs(void)

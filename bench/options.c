@@ -30,6 +30,7 @@ enum {
     KEY_LOOKUP,
     KEY_CACHE_MB,
     KEY_VS,
+    KEY_SLO,
     OPEN_OUTSTANDING = 32,
     CONNECTION_COUNT_MAX = 19000, /* leaves the gateway's other connections room */
 };
@@ -251,6 +252,10 @@ static const struct argp_option auth_options[] = {
      "Start the gateway on a table that --keep left there, of as many rows; without MACs", 0},
     {"ratio-max", KEY_RATIO_MAX, "R", 0,
      "End with 3 when the median ratio to the first of --against is above R", 0},
+    {"slo", KEY_SLO, "LIMITS", 0,
+     "End with 3 when the gateway's latency over all rounds misses one of LIMITS, such as "
+     "p99<2ms,max<1s: p50, p90, p99, p99.9, p99.99, max in us, ms or s",
+     0},
     {NULL, 0, NULL, 0, NULL, 0}};
 
 static bool on_or_off(struct argp_state *state, const char *name, const char *text)
@@ -300,6 +305,16 @@ static void check_vs(struct argp_state *state, const struct pos_bench_options *o
         argp_error(state, "--sweep and --vs do not go together");
 }
 
+static void parse_slo(struct argp_state *state, struct pos_slo *slo, const char *text)
+{
+    if (!pos_slo_parse(text, slo))
+        argp_error(
+            state,
+            "--slo takes limits such as p99<2ms,max<1s (p50, p90, p99, p99.9, p99.99 or max, "
+            "each once; us, ms or s up to an hour), not '%s'",
+            text);
+}
+
 static void check_auth(struct argp_state *state, const struct pos_bench_options *options)
 {
     if (options->target != NULL && options->mac)
@@ -314,6 +329,8 @@ static void check_auth(struct argp_state *state, const struct pos_bench_options 
         argp_error(state, "--working-set is larger than --rows");
     if (options->sweep && (options->rate > 0 || options->rate_percent > 0))
         argp_error(state, "--sweep chooses the rates: not with --rate");
+    if (options->sweep && options->slo.count > 0)
+        argp_error(state, "--sweep and --slo do not go together: state a --rate");
     check_vs(state, options);
     if (options->target == NULL && options->target_pid != 0)
         argp_error(state, "--pid is for --target");
@@ -368,6 +385,9 @@ static error_t parse_auth(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_RATIO_MAX:
         options->ratio_max = decimal(state, "ratio-max", argument, 0.01, 1e6);
+        return 0;
+    case KEY_SLO:
+        parse_slo(state, &options->slo, argument);
         return 0;
     case ARGP_KEY_END:
         check_auth(state, options);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bench/slo.h"
 #include "core/base/exit_code.h"
 #include "core/wire/dialect.h"
 
@@ -47,6 +48,7 @@ struct pos_bench_options {
     bool vs_mac;
     const char *keep; /* folder to leave the table and the logs in; NULL: remove them */
     double ratio_max; /* 0: none stated */
+    struct pos_slo slo;
 };
 
 /* Parse a command's arguments; end the process with 0 for --help and 2 for wrong usage. */
