@@ -5,6 +5,7 @@
 #include "bench/denominators.h"
 #include "bench/interrupt.h"
 #include "bench/report.h"
+#include "bench/report_files.h"
 #include "bench/subject.h"
 #include "bench/sweep.h"
 
@@ -18,6 +19,7 @@ struct auth {
     struct pos_subject subjects[SUBJECTS];
     struct pos_measured servers[SERVERS]; /* the denominators, then the gateways */
     size_t first, count;                  /* the first gateway; all */
+    struct pos_report_files files;
 };
 
 static struct auth auth;
@@ -136,11 +138,13 @@ static struct pos_report form_report(void)
     };
 }
 
-static int report(bool ended_well)
+static int report(bool ended_well, struct pos_error *error)
 {
     struct pos_report report = form_report();
     if (pos_report_print(&report) != POS_OK)
         return POS_EXIT_FAILED;
+    if (pos_report_files_write(&report, &auth.files, error) != POS_OK)
+        return pos_command_fail("auth", error);
     int code = judge(&report);
     return code == POS_EXIT_DONE && !ended_well ? POS_EXIT_FAILED : code;
 }
@@ -168,7 +172,7 @@ static int measure_and_report(enum pos_status status, struct pos_error *error)
         return pos_command_fail("auth", error);
     if (auth.options.sweep)
         return code == POS_EXIT_DONE && !ended_well ? POS_EXIT_FAILED : code;
-    return report(ended_well);
+    return report(ended_well, error);
 }
 
 int pos_command_auth(int argc, char **argv)
@@ -180,11 +184,14 @@ int pos_command_auth(int argc, char **argv)
     pos_interrupt_catch();
     auth.pinning = pos_pinning_choose();
     auth.options.spins = auth.pinning.load_core >= 0;
-    enum pos_status status = start_servers(&error);
+    enum pos_status status = pos_report_files_open(&auth.options, &auth.files, &error);
+    if (status == POS_OK)
+        status = start_servers(&error);
     if (status == POS_OK)
         pos_pin_self(auth.pinning.load_core);
     int code = measure_and_report(status, &error);
     for (size_t i = 0; i < SUBJECTS; i++)
         pos_subject_clean_up(&auth.subjects[i]);
+    pos_report_files_close(&auth.files);
     return code;
 }

@@ -31,6 +31,7 @@ enum {
     KEY_CACHE_MB,
     KEY_VS,
     KEY_SLO,
+    KEY_HGRM,
     OPEN_OUTSTANDING = 32,
     CONNECTION_COUNT_MAX = 19000, /* leaves the gateway's other connections room */
 };
@@ -256,6 +257,8 @@ static const struct argp_option auth_options[] = {
      "End with 3 when the gateway's latency over all rounds misses one of LIMITS, such as "
      "p99<2ms,max<1s: p50, p90, p99, p99.9, p99.99, max in us, ms or s",
      0},
+    {"hgrm", KEY_HGRM, "FILE", 0,
+     "Write the gateway's latencies over all rounds in HdrHistogram's percentile format, in us", 0},
     {NULL, 0, NULL, 0, NULL, 0}};
 
 static bool on_or_off(struct argp_state *state, const char *name, const char *text)
@@ -329,8 +332,8 @@ static void check_auth(struct argp_state *state, const struct pos_bench_options 
         argp_error(state, "--working-set is larger than --rows");
     if (options->sweep && (options->rate > 0 || options->rate_percent > 0))
         argp_error(state, "--sweep chooses the rates: not with --rate");
-    if (options->sweep && options->slo.count > 0)
-        argp_error(state, "--sweep and --slo do not go together: state a --rate");
+    if (options->sweep && (options->slo.count > 0 || options->hgrm != NULL))
+        argp_error(state, "--sweep has many rates: --slo and --hgrm are for one, state a --rate");
     check_vs(state, options);
     if (options->target == NULL && options->target_pid != 0)
         argp_error(state, "--pid is for --target");
@@ -388,6 +391,9 @@ static error_t parse_auth(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_SLO:
         parse_slo(state, &options->slo, argument);
+        return 0;
+    case KEY_HGRM:
+        options->hgrm = argument;
         return 0;
     case ARGP_KEY_END:
         check_auth(state, options);

@@ -49,6 +49,7 @@ struct pos_bench_options {
     const char *keep; /* folder to leave the table and the logs in; NULL: remove them */
     double ratio_max; /* 0: none stated */
     struct pos_slo slo;
+    const char *hgrm; /* file for the latencies; NULL: none */
 };
 
 /* Parse a command's arguments; end the process with 0 for --help and 2 for wrong usage. */
