@@ -29,6 +29,7 @@ static const struct command commands[] = {
     {"generate", pos_command_generate, "terminals' keys made and stored, beside the crypto alone"},
     {"mixed", pos_command_mixed, "latency of authentications beside registrations"},
     {"flood", pos_command_flood, "latency of good requests beside a flood of strangers"},
+    {"compare", pos_command_compare, "what changed between two reports beyond the noise"},
 };
 
 static void print_help(FILE *to)
