@@ -183,7 +183,7 @@ Test(pin, the_pending_pairs_key_is_used_when_its_MAC_verified)
 
 struct field {
     unsigned number;
-    const char *value; /* 8 bytes for field 52, else text */
+    const char *value; /* 8 bytes for field 52, else text; "": the field is left out */
 };
 
 static struct pos_bytes value_of(const struct field *field)
@@ -209,8 +209,11 @@ static void send(const struct field *fields, const char *code, const char *what)
     pos_draft_init(&draft, 0x0200);
     for (const struct field *field = common; field->number != 0; field++)
         pos_draft_set(&draft, field->number, value_of(field));
-    for (; fields->number != 0; fields++)
+    for (; fields->number != 0; fields++) {
         pos_draft_set(&draft, fields->number, value_of(fields));
+        if (fields->number != 52 && fields->value[0] == '\0')
+            draft.present[0] &= ~((uint64_t)1 << (fields->number - 1));
+    }
     pos_draft_reserve_mac(&draft);
     cr_assert_eq(pos_iso8583_encode(world->policy.dialect, &draft, &out, &encoded, &error), POS_OK,
                  "%s: field %u", what, error.field);
@@ -371,6 +374,11 @@ Test(pin, the_card_is_the_one_in_the_message)
         {"6225880000000001", NULL, "00"},
         {"6225880000000001", "6225880000000001=3012", "00"},
         {"6225880000000001", "6225880000000002=3012", "99"},
+        {"", "6225880000000001=3012", "00"},
+        {"", "6225880000000001", "00"},
+        {"", "6225880000000100=3012", "99"},
+        {"", "=3012", "99"},
+        {"", "62258800000000010000=3012", "99"},
         {"6225880000000001", "622588000000000=3012", "99"},
         {"6225880000000100", NULL, "99"},
         {"6225880000000100", "6225880000000001=3012", "99"},
@@ -382,6 +390,65 @@ Test(pin, the_card_is_the_one_in_the_message)
                                        {0, NULL}};
         send(fields, rows[i].code, rows[i].track == NULL ? rows[i].pan : rows[i].track);
     }
+    pos_terminal_fini(&terminal);
+}
+
+Test(pin, the_host_is_told_in_its_own_words_what_its_block_is)
+{
+    static const struct {
+        const struct pos_dialect *dialect;
+        enum pos_algorithm zpk;
+        enum pos_pin_format format;
+        const char *security;
+    } rows[] = {
+        {&pos_dialect_cup, POS_ALGORITHM_T2, POS_PIN_FORMAT_0, "2600000000000000"},
+        {&pos_dialect_cup, POS_ALGORITHM_A128, POS_PIN_FORMAT_4, "2000000000000000"},
+        {&pos_dialect_iso87a, POS_ALGORITHM_T2, POS_PIN_FORMAT_3, "0300000000000000"},
+    };
+    admit(&strict, T2);
+    const struct pos_sale sale = sale_with(POS_PIN_FORMAT_0);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char security[16];
+        world_share_pin_key(world, rows[i].zpk, rows[i].format, zpk);
+        world->link.dialect = rows[i].dialect;
+        sell(&sale, "00", rows[i].security);
+        struct pos_message message = host_message();
+        struct pos_bytes value = pos_message_value(&message, 53, security, sizeof security);
+        cr_expect(pos_bytes_equal_text(value, rows[i].security), "%s", rows[i].security);
+    }
+    pos_terminal_fini(&terminal);
+}
+
+Test(pin, a_pair_without_its_PIN_key_translates_nothing)
+{
+    admit(&strict, T2);
+    world_share_pin_key(world, POS_ALGORITHM_T2, POS_PIN_FORMAT_0, zpk);
+    struct pos_key *tpk = &world_row(world, &terminal.smn)->detail.tpk[0], kept = *tpk;
+    const struct pos_sale sale = sale_with(POS_PIN_FORMAT_0);
+    tpk->size = 0;
+    sell(&sale, "99", "its key is gone");
+    *tpk = kept;
+    tpk->data[9] ^= 1;
+    sell(&sale, "96", "its key is damaged");
+    *tpk = kept;
+    sell(&sale, "00", "its key is there");
+    pos_terminal_fini(&terminal);
+}
+
+Test(pin, refusals_do_not_fill_the_log)
+{
+    admit(&strict, T2);
+    world_share_pin_key(world, POS_ALGORITHM_T2, POS_PIN_FORMAT_0, zpk);
+    no_limit();
+    struct pos_sale sale = sale_with(POS_PIN_FORMAT_0);
+    sale.damage_pin = true;
+    uint32_t suppressed;
+    struct pos_log_limit *limit = world_pin_log(world);
+    for (int i = 0; i < 25; i++)
+        sell(&sale, "99", "wrong");
+    cr_expect_not(pos_log_allow(limit, 10, world->utc_ms, &suppressed), "this second is used up");
+    cr_expect(pos_log_allow(limit, 10, world->utc_ms + 1000, &suppressed));
+    cr_expect_eq(suppressed, 25 - 10 + 1, "and the next line says how many were left out");
     pos_terminal_fini(&terminal);
 }
 

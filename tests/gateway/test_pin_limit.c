@@ -65,6 +65,35 @@ Test(pin_limit, many_at_once_are_no_way_around_it)
     cr_expect_not(pos_pin_limit_begin(limit, &smn, 10));
 }
 
+Test(pin_limit, what_was_forgotten_meanwhile_counts_from_anew)
+{
+    bool last;
+    struct pos_smn smn = smn_of(7);
+    cr_expect(pos_pin_limit_begin(limit, &smn, 10));
+    for (unsigned i = 1000; i < 60000; i++) /* each of them weighs more than one under way */
+        for (int times = 0; times < 2; times++)
+            cr_expect(try(i, 10, true, &last));
+    cr_expect_not(pos_pin_limit_end(limit, &smn, 10, true));
+    for (int i = 1; i < PER_HOUR; i++)
+        cr_expect(try(7, 10, true, &last));
+    cr_expect(last, "it was counted");
+    struct pos_smn other = smn_of(9);
+    cr_expect_not(pos_pin_limit_end(limit, &other, 10, false), "and a success is nothing to keep");
+    cr_expect(try(9, 10, true, &last) && !last);
+}
+
+Test(pin_limit, what_ends_in_another_hour_was_begun_in_one)
+{
+    struct pos_smn smn = smn_of(7);
+    bool last;
+    for (int i = 0; i < PER_HOUR; i++)
+        cr_expect(pos_pin_limit_begin(limit, &smn, HOUR_MS - 1));
+    cr_expect_not(pos_pin_limit_begin(limit, &smn, HOUR_MS), "those under way still count");
+    for (int i = 0; i < PER_HOUR; i++)
+        (void)pos_pin_limit_end(limit, &smn, HOUR_MS, false);
+    cr_expect(try(7, HOUR_MS, true, &last) && !last);
+}
+
 Test(pin_limit, none_is_none)
 {
     struct pos_pin_limit *none;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/crypto/key_block.h"
+#include "gateway/session_inside.h"
 #include "tests/gateway/slow_module.h"
 
 const struct pos_sale world_sale = {
@@ -536,6 +537,11 @@ void world_remember(struct world *world, uint32_t remembered_count)
 {
     world->remembered_count = remembered_count;
     world_limit(world, 0, 0);
+}
+
+struct pos_log_limit *world_pin_log(struct world *world)
+{
+    return &world->session->pin_log;
 }
 
 void world_destroy(struct world *world)

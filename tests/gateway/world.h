@@ -7,6 +7,7 @@
 #ifndef POS_TESTS_GATEWAY_WORLD_H
 #define POS_TESTS_GATEWAY_WORLD_H
 
+#include "core/base/log.h"
 #include "core/hsm/hsm.h"
 #include "core/terminal/terminal.h"
 #include "gateway/session.h"
@@ -144,6 +145,9 @@ void world_sell(struct world *world, struct pos_terminal *terminal, const struct
 /* Gives the host link a PIN key of this algorithm; its clear value is 16 or 32 bytes of `clear`. */
 void world_share_pin_key(struct world *world, enum pos_algorithm algorithm,
                          enum pos_pin_format format, uint8_t clear[POS_KEY_SIZE_MAX]);
+
+/* What bounds the lines about refused PINs. */
+struct pos_log_limit *world_pin_log(struct world *world);
 
 struct world_row *world_row(struct world *world, const struct pos_smn *smn);
 /* As the operator's command does: the row changes, then the count does. */
