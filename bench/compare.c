@@ -113,8 +113,8 @@ static void say_conditions(const struct comparison *comparison)
         json_t *b = json_object_get(comparison->b, conditions[i]);
         if (a == b || (a != NULL && b != NULL && json_equal(a, b)))
             continue;
-        char *one = a != NULL ? json_dumps(a, JSON_ENCODE_ANY) : NULL;
-        char *other = b != NULL ? json_dumps(b, JSON_ENCODE_ANY) : NULL;
+        char *one = a != NULL ? json_dumps(a, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+        char *other = b != NULL ? json_dumps(b, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
         (void)printf("not measured alike: %s is %s, was %s\n", conditions[i],
                      other != NULL ? other : "not stated", one != NULL ? one : "not stated");
         free(one);
