@@ -16,9 +16,9 @@ enum {
     KEY_ROWS = 0x900,
     KEY_RATE,
     KEY_FLOOD,
+    KEY_GROWTH,
     FLOOD_CONNECTIONS = 50,
     FLOOD_OUTSTANDING = 64,
-    GROWTH_KIB_MAX = 1024, /* what a round may leave; an allocator's page or two */
 };
 #define P99_RATIO 2.0 /* the target */
 
@@ -32,7 +32,9 @@ static struct flood {
     struct pos_terminals *strangers;
     struct state before, settled; /* settled: after the first round with the flood */
     uint64_t growth, rounds;
-} all = {.micro = {.command = "flood", .options = {.duration_s = 2}},
+    uint64_t growth_kib_max; /* what the rounds may leave: an allocator's page or two */
+} all = {.growth_kib_max = 1024,
+         .micro = {.command = "flood", .options = {.duration_s = 2}},
          .beside = {.micro = &all.micro,
                     .options = {.connections = 100,
                                 .outstanding = 16,
@@ -119,6 +121,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_FLOOD:
         beside->other_rate = pos_micro_number(state, "flood", argument, 1, 1000000);
         return 0;
+    case KEY_GROWTH:
+        all.growth_kib_max = pos_micro_number(state, "growth", argument, 0, 1 << 30);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -153,7 +158,7 @@ static int finish(enum pos_status status, const struct pos_error *error)
                        "KiB");
     }
     int code = pos_micro_finish(&all.micro, status, error);
-    if (status != POS_OK || all.growth <= (uint64_t)GROWTH_KIB_MAX * 1024)
+    if (status != POS_OK || all.growth <= all.growth_kib_max * 1024)
         return code;
     (void)fprintf(stderr, "posgate-bench flood: the gateway's memory grew by %llu KiB\n",
                   (unsigned long long)all.growth / 1024);
@@ -166,6 +171,8 @@ int pos_command_flood(int argc, char **argv)
         {"rows", KEY_ROWS, "N", 0, "Registered terminals; default 100000", 0},
         {"rate", KEY_RATE, "N", 0, "Good requests a second; default 2000", 0},
         {"flood", KEY_FLOOD, "N", 0, "Requests a second that name strangers; default 50000", 0},
+        {"growth", KEY_GROWTH, "KIB", 0,
+         "Fail when the gateway's memory grows by more from flood to flood; default 1024", 0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {.options = own, .parser = parse};
     struct pos_error error = {0};

@@ -24,7 +24,7 @@ static struct mixed {
                                 .rows = 100000,
                                 .mac = true,
                                 .dialect = &pos_dialect_iso87b}},
-         .terminals = 50000};
+         .terminals = 200000};
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
@@ -104,7 +104,8 @@ int pos_command_mixed(int argc, char **argv)
     static const struct argp_option own[] = {
         {"rows", KEY_ROWS, "N", 0, "Registered terminals; default 100000", 0},
         {"connections", 'c', "N", 0, "Connections of each kind; default 500", 0},
-        {"terminals", KEY_TERMINALS, "N", 0, "Terminals that register meanwhile; default 50000", 0},
+        {"terminals", KEY_TERMINALS, "N", 0, "Terminals that register meanwhile; default 200000",
+         0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {.options = own, .parser = parse};
     struct pos_error error = {0};

@@ -8,6 +8,13 @@
 #include "tests/bench/program.h"
 
 #define SHORT " --rounds 2 --json "
+/* A gateway that has only just begun still grows; and the address sanitizer keeps what was freed.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define GROWTH " --growth 1000000"
+#else
+#define GROWTH " --growth 16384"
+#endif
 
 static const struct {
     const char *name, *options;
@@ -21,16 +28,16 @@ static const struct {
     {"sign-on", "-d 0.05 -c 10 --terminals 2000", 4, 2, "cpu/ns=1"},
     {"generate", "-d 0.02", 4, 2, "generate/ciphers=1000"},
     {"generate", "-d 0.02 --alg SM4", 4, 2, "generate=1000"},
-    {"mixed", "-d 0.3 -c 10 --rows 500 --terminals 6000", 4, 1, "p99=0.0001"},
-    {"flood", "-d 0.3 --rows 500 --rate 500 --flood 3000", 4, 1, "p99=0.0001"},
+    {"mixed", "-d 0.3 -c 10 --rows 500 --terminals 20000", 4, 1, "p99=0.0001"},
+    {"flood", "-d 0.3 --rows 500 --rate 500 --flood 3000" GROWTH, 4, 1, "p99=0.0001"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
 static json_t *run_command(size_t i, const char *more, int *code)
 {
     char line[512];
-    snprintf(line, sizeof line, PROGRAM " %s %s" SHORT "%s 2>/dev/null", commands[i].name,
-             commands[i].options, more);
+    snprintf(line, sizeof line, PROGRAM " %s %s" SHORT "%s", commands[i].name, commands[i].options,
+             more);
     return run_json(line, code);
 }
 
@@ -53,9 +60,10 @@ static json_t *find(json_t *report, const char *list, const char *name)
     return found;
 }
 
+/* Of the quickest round: what else the machine does only adds. */
 static double ns_of(json_t *report, const char *subject)
 {
-    return number_at(find(report, "subjects", subject), "ns", "median");
+    return number_at(find(report, "subjects", subject), "ns", "low");
 }
 
 /* With a limit that nothing keeps, so that one run shows both. */
@@ -134,8 +142,9 @@ Test(micro, limits_that_name_no_check_are_wrong_usage)
 Test(micro, more_work_takes_more_time)
 {
     int codes[3];
-    json_t *codec = run_command(0, "", &codes[0]), *crypto = run_command(1, "", &codes[1]);
-    json_t *lookup = run_command(2, "", &codes[2]);
+    json_t *codec = run_command(0, "--rounds 9", &codes[0]);
+    json_t *crypto = run_command(1, "--rounds 9", &codes[1]);
+    json_t *lookup = run_command(2, "--rounds 9", &codes[2]);
     cr_expect(codes[0] == 0 && codes[1] == 0 && codes[2] == 0, "missed targets that nobody stated");
     cr_expect_lt(ns_of(codec, "copy of 127 bytes"), ns_of(codec, "parse iso87b sale, 127 bytes"));
     cr_expect_lt(ns_of(crypto, "OpenSSL: unwrap D"), ns_of(crypto, "unwrap key block D"));
