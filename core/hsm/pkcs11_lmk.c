@@ -136,6 +136,7 @@ static enum pos_status make_key(struct pos_pkcs11_token *token, char *label, boo
         {CKA_KEY_TYPE, &aes, sizeof aes},
         {CKA_VALUE_LEN, &size, sizeof size},
         {CKA_LABEL, label, strlen(label)},
+        {CKA_ID, label, strlen(label)}, /* for tools that find keys by nothing else */
         {CKA_TOKEN, &yes, sizeof yes},
         {CKA_PRIVATE, &yes, sizeof yes},
         {CKA_SENSITIVE, &yes, sizeof yes},
