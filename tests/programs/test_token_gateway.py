@@ -2,61 +2,27 @@
 the way, with PINs and MACs to the host, their MAC keys are fetched once, attackers make it fetch and
 get nothing, and it stops in order. What needs the token is done beside the event loops."""
 import json
-import os
-import re
-import shutil
-import subprocess
 
 from common import Listener, done, expect, scheme, skip
+from softhsm import (absent, make_token, serve_from_token, write_credential,
+                     write_keymgmt_settings)
 
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
-PIN = "73519024"
+URI = "pkcs11:token=serving"
 KINDS = (("A256", None, "AES"), ("A128", None, "AAS"), ("T2", "60", "TDS"), ("T3", "40", "TRI"))
 STEPS = "register,sign-on,authenticate,sale,sign-on,authenticate,sale"
 
 
-def make_token(whole):
-    os.makedirs(whole.path("tokens"))
-    with open(whole.path("softhsm2.conf"), "w", encoding="ascii") as file:
-        file.write("directories.tokendir = %s\nlog.level = ERROR\n" % whole.path("tokens"))
-    os.environ["SOFTHSM2_CONF"] = whole.path("softhsm2.conf")  # for all that is started from here
-    subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "serving", "--so-pin", PIN,
-                    "--pin", PIN], check=True, stdout=subprocess.DEVNULL)
-    os.makedirs(whole.path("keys"))
-    with open(os.open(whole.path("keys", "credential"), os.O_WRONLY | os.O_CREAT, 0o600), "w",
-              encoding="ascii") as file:
-        file.write(PIN + "\n")
-    with open(whole.path("keys", "keymgmt.conf"), "w", encoding="ascii") as file:
-        file.write('security_module = { kind = "pkcs11"; module = "%s"; '
-                   'token = "pkcs11:token=serving"; };\n' % MODULE)
+def prepare_token(whole):
+    make_token(whole, "serving")
+    write_credential(whole)
+    write_keymgmt_settings(whole, URI)
+    serve_from_token(whole, URI, "threads = 3; ")
     whole.keymgmt("init", "--single-operator")
     whole.keymgmt("ceremony", "lmk")
 
 
-def use_token(whole):
-    """The gateway's settings with the token in place of the software module."""
-    write = whole.write_gateway_settings
-
-    def rewrite():
-        path = write()
-        with open(path, encoding="ascii") as file:
-            text = file.read()
-        text, count = re.subn(
-            r"security_module = \{.*?\};",
-            'security_module = { kind = "pkcs11"; module = "%s"; token = "pkcs11:token=serving"; '
-            'credential_file = "%s"; threads = 3; };' % (MODULE, whole.path("keys", "credential")),
-            text)
-        assert count == 1
-        with open(path, "w", encoding="ascii") as file:
-            file.write(text)
-        return path
-
-    whole.write_gateway_settings = rewrite
-
-
 def set_up(whole):
-    make_token(whole)
-    use_token(whole)
+    prepare_token(whole)
     whole.listeners = [Listener(), Listener(dialect="cup"), Listener(dialect="cup", mac="cup-ecb")]
     whole.init_mother("MPOS0001")
     for algorithm, form, _ in KINDS:
@@ -127,7 +93,7 @@ def refuse(whole):
 
 
 def main():
-    if shutil.which("softhsm2-util") is None or not os.path.exists(MODULE):
+    if absent():
         skip("a gateway with a token", "SoftHSM is not installed")
         return done()
     with scheme() as whole:
