@@ -17,6 +17,7 @@ from common import Listener, bcd, done, expect, frame, frames_in, scheme
 STRICT, CUP, CUP_ECB, OPEN = range(4)
 ATTACKS = 10000
 REPLAYS = 1000
+CONNECTIONS = 20
 AT_ONCE = 100  # requests in one piece; a connection may have 128 unanswered ones
 draw = random.Random(278)
 
@@ -84,6 +85,22 @@ def exchange(port, frames):
                 found, data = frames_in(data + got)
                 replies += found
     return replies
+
+
+def exchange_side_by_side(port, frames):
+    """The same over CONNECTIONS connections: an unknown index waits for the next look at the key
+    library, and keeps those behind it waiting."""
+    replies = [[] for _ in range(CONNECTIONS)]
+
+    def one(i):
+        replies[i] = exchange(port, frames[i::CONNECTIONS])
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [reply for some in replies for reply in some]
 
 
 def code_of(body):
@@ -232,7 +249,7 @@ def attack(whole):
     watch = Watch(whole, "gateway")
     expect(watch.works, "strace watches the gateway")
     before = Traces(whole)
-    replies = exchange(whole.listeners[STRICT].port, frames)
+    replies = exchange_side_by_side(whole.listeners[STRICT].port, frames)
     after = Traces(whole)
     syncs = watch.end()
     codes = {}
