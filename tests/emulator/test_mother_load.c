@@ -125,7 +125,8 @@ static const char *spoil(int row)
         return "63";
     case 9:
         file.lines[4][strlen(file.lines[4]) - 1] ^= 1;
-        return file.lines[4][strlen(file.lines[4]) - 1] == '@' ? "30" : "63";
+        /* A and F become what is no digit */
+        return strchr("@G", file.lines[4][strlen(file.lines[4]) - 1]) != NULL ? "30" : "63";
     case 10:
         replace(4, "#END|3|", "#END|2|");
         return "63";
