@@ -169,6 +169,34 @@ Test(pkcs11, opens_its_keys_again_after_a_restart_and_nobody_elses)
     softhsm_destroy(&softhsm);
 }
 
+/* From one LMK of a token to another a key never leaves it; between two tokens there is no such
+ * way. */
+Test(pkcs11, gives_no_key_to_another_token)
+{
+    struct softhsm softhsm = softhsm_create();
+    softhsm_add_token("posgate");
+    softhsm_add_token("other");
+    struct pos_pkcs11_options options = softhsm_options("pkcs11:token=other", NULL);
+    struct pos_hsm *hsms[] = {open_token(NULL, 0), open_token(NULL, 1), softhsm_open(&options)};
+    struct pos_hsm_session *sessions[3];
+    struct pos_key key, moved;
+    struct pos_kcv kcv, again;
+    for (size_t i = 0; i < 3; i++)
+        cr_assert(pos_hsm_session_open(hsms[i], &sessions[i]) == POS_OK);
+    cr_assert(pos_hsm_generate(sessions[0], POS_USAGE_TMK, POS_ALGORITHM_A256, &key, &kcv) ==
+              POS_OK);
+    cr_expect(pos_hsm_move_key(sessions[0], sessions[1], &key, &moved) == POS_OK);
+    cr_expect(pos_hsm_kcv(sessions[1], &moved, &again) == POS_OK && pos_kcv_equal(&kcv, &again));
+    cr_expect(pos_hsm_kcv(sessions[0], &moved, &again) == POS_ERR_CORRUPT);
+    cr_expect(pos_hsm_move_key(sessions[0], sessions[2], &key, &moved) == POS_ERR_NOT_ALLOWED);
+    cr_expect(moved.size == 0);
+    for (size_t i = 0; i < 3; i++) {
+        pos_hsm_session_close(sessions[i]);
+        pos_hsm_close(hsms[i]);
+    }
+    softhsm_destroy(&softhsm);
+}
+
 /* ---- key blocks of others ---- */
 
 struct reader {
