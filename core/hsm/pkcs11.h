@@ -35,6 +35,13 @@ enum {
     POS_PKCS11_MAC_SIZE = 16,   /* AES-CMAC */
 };
 
+/* The interface of PKCS#11 has no const for what it only reads, and no NULL for nothing. */
+static inline CK_BYTE_PTR pos_pkcs11_unconst(const void *data)
+{
+    static const uint8_t nothing = 0;
+    return (CK_BYTE_PTR)(uintptr_t)(data == NULL ? &nothing : data);
+}
+
 /* ---- pkcs11_library ---- */
 
 struct pos_pkcs11_library;

@@ -75,19 +75,13 @@ enum pos_status pos_pkcs11_create(struct pos_pkcs11_lease *lease, enum pos_algor
                                   const uint8_t *clear, CK_OBJECT_HANDLE *object)
 {
     CK_KEY_TYPE type = pos_pkcs11_traits_of(algorithm)->type;
-    uint8_t value[POS_KEY_SIZE_MAX];
-    size_t size = pos_algorithm_key_size(algorithm);
     struct template template = template_for(POS_PKCS11_CARRIED);
-    memcpy(value, clear, size);
     add(&template, CKA_CLASS, &secret_key, sizeof secret_key);
     add(&template, CKA_KEY_TYPE, &type, sizeof type);
-    add(&template, CKA_VALUE, value, size);
+    add(&template, CKA_VALUE, pos_pkcs11_unconst(clear), pos_algorithm_key_size(algorithm));
     *object = 0;
-    enum pos_status status =
-        pos_pkcs11_check(lease, lease->functions->C_CreateObject(lease->session, template.rows,
-                                                                 template.count, object));
-    pos_secret_wipe(value, sizeof value);
-    return status;
+    return pos_pkcs11_check(lease, lease->functions->C_CreateObject(lease->session, template.rows,
+                                                                    template.count, object));
 }
 
 void pos_pkcs11_destroy(struct pos_pkcs11_lease *lease, CK_OBJECT_HANDLE object)

@@ -13,13 +13,6 @@ enum { KCV_TDES_SIZE = 3 }; /* bytes; of others POS_KCV_SIZE_MAX */
 
 static const char audit_prefix[POS_PKCS11_MAC_SIZE] = "posgate audit v1";
 
-/* The interface of PKCS#11 has no const for what it only reads, and no NULL for nothing. */
-static CK_BYTE_PTR unconst(const void *data)
-{
-    static const uint8_t nothing = 0;
-    return (CK_BYTE_PTR)(uintptr_t)(data == NULL ? &nothing : data);
-}
-
 /* ---- operations ---- */
 
 enum pos_status pos_pkcs11_cmac(struct pos_pkcs11_lease *lease, CK_OBJECT_HANDLE object,
@@ -32,12 +25,12 @@ enum pos_status pos_pkcs11_cmac(struct pos_pkcs11_lease *lease, CK_OBJECT_HANDLE
     CK_ULONG size = traits->block_size;
     CK_RV result = functions->C_SignInit(lease->session, &mechanism, object);
     if (result == CKR_OK && piece_count == 1) {
-        result = functions->C_Sign(lease->session, unconst(pieces[0].data),
+        result = functions->C_Sign(lease->session, pos_pkcs11_unconst(pieces[0].data),
                                    (CK_ULONG)pieces[0].size, mac, &size);
     } else {
         for (size_t i = 0; i < piece_count && result == CKR_OK; i++)
             if (pieces[i].size > 0)
-                result = functions->C_SignUpdate(lease->session, unconst(pieces[i].data),
+                result = functions->C_SignUpdate(lease->session, pos_pkcs11_unconst(pieces[i].data),
                                                  (CK_ULONG)pieces[i].size);
         if (result == CKR_OK)
             result = functions->C_SignFinal(lease->session, mac, &size);
