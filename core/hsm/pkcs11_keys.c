@@ -84,9 +84,18 @@ enum pos_status pos_pkcs11_key_kcv(struct pos_hsm_session *base, const struct po
 
 /* ---- from one LMK of a token to another ---- */
 
-static bool same_token(const struct pos_pkcs11_token *a, const struct pos_pkcs11_token *b)
+/* A token that was lost may be found in another slot meanwhile. */
+static CK_SLOT_ID slot_of(struct pos_pkcs11_token *token)
 {
-    return a->library == b->library && a->slot == b->slot;
+    (void)pthread_mutex_lock(&token->lock);
+    CK_SLOT_ID slot = token->slot;
+    (void)pthread_mutex_unlock(&token->lock);
+    return slot;
+}
+
+static bool same_token(struct pos_pkcs11_token *a, struct pos_pkcs11_token *b)
+{
+    return a->library == b->library && slot_of(a) == slot_of(b);
 }
 
 /* With one session: the handles of the other LMK are as good there, for it is on the same token. */
