@@ -1,7 +1,7 @@
 /*
  * All that this floor asks of RocksDB, without its types: open with column families (as the writer
  * or as a follower of another process), get, get many, walk, and a batch that can be read, undone
- * to a mark and written with or without a sync. rocks.c is the one file that includes rocksdb/c.h.
+ * to a mark and written with or without a sync. Only rocks*.c include rocksdb/c.h.
  *
  * A handle may be used from any thread; a batch from one thread at a time. Errors are
  * POS_ERR_CORRUPT where RocksDB says so, else POS_ERR_DATABASE; the sentence goes to the log, at

@@ -1,0 +1,109 @@
+/*
+ * How a database is opened, read and written. Options follow what was measured: whole-key bloom
+ * filter of 10 bits, 4 KiB blocks, LRU cache, index and filter outside the cache, no compression.
+ *
+ * The info log is kept at its fatal level: it lives on the database's own disk, and Debian's build
+ * has assertions on, so with a chattier log a full disk would abort the process inside a put
+ * instead of failing that put. Its head is written at any level, when a database is opened; so a
+ * disk without room is refused before (rocks_folder.c).
+ */
+#include "core/store/rocks_inside.h"
+
+enum {
+    INFO_LOG_FATAL = 4,
+    READ_TIER_MEMORY = 1, /* kBlockCacheTier: memtables and block cache */
+    INFO_LOG_SIZE_MAX = 1 << 20,
+    INFO_LOG_FILE_COUNT = 2,
+    OPEN_FILE_COUNT_MAX = 512,
+    BLOCK_SIZE = 4096,
+    BLOOM_BITS = 10,
+    WRITE_BUFFER_SIZE = 32 << 20,     /* of a family */
+    WRITE_BUFFERS_SIZE = 128 << 20,   /* of all families */
+    WRITE_AHEAD_SIZE_MAX = 256 << 20, /* bounds what a reopen replays */
+};
+
+/* Of a write buffer, for a filter of its keys: most look-ups find nothing in it, and without the
+ * filter each would search it (also those of the committer, which ask whether a row is there). */
+static const double MEMTABLE_BLOOM_SHARE = 0.05;
+
+static rocksdb_block_based_table_options_t *make_table_options(rocksdb_cache_t *cache)
+{
+    rocksdb_block_based_table_options_t *options = rocksdb_block_based_options_create();
+    rocksdb_block_based_options_set_block_cache(options, cache);
+    rocksdb_block_based_options_set_block_size(options, BLOCK_SIZE);
+    rocksdb_block_based_options_set_filter_policy(
+        options, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(options, 0);
+    return options;
+}
+
+/* The other families with a cache of their own, so that they push nothing out of the first's. */
+static void make_rest_options(struct pos_rocks *rocks, size_t cache_size)
+{
+    if (cache_size == 0)
+        return;
+    rocks->rest_cache = rocksdb_cache_create_lru(cache_size);
+    rocks->rest_table_options = make_table_options(rocks->rest_cache);
+    rocks->rest_options = rocksdb_options_create_copy(rocks->options);
+    rocksdb_options_set_block_based_table_factory(rocks->rest_options, rocks->rest_table_options);
+}
+
+void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_options *from)
+{
+    rocks->cache = rocksdb_cache_create_lru(from->cache_size);
+    rocks->table_options = make_table_options(rocks->cache);
+
+    rocksdb_options_t *options = rocks->options = rocksdb_options_create();
+    rocksdb_options_set_block_based_table_factory(options, rocks->table_options);
+    rocksdb_options_set_compression(options, rocksdb_no_compression);
+    rocksdb_options_set_info_log_level(options, INFO_LOG_FATAL);
+    rocksdb_options_set_max_log_file_size(options, INFO_LOG_SIZE_MAX);
+    rocksdb_options_set_keep_log_file_num(options, INFO_LOG_FILE_COUNT);
+    rocksdb_options_set_stats_dump_period_sec(options, 0);
+    rocksdb_options_set_stats_persist_period_sec(options, 0);
+    rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER_SIZE);
+    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, MEMTABLE_BLOOM_SHARE);
+    rocksdb_options_set_db_write_buffer_size(options, WRITE_BUFFERS_SIZE);
+    rocksdb_options_set_max_total_wal_size(options, WRITE_AHEAD_SIZE_MAX);
+    rocksdb_options_set_create_if_missing(options, from->create);
+    rocksdb_options_set_create_missing_column_families(options, from->create);
+    /* A follower must hold on to files that the writer deletes. */
+    rocksdb_options_set_max_open_files(options, from->scratch != NULL ? -1 : OPEN_FILE_COUNT_MAX);
+
+    make_rest_options(rocks, from->rest_cache_size);
+
+    rocks->read = rocksdb_readoptions_create();
+    rocks->read_memory = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_read_tier(rocks->read_memory, READ_TIER_MEMORY);
+    rocks->read_past_cache = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_fill_cache(rocks->read_past_cache, 0);
+    rocks->write = rocksdb_writeoptions_create();
+    rocks->write_synced = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_set_sync(rocks->write_synced, 1);
+    rocks->write_unlogged = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_disable_WAL(rocks->write_unlogged, 1);
+}
+
+static void destroy_rest_options(struct pos_rocks *rocks)
+{
+    if (rocks->rest_options == NULL)
+        return;
+    rocksdb_options_destroy(rocks->rest_options);
+    rocksdb_block_based_options_destroy(rocks->rest_table_options);
+    rocksdb_cache_destroy(rocks->rest_cache);
+}
+
+void pos_rocks_destroy_options(struct pos_rocks *rocks)
+{
+    rocksdb_writeoptions_destroy(rocks->write_unlogged);
+    rocksdb_writeoptions_destroy(rocks->write_synced);
+    rocksdb_writeoptions_destroy(rocks->write);
+    rocksdb_readoptions_destroy(rocks->read_past_cache);
+    rocksdb_readoptions_destroy(rocks->read_memory);
+    rocksdb_readoptions_destroy(rocks->read);
+    destroy_rest_options(rocks);
+    rocksdb_options_destroy(rocks->options);
+    rocksdb_block_based_options_destroy(rocks->table_options);
+    rocksdb_cache_destroy(rocks->cache);
+}
