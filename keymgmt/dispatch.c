@@ -1,10 +1,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/nearest.h"
 #include "keymgmt/command.h"
-#include "keymgmt/nearest.h"
 
-enum { COMMAND_COUNT_MAX = 32, TITLE_SIZE_MAX = 96, HELP_SIZE_MAX = 4096 };
+enum { TITLE_SIZE_MAX = 96, HELP_SIZE_MAX = 4096 };
 
 struct first_word {
     struct pos_options *options;
@@ -45,17 +45,13 @@ static void put_commands(const struct pos_command *commands, const char *doc,
 static enum pos_status unknown(const struct pos_command *commands, const char *title,
                                const char *word, struct pos_error *error)
 {
-    const char *names[COMMAND_COUNT_MAX];
-    size_t count = 0;
-    while (count < COMMAND_COUNT_MAX && commands[count].name != NULL) {
-        names[count] = commands[count].name;
-        count++;
-    }
-    const char *nearest = pos_nearest_word(word, names, count);
-    if (nearest != NULL)
+    struct pos_nearest nearest = pos_nearest(word);
+    for (; commands->name != NULL; commands++)
+        pos_nearest_offer(&nearest, commands->name);
+    if (nearest.found != NULL)
         return pos_error_set(error, POS_ERR_USAGE,
                              "'%.32s' is not a command; did you mean '%s %s'?", word, title,
-                             nearest);
+                             nearest.found);
     return pos_error_set(error, POS_ERR_USAGE, "'%.32s' is not a command; see '%s --help'", word,
                          title);
 }

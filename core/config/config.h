@@ -17,7 +17,6 @@
 enum {
     POS_CONFIG_MISTAKE_COUNT_MAX = 64, /* kept; the rest is counted */
     POS_CONFIG_MISTAKE_TEXT_SIZE = 320,
-    POS_CONFIG_NAME_SIZE_MAX = 64, /* bytes of a key's name in a table, with NUL */
 };
 
 struct pos_config_mistake {

@@ -15,11 +15,6 @@ enum { POS_CONFIG_PATH_SIZE_MAX = 160 }; /* "listeners[3].address", with NUL */
 size_t pos_config_scan(const char *text, struct pos_config_report *report, uint32_t *lines,
                        size_t capacity, bool *readable);
 
-/* The key of the table, or the choice of the list, that `name` was most likely meant to be; NULL
- * when none is near. */
-const char *pos_config_nearest_key(const struct pos_config_key *keys, const char *name);
-const char *pos_config_nearest_choice(const char *const *choices, const char *name);
-
 /* The value of a NUMBER member of either width. */
 uint32_t pos_config_number(const struct pos_config_key *key, const void *settings);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/base/file.h"
+#include "core/base/nearest.h"
 #include "core/config/internal.h"
 
 struct reader {
@@ -213,12 +214,15 @@ static void wrong_choice(struct reader *reader, const struct pos_config_key *key
 {
     char memory[POS_CONFIG_MISTAKE_TEXT_SIZE / 2];
     struct pos_buffer all = pos_buffer(memory, sizeof memory);
-    for (size_t i = 0; key->choices[i] != NULL; i++)
+    struct pos_nearest nearest = pos_nearest(text);
+    for (size_t i = 0; key->choices[i] != NULL; i++) {
         pos_buffer_format(&all, "%s\"%s\"", i == 0 ? "" : " or ", key->choices[i]);
-    const char *nearest = pos_config_nearest_choice(key->choices, text);
+        pos_nearest_offer(&nearest, key->choices[i]);
+    }
+    const char *meant = nearest.found;
     pos_config_mistake(reader->report, line_of(found), "%s = \"%.40s\" must be %.*s%s%s%s", path,
-                       text, (int)all.size, memory, nearest ? "; did you mean \"" : "",
-                       nearest ? nearest : "", nearest ? "\"?" : "");
+                       text, (int)all.size, memory, meant ? "; did you mean \"" : "",
+                       meant ? meant : "", meant ? "\"?" : "");
 }
 
 static void read_choice(struct reader *reader, const struct pos_config_key *key,
@@ -299,6 +303,22 @@ static void read_key(struct reader *reader, const struct pos_config_key *key,
     }
 }
 
+/* The key that was meant, or all that there are. */
+static void hint_at_key(const struct pos_config_key *keys, const char *name,
+                        struct pos_buffer *hint)
+{
+    struct pos_nearest nearest = pos_nearest(name);
+    for (size_t i = 0; keys[i].name != NULL; i++)
+        pos_nearest_offer(&nearest, keys[i].name);
+    if (nearest.found != NULL) {
+        pos_buffer_format(hint, "did you mean %s?", nearest.found);
+        return;
+    }
+    pos_buffer_put_text(hint, "known here:");
+    for (size_t i = 0; keys[i].name != NULL; i++)
+        pos_buffer_format(hint, " %s", keys[i].name);
+}
+
 static bool known(const struct pos_config_key *keys, const char *name)
 {
     for (; keys->name != NULL; keys++)
@@ -311,16 +331,9 @@ static void unknown_key(struct reader *reader, const struct pos_config_key *keys
                         const config_setting_t *found, const char *path)
 {
     const char *name = config_setting_name(found);
-    const char *nearest = pos_config_nearest_key(keys, name);
     char memory[POS_CONFIG_MISTAKE_TEXT_SIZE / 2];
     struct pos_buffer hint = pos_buffer(memory, sizeof memory);
-    if (nearest != NULL)
-        pos_buffer_format(&hint, "did you mean %s?", nearest);
-    else {
-        pos_buffer_put_text(&hint, "known here:");
-        for (; keys->name != NULL; keys++)
-            pos_buffer_format(&hint, " %s", keys->name);
-    }
+    hint_at_key(keys, name, &hint);
     pos_config_mistake(reader->report, line_of(found), "unknown key %s%s%.64s; %.*s", path,
                        path[0] ? "." : "", name, (int)hint.size, memory);
 }
