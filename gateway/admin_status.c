@@ -54,6 +54,21 @@ static json_t *opened_listeners(const struct pos_gateway *gateway)
     return listeners;
 }
 
+/* Whether they share the work. */
+static json_t *loaded_loops(const struct pos_gateway *gateway)
+{
+    json_t *loops = json_array();
+    for (uint32_t i = 0; i < gateway->worker_count; i++) {
+        struct pos_loop_load load;
+        pos_metrics_loop(gateway, i, &load);
+        json_array_append_new(loops, json_pack("{s:I, s:I, s:I}", "connections",
+                                               (json_int_t)load.connections, "opened",
+                                               (json_int_t)load.opened, "replies",
+                                               (json_int_t)load.replies));
+    }
+    return loops;
+}
+
 static void add_lookup(const struct pos_gateway *gateway, json_t *answer)
 {
     struct pos_terminal_room room;
@@ -86,6 +101,7 @@ json_t *pos_admin_status(struct pos_admin *admin, json_t *request, const char *w
         (int)gateway->metrics_port);
     pos_admin_set_kcv(answer, "lmk", &lmk);
     add_lookup(gateway, answer);
+    json_object_set_new(answer, "by_loop", loaded_loops(gateway));
     json_object_set_new(answer, "listeners", opened_listeners(gateway));
     json_object_set_new(answer, "terminals", counted_terminals(gateway));
     json_object_set_new(answer, "replies", counted_replies(&admin->sum));

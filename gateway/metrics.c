@@ -47,6 +47,17 @@ void pos_metrics_sum(const struct pos_gateway *gateway, struct pos_gateway_count
         add_loop(sum, pos_worker_counters(gateway->workers[i]));
 }
 
+void pos_metrics_loop(const struct pos_gateway *gateway, uint32_t loop, struct pos_loop_load *load)
+{
+    const struct pos_loop_stats *stats = pos_worker_loop_stats(gateway->workers[loop]);
+    const struct pos_gateway_counters *counters = pos_worker_counters(gateway->workers[loop]);
+    *load = (struct pos_loop_load){.connections = pos_counter_read(&stats->open_now),
+                                   .opened = pos_counter_read(&stats->opened)};
+    for (size_t kind = 0; kind <= POS_COUNT_KIND_OTHER; kind++)
+        for (size_t code = 0; code <= POS_COUNT_RESPONSE_OTHER; code++)
+            load->replies += pos_counter_read(&counters->replies[kind][code]);
+}
+
 /* ---- the text form ---- */
 
 static void head(struct pos_buffer *out, const char *name, const char *type, const char *help)
@@ -194,17 +205,40 @@ static uint64_t loops_sum(const struct pos_gateway *gateway, size_t offset)
     return sum;
 }
 
+/* Whether the loops share the work: the kernel deals connections out by addresses and ports. */
+static void write_loops(const struct pos_gateway *gateway, struct pos_buffer *out)
+{
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+    } rows[] = {
+        {"loop_connections", "gauge", "Connections open, host links included, by loop.",
+         offsetof(struct pos_loop_load, connections)},
+        {"loop_connections_opened_total", "counter", "Connections opened, by loop.",
+         offsetof(struct pos_loop_load, opened)},
+        {"loop_replies_total", "counter", "Replies, by loop.",
+         offsetof(struct pos_loop_load, replies)},
+    };
+    struct pos_loop_load loads[POS_LOOP_COUNT_MAX];
+    for (uint32_t loop = 0; loop < gateway->worker_count; loop++)
+        pos_metrics_loop(gateway, loop, &loads[loop]);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        head(out, rows[i].name, rows[i].type, rows[i].help);
+        for (uint32_t loop = 0; loop < gateway->worker_count; loop++) {
+            uint64_t value;
+            memcpy(&value, (const char *)&loads[loop] + rows[i].offset, sizeof value);
+            pos_buffer_format(out, "posgate_%s{loop=\"%u\"} %llu\n", rows[i].name, loop,
+                              (unsigned long long)value);
+        }
+    }
+}
+
 static void write_connections(const struct pos_gateway *gateway, struct pos_buffer *out)
 {
     single(out, "connections", "gauge", "Terminals connected.",
            pos_admission_count(gateway->admission));
     single(out, "connections_opened_total", "counter", "Connections opened, host links included.",
            loops_sum(gateway, offsetof(struct pos_loop_stats, opened)));
-    head(out, "loop_connections_opened_total", "counter", "The same, by loop.");
-    for (uint32_t i = 0; i < gateway->worker_count; i++)
-        pos_buffer_format(out, "posgate_loop_connections_opened_total{loop=\"%u\"} %llu\n", i,
-                          (unsigned long long)pos_counter_read(
-                              &pos_worker_loop_stats(gateway->workers[i])->opened));
     head(out, "connections_closed_total", "counter", "Connections closed, by reason.");
     for (size_t i = 0; i < POS_CLOSE_COUNT; i++)
         labelled(out, "connections_closed_total", "reason", pos_close_text((enum pos_close)i),
@@ -274,5 +308,6 @@ void pos_metrics_write(const struct pos_gateway *gateway, struct pos_gateway_cou
     write_host(out, sum);
     write_module(gateway, out, sum);
     write_connections(gateway, out);
+    write_loops(gateway, out);
     write_store(gateway, out);
 }
