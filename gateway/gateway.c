@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -12,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/secret.h"
 #include "gateway/admin.h"
+#include "gateway/descriptors.h"
 #include "gateway/metrics_server.h"
 #include "gateway/reload.h"
 #include "gateway/table_anchor.h"
@@ -20,7 +20,6 @@ enum {
     DRAIN_LIMIT_MS = 5000,
     CREDENTIAL_SIZE_MAX = 4096,
     MIB_SHIFT = 20,
-    DESCRIPTORS_BESIDE_CONNECTIONS = 512, /* database files, host links, sockets of ours */
 };
 
 /* ---- opening ---- */
@@ -211,19 +210,23 @@ static uint32_t loop_count(const struct pos_gateway_settings *settings)
     return cores > POS_LOOP_COUNT_MAX ? POS_LOOP_COUNT_MAX : (uint32_t)cores;
 }
 
-/* Each connection is a descriptor: ask for as many as the limits promise, and say when it is less.
- */
-static void raise_descriptor_limit(const struct pos_gateway_settings *settings)
+/* As many as the limits promise, or as there are descriptors for. */
+static enum pos_status admit_connections(struct pos_gateway *gateway, struct pos_error *error)
 {
-    rlim_t wanted = settings->limits.connections + DESCRIPTORS_BESIDE_CONNECTIONS;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        pos_log(POS_LOG_WARNING, "descriptor-limit", "have=%llu wanted=%llu connections=%u",
-                (unsigned long long)limit.rlim_cur, (unsigned long long)wanted,
-                settings->limits.connections);
+    const struct pos_gateway_settings *settings = gateway->settings;
+    uint32_t connections;
+    enum pos_status status =
+        pos_descriptors_take(settings->limits.connections, &connections, error);
+    if (connections == 0)
+        return status;
+    if (status != POS_OK)
+        pos_log(POS_LOG_WARNING, "descriptor-limit", "connections=%u reason=\"%s\"", connections,
+                error->text);
+    status = pos_admission_create(connections, settings->limits.connections_per_address,
+                                  &gateway->admission);
+    if (status == POS_OK)
+        return POS_OK;
+    return pos_error_set(error, status, "cannot start: %s", pos_status_text(status));
 }
 
 static enum pos_status create_workers(struct pos_gateway *gateway, struct pos_error *error)
@@ -302,17 +305,14 @@ static enum pos_status prepare(struct pos_gateway *gateway, struct pos_error *er
         status = pos_readers_start(gateway->table, settings->database.readers, &gateway->readers);
     if (status == POS_OK)
         status =
-            pos_admission_create(settings->limits.connections,
-                                 settings->limits.connections_per_address, &gateway->admission);
-    if (status == POS_OK)
-        status =
             pos_pin_limit_create(settings->limits.pin_failures_per_terminal, &gateway->pin_limit);
     if (status == POS_OK)
         status = pos_loop_create(&gateway->admin_loop);
     if (status != POS_OK)
         return pos_error_set(error, status, "cannot start: %s", pos_status_text(status));
-    raise_descriptor_limit(settings);
-    status = start_strongroom(gateway, error);
+    status = admit_connections(gateway, error);
+    if (status == POS_OK)
+        status = start_strongroom(gateway, error);
     return status == POS_OK ? create_workers(gateway, error) : status;
 }
 

@@ -7,6 +7,7 @@
 #include "core/base/exit_code.h"
 #include "core/base/secret.h"
 #include "core/base/version.h"
+#include "gateway/descriptors.h"
 #include "gateway/gateway.h"
 
 enum { OPTION_CHECK = 256, OPTION_DUMP, OPTION_ACCEPT };
@@ -119,6 +120,15 @@ static enum pos_status read_settings(const char *path, struct pos_gateway_settin
     return status;
 }
 
+/* The limit is that of whoever checks, and the gateway may be started with another. */
+static void remark_on_descriptors(const struct pos_gateway_settings *settings)
+{
+    uint32_t connections;
+    struct pos_error error;
+    if (pos_descriptors_take(settings->limits.connections, &connections, &error) != POS_OK)
+        (void)fprintf(stderr, "posgate-gateway: as started from here: %s\n", error.text);
+}
+
 static int check(struct pos_gateway_settings *settings, const struct arguments *arguments)
 {
     static struct pos_gateway gateway;
@@ -132,6 +142,7 @@ static int check(struct pos_gateway_settings *settings, const struct arguments *
         return fail(&error);
     else
         pos_gateway_close(&gateway);
+    remark_on_descriptors(settings);
     (void)printf("%s: good; what it names can be opened\n", arguments->config);
     return POS_EXIT_DONE;
 }
