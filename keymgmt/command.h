@@ -57,9 +57,9 @@ enum pos_status pos_command_audit(struct pos_options *options, int argc, char **
                                   struct pos_error *error);
 
 /*
- * Reads options up to the first word, looks it up in `commands` (ended by a NULL name) and runs it.
- * An unknown word is POS_ERR_USAGE with the nearest name. `title` is what stands before the word:
- * "posgate-keymgmt", "posgate-keymgmt ceremony".
+ * Reads options up to the first word, which names one of `commands` (ended by a NULL name), and
+ * runs that. `title` and `doc` as in core/base/menu.h: "posgate-keymgmt", "posgate-keymgmt
+ * ceremony".
  */
 POS_MUST_USE enum pos_status pos_command_dispatch(const struct pos_command *commands,
                                                   const char *title, const char *doc,

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "core/base/exit_code.h"
+#include "core/base/program.h"
 #include "core/base/secret.h"
-#include "core/base/version.h"
 #include "keymgmt/command.h"
 #include "keymgmt/settings.h"
 
@@ -39,14 +39,6 @@ static const struct pos_command commands[] = {
     {NULL, NULL, NULL},
 };
 
-static void print_version(FILE *out, struct argp_state *state)
-{
-    (void)state;
-    (void)fprintf(out, "%s\n", pos_version_line());
-}
-
-void (*argp_program_version_hook)(FILE *, struct argp_state *) = print_version;
-
 /* conf/keymgmt.conf. */
 static void dump_defaults(void)
 {
@@ -60,11 +52,7 @@ static void dump_defaults(void)
 
 int main(int argc, char **argv)
 {
-    argp_err_exit_status = POS_EXIT_USAGE;
-    if (argc == 2 && strcmp(argv[1], "-vv") == 0) {
-        (void)printf("%s\n%s", pos_version_line(), pos_version_details());
-        return POS_EXIT_DONE;
-    }
+    pos_program_begin(argc, argv);
     if (argc == 2 && strcmp(argv[1], "--dump-defaults") == 0) {
         dump_defaults();
         return POS_EXIT_DONE;

@@ -48,23 +48,26 @@ Test(smn, a_wrong_command_line_is_2_and_help_is_0)
     static const struct {
         const char *arguments[4];
         int code;
+        const char *said; /* on standard error */
     } lines[] = {
-        {{"smn", "123L013K"}, 2},
-        {{"smn"}, 2},
-        {{"smn", "A", "B", "C"}, 2},
-        {{NULL}, 2},
-        {{"unheard-of"}, 2},
-        {{"--help"}, 0},
-        {{"--version"}, 0},
-        {{"-vv"}, 0},
-        {{"smn", "--help"}, 0},
-        {{"host", "--no-such-option"}, 2},
-        {{"terminals"}, 2},
-        {{"mother"}, 2},
-        {{"host", "--silent", "101"}, 2},
-        {{"terminals", "--store", "x", "--steps=sell"}, 2},
-        {{"terminals", "--store", "x", "--count=100000"}, 2},
-        {{"mother", "--home", "x", "--init"}, 2},
+        {{"smn", "123L013K"}, 2, ""},
+        {{"smn"}, 2, ""},
+        {{"smn", "A", "B", "C"}, 2, ""},
+        {{NULL}, 2, "  mother "},
+        {{"unheard-of"}, 2, "'unheard-of' is not a command"},
+        {{"mothr"}, 2, "did you mean 'posgate-emulator mother'?"},
+        {{"--help"}, 0, ""},
+        {{"--version"}, 0, ""},
+        {{"-V"}, 0, ""},
+        {{"-vv"}, 0, ""},
+        {{"smn", "--help"}, 0, ""},
+        {{"host", "--no-such-option"}, 2, "posgate-emulator host: "},
+        {{"terminals"}, 2, ""},
+        {{"mother"}, 2, ""},
+        {{"host", "--silent", "101"}, 2, ""},
+        {{"terminals", "--store", "x", "--steps=sell"}, 2, ""},
+        {{"terminals", "--store", "x", "--count=100000"}, 2, ""},
+        {{"mother", "--home", "x", "--init"}, 2, ""},
     };
     struct folder folder;
     static struct outcome outcome;
@@ -75,6 +78,7 @@ Test(smn, a_wrong_command_line_is_2_and_help_is_0)
                                                lines[i].arguments[2], lines[i].arguments[3], NULL});
         cr_expect_eq(outcome.code, lines[i].code, "row %zu: %d %s", i, outcome.code, outcome.err);
         cr_expect_eq(outcome.out[0] != '\0', lines[i].code == 0, "row %zu", i);
+        cr_expect_not_null(strstr(outcome.err, lines[i].said), "row %zu: %s", i, outcome.err);
     }
     folder_remove(&folder);
 }
