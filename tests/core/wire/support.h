@@ -36,5 +36,16 @@ uint64_t next_random(uint64_t *state);
 /* A value that suits the field, into `value`; returns its size. */
 size_t random_value(const struct pos_dialect *dialect, const struct pos_field *field,
                     uint64_t *state, size_t size_max, uint8_t *value);
+/* A message with up to 31 fields, at most as large as a frame may be; its values go to `memory`. */
+enum { RANDOM_VALUES_SIZE = 65536 };
+void random_draft(const struct pos_dialect *in, uint64_t *state, struct pos_draft *draft,
+                  uint8_t *memory);
+/* The same, encoded; the draft's values are good until the next one. */
+void random_message(const struct pos_dialect *in, uint64_t *state, struct pos_draft *draft,
+                    struct message_bytes *bytes);
+
+/* Decodes in memory of exactly its size, so that a sanitizer sees one byte too far. */
+enum pos_status decode_exactly(const struct pos_dialect *in, struct pos_bytes bytes,
+                               struct pos_message *message, struct pos_decode_error *error);
 
 #endif

@@ -7,21 +7,6 @@
 
 #include "tests/core/wire/support.h"
 
-static enum pos_status decode(const struct pos_dialect *dialect, struct pos_bytes bytes,
-                              struct pos_message *message, struct pos_decode_error *error)
-{
-    /* In memory of exactly its size, so that a sanitizer sees one byte too far. */
-    uint8_t *exact = malloc(bytes.size + 1);
-    cr_assert_not_null(exact);
-    if (bytes.size > 0)
-        memcpy(exact, bytes.data, bytes.size);
-    enum pos_status status =
-        pos_iso8583_decode(dialect, pos_bytes(exact, bytes.size), message, error);
-    free(exact);
-    message->bytes = bytes;
-    return status;
-}
-
 Test(iso8583, each_kind_of_field_has_its_form_in_each_dialect)
 {
     static const struct {
@@ -74,7 +59,7 @@ Test(iso8583, each_kind_of_field_has_its_form_in_each_dialect)
                   rows[i].plain);
         struct pos_message message;
         struct pos_decode_error error;
-        cr_assert_eq(decode(in, view_of(&bytes), &message, &error), POS_OK);
+        cr_assert_eq(decode_exactly(in, view_of(&bytes), &message, &error), POS_OK);
         char text[64];
         struct pos_bytes value = pos_message_value(&message, rows[i].field, text, sizeof text);
         cr_expect(pos_bytes_equal_text(value, rows[i].plain), "%s field %u reads '%.*s'", in->name,
@@ -170,7 +155,7 @@ Test(iso8583, every_error_says_field_offset_and_reason)
         struct message_bytes bytes = from_hex(row->hex);
         struct pos_message message;
         struct pos_decode_error error;
-        cr_expect_eq(decode(dialect(row->dialect), view_of(&bytes), &message, &error),
+        cr_expect_eq(decode_exactly(dialect(row->dialect), view_of(&bytes), &message, &error),
                      POS_ERR_FORMAT, "%s", row->name);
         cr_expect(error.field == row->field && error.offset == row->offset &&
                       error.reason == row->reason,
@@ -222,8 +207,8 @@ Test(iso8583, the_neighbours_of_refused_messages_pass)
         struct message_bytes bytes = from_hex(rows[i].hex);
         struct pos_message message;
         struct pos_decode_error error;
-        cr_expect_eq(decode(dialect(rows[i].dialect), view_of(&bytes), &message, &error), POS_OK,
-                     "%s: field %u at %u: %s", rows[i].name, error.field, error.offset,
+        cr_expect_eq(decode_exactly(dialect(rows[i].dialect), view_of(&bytes), &message, &error),
+                     POS_OK, "%s: field %u at %u: %s", rows[i].name, error.field, error.offset,
                      pos_decode_reason_text(error.reason));
     }
 }
@@ -311,10 +296,11 @@ Test(iso8583, every_truncation_is_short_and_every_extension_left_over)
         for (size_t i = 0; i < count; i++) {
             struct pos_message message;
             struct pos_decode_error error;
-            cr_assert_eq(decode(dialect(d), view_of(&messages[i]), &message, &error), POS_OK);
+            cr_assert_eq(decode_exactly(dialect(d), view_of(&messages[i]), &message, &error),
+                         POS_OK);
             for (size_t size = 0; size < messages[i].size; size++) {
                 cr_assert_eq(
-                    decode(dialect(d), pos_bytes(messages[i].data, size), &message, &error),
+                    decode_exactly(dialect(d), pos_bytes(messages[i].data, size), &message, &error),
                     POS_ERR_FORMAT, "%s message %zu cut to %zu", dialect(d)->name, i, size);
                 cr_expect_eq(error.reason, POS_DECODE_SHORT);
                 cr_expect_leq(error.offset, size);
@@ -322,7 +308,7 @@ Test(iso8583, every_truncation_is_short_and_every_extension_left_over)
             for (unsigned byte = 0; byte < 256; byte++) {
                 struct message_bytes longer = messages[i];
                 longer.data[longer.size++] = (uint8_t)byte;
-                cr_assert_eq(decode(dialect(d), view_of(&longer), &message, &error),
+                cr_assert_eq(decode_exactly(dialect(d), view_of(&longer), &message, &error),
                              POS_ERR_FORMAT);
                 cr_expect_eq(error.reason, POS_DECODE_LEFT_OVER);
                 cr_expect_eq(error.offset, messages[i].size);
@@ -354,7 +340,7 @@ Test(iso8583, every_flipped_bit_is_refused_or_kept)
                 flipped.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
                 struct pos_message message;
                 struct pos_decode_error error;
-                if (decode(dialect(d), view_of(&flipped), &message, &error) != POS_OK) {
+                if (decode_exactly(dialect(d), view_of(&flipped), &message, &error) != POS_OK) {
                     cr_assert(error.reason != POS_DECODE_OK && error.offset <= flipped.size);
                     refused++;
                     continue;
@@ -426,7 +412,8 @@ Test(iso8583, a_buffer_that_is_too_small_by_any_number_of_bytes_is_left_alone)
         for (size_t i = 0; i < count; i++) {
             struct pos_message message;
             struct pos_decode_error error;
-            cr_assert_eq(decode(dialect(d), view_of(&messages[i]), &message, &error), POS_OK);
+            cr_assert_eq(decode_exactly(dialect(d), view_of(&messages[i]), &message, &error),
+                         POS_OK);
             for (size_t room = 0; room <= messages[i].size; room++) {
                 uint8_t *exact = malloc(room + 1);
                 struct pos_buffer out = pos_buffer(exact, room);
@@ -460,7 +447,7 @@ Test(iso8583, mac_is_64_or_where_a_higher_field_is_128)
             struct pos_decode_error error;
             struct pos_bytes covered;
             uint8_t got[POS_MAC_SIZE];
-            cr_assert_eq(decode(in, view_of(&messages[i]), &message, &error), POS_OK);
+            cr_assert_eq(decode_exactly(in, view_of(&messages[i]), &message, &error), POS_OK);
             cr_assert_eq(pos_message_mac(&message, &covered, got), POS_OK, "%s %zu", in->name, i);
             cr_expect(pos_message_has(&message, fields[i]));
             cr_expect_arr_eq(got, mac, sizeof mac, "%s %zu", in->name, i);
@@ -471,11 +458,11 @@ Test(iso8583, mac_is_64_or_where_a_higher_field_is_128)
         struct pos_decode_error error;
         struct pos_bytes covered;
         uint8_t got[POS_MAC_SIZE];
-        cr_assert_eq(decode(in, view_of(&messages[3]), &message, &error), POS_OK);
+        cr_assert_eq(decode_exactly(in, view_of(&messages[3]), &message, &error), POS_OK);
         cr_expect_eq(pos_message_mac(&message, &covered, got), POS_ERR_MAC, "%s", in->name);
         static const struct plain ordinary[] = {{64, "12345678"}, {70, "301"}, {0, NULL}};
         struct message_bytes bytes = build(in, 0x0800, ordinary, false);
-        cr_assert_eq(decode(in, view_of(&bytes), &message, &error), POS_OK);
+        cr_assert_eq(decode_exactly(in, view_of(&bytes), &message, &error), POS_OK);
         cr_expect_eq(pos_message_mac(&message, &covered, got), POS_ERR_MAC,
                      "%s: 64 is an ordinary field beside 70", in->name);
     }
@@ -501,7 +488,7 @@ Test(iso8583, encoder_says_what_its_mac_covers)
         cr_expect_eq(encoded.bytes.data, memory + 2);
         cr_expect_eq(encoded.bytes.size, out.size - 2);
         pos_encoded_set_mac(&encoded, mac);
-        cr_assert_eq(decode(dialect(d), encoded.bytes, &message, &error), POS_OK);
+        cr_assert_eq(decode_exactly(dialect(d), encoded.bytes, &message, &error), POS_OK);
         cr_assert_eq(pos_message_mac(&message, &covered, got), POS_OK);
         cr_expect(pos_bytes_equal(covered, encoded.covered));
         cr_expect_arr_eq(got, mac, sizeof mac, "%s", dialect(d)->name);
@@ -522,7 +509,7 @@ Test(iso8583, the_second_bitmap_may_be_empty_only_in_some_dialects)
     struct pos_decode_error error;
     struct pos_bytes covered;
     uint8_t mac[POS_MAC_SIZE];
-    cr_assert_eq(decode(&pos_dialect_iso87x, view_of(&bytes), &message, &error), POS_OK);
+    cr_assert_eq(decode_exactly(&pos_dialect_iso87x, view_of(&bytes), &message, &error), POS_OK);
     cr_expect_not(pos_message_has(&message, 1), "the bitmap is no field");
     cr_expect_eq(pos_message_mac(&message, &covered, mac), POS_OK, "and the MAC is field 64");
     cr_expect_eq(covered.size, 20);
@@ -540,7 +527,7 @@ Test(iso8583, values_and_numbers)
     struct pos_message message;
     struct pos_decode_error error;
     char text[8];
-    cr_assert_eq(decode(&pos_dialect_iso87b, view_of(&bytes), &message, &error), POS_OK);
+    cr_assert_eq(decode_exactly(&pos_dialect_iso87b, view_of(&bytes), &message, &error), POS_OK);
     cr_expect_eq(pos_message_number(&message, 4, 7), 12345);
     cr_expect_eq(pos_message_number(&message, 22, 7), 51);
     cr_expect_eq(pos_message_number(&message, 53, 7), UINT64_C(1234567890123456));
@@ -562,7 +549,7 @@ Test(iso8583, a_track_separator_may_be_given_either_way_and_reads_as_equals)
         struct pos_message message;
         struct pos_decode_error error;
         char text[16];
-        cr_assert_eq(decode(dialect(d), view_of(&bytes), &message, &error), POS_OK);
+        cr_assert_eq(decode_exactly(dialect(d), view_of(&bytes), &message, &error), POS_OK);
         struct pos_bytes value = pos_message_value(&message, 35, text, sizeof text);
         cr_expect(pos_bytes_equal_text(value, "4111=3012"), "%s: %.*s", dialect(d)->name,
                   (int)value.size, text);
@@ -574,8 +561,9 @@ Test(iso8583, a_message_larger_than_a_frame_is_not_looked_at)
     static uint8_t large[POS_FRAME_BODY_SIZE_MAX + 1] = {0x02, 0x00};
     struct pos_message message;
     struct pos_decode_error error;
-    cr_expect_eq(decode(&pos_dialect_iso87b, pos_bytes(large, sizeof large), &message, &error),
-                 POS_ERR_FORMAT);
+    cr_expect_eq(
+        decode_exactly(&pos_dialect_iso87b, pos_bytes(large, sizeof large), &message, &error),
+        POS_ERR_FORMAT);
     cr_expect(error.reason == POS_DECODE_LEFT_OVER && error.offset == POS_FRAME_BODY_SIZE_MAX);
     cr_expect_eq(message.mti, 0);
 }

@@ -5,7 +5,6 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/core/wire/support.h"
@@ -15,38 +14,6 @@ enum {
     SPOILED_EACH = 400, /* of so many messages one is spoiled in every way */
     SPOILED_SIZE_MAX = 400,
 };
-
-/* A message with up to 31 fields, at most as large as a frame may be. */
-static void random_draft(const struct pos_dialect *in, uint64_t *state, struct pos_draft *draft,
-                         uint8_t *memory)
-{
-    unsigned want = 1 + (unsigned)(next_random(state) >> 60) * 2;
-    size_t size_max = next_random(state) >> 61 == 0 ? 200 : 20;
-    pos_draft_init(draft, (uint16_t)(0x0100 << (next_random(state) >> 62)));
-    for (unsigned i = 0; i < want; i++) {
-        unsigned last = next_random(state) >> 63 ? 64 : 128;
-        unsigned field = 2 + (unsigned)(next_random(state) >> 8) % (last - 1);
-        if (in->fields[field].kind == POS_FIELD_NONE || pos_field_set_has(draft->present, field))
-            continue;
-        size_t size = random_value(in, &in->fields[field], state, size_max, memory);
-        pos_draft_set(draft, field, pos_bytes(memory, size));
-        memory += size;
-    }
-}
-
-static void random_message(const struct pos_dialect *in, uint64_t *state, struct pos_draft *draft,
-                           struct message_bytes *bytes)
-{
-    static uint8_t values[65536];
-    struct pos_encoded encoded;
-    struct pos_decode_error error;
-    struct pos_buffer out = pos_buffer(bytes->data, sizeof bytes->data);
-    random_draft(in, state, draft, values);
-    cr_assert_eq(pos_iso8583_encode(in, draft, &out, &encoded, &error), POS_OK, "%s: field %u: %s",
-                 in->name, error.field, pos_decode_reason_text(error.reason));
-    cr_assert_eq(encoded.bytes.size, out.size);
-    bytes->size = out.size;
-}
 
 static uint64_t seed(size_t dialect_number)
 {
@@ -115,20 +82,6 @@ Test(iso8583_random, cup_comes_back_unchanged)
 }
 
 /* ---- spoiled ---- */
-
-/* In memory of exactly its size, so that a sanitizer sees one byte too far. */
-static enum pos_status decode_exactly(const struct pos_dialect *in, struct pos_bytes bytes,
-                                      struct pos_message *message, struct pos_decode_error *error)
-{
-    uint8_t *exact = malloc(bytes.size + 1);
-    cr_assert_not_null(exact);
-    if (bytes.size > 0)
-        memcpy(exact, bytes.data, bytes.size);
-    enum pos_status status = pos_iso8583_decode(in, pos_bytes(exact, bytes.size), message, error);
-    free(exact);
-    message->bytes = bytes;
-    return status;
-}
 
 static void expect_cut_and_longer_refused(const struct pos_dialect *in,
                                           const struct message_bytes *bytes, uint8_t extra)
