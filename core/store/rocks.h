@@ -107,6 +107,27 @@ POS_MUST_USE enum pos_status pos_rocks_drop_range(struct pos_rocks *rocks, size_
 POS_MUST_USE enum pos_status pos_rocks_load(struct pos_rocks *rocks,
                                             const struct pos_rocks_item *items, size_t count);
 
+/* ---- sorted files: many rows at once into an empty family ---- */
+
+/* File number `part` of a family's rows, in the folder of the database, which is the writer's; one
+ * thread at a time, different files from different threads. */
+struct pos_rocks_sorted;
+POS_MUST_USE enum pos_status pos_rocks_sorted_create(struct pos_rocks *rocks, size_t family,
+                                                     size_t part, struct pos_rocks_sorted **sorted);
+/* Keys ascend. POS_ERR_ORDER. */
+POS_MUST_USE enum pos_status pos_rocks_sorted_put(struct pos_rocks_sorted *sorted,
+                                                  struct pos_bytes key, struct pos_bytes value);
+/* Has it on disk; one row at least. */
+POS_MUST_USE enum pos_status pos_rocks_sorted_finish(struct pos_rocks_sorted *sorted);
+void pos_rocks_sorted_destroy(struct pos_rocks_sorted *sorted); /* NULL is fine */
+
+/* Files 0 to count - 1, which are finished and of which none has keys within another's range,
+ * become tables of the family: all, synced, or after an error none. */
+POS_MUST_USE enum pos_status pos_rocks_take_sorted(struct pos_rocks *rocks, size_t family,
+                                                   size_t count);
+/* Removes those that were not taken, whether they are there or not. */
+void pos_rocks_drop_sorted(struct pos_rocks *rocks, size_t family, size_t count);
+
 /* ---- the batch: staged rows, read over those of the database ---- */
 
 struct pos_rocks_batch *pos_rocks_batch_create(struct pos_rocks *rocks);

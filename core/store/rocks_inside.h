@@ -40,10 +40,14 @@ struct pos_rocks {
 /* Takes the error text over: logs it, frees it, says its class. NULL: POS_OK. */
 enum pos_status pos_rocks_status(const char *what, char *text);
 
+enum { POS_ROCKS_SORTED_PATH_SIZE = POS_PATH_SIZE_MAX + 64 };
+
 /* ---- rocks_options.c ---- */
 
 void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_options *from);
 void pos_rocks_destroy_options(struct pos_rocks *rocks);
+/* What the family at this place is opened with. */
+const rocksdb_options_t *pos_rocks_family_options(const struct pos_rocks *rocks, size_t family);
 
 /* ---- rocks_instance.c ---- */
 

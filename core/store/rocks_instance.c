@@ -51,8 +51,7 @@ struct pos_rocks_instance *pos_rocks_open_instance(struct pos_rocks *rocks, char
         return NULL;
     for (int i = 0; i < count; i++) {
         names[i] = i < count - 1 ? rocks->family_names[i] : "default";
-        family_options[i] =
-            i == 0 || rocks->rest_options == NULL ? rocks->options : rocks->rest_options;
+        family_options[i] = pos_rocks_family_options(rocks, (size_t)i);
     }
     if (rocks->follower)
         made->db = rocksdb_open_as_secondary_column_families(rocks->options, rocks->path,

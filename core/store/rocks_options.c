@@ -107,3 +107,8 @@ void pos_rocks_destroy_options(struct pos_rocks *rocks)
     rocksdb_block_based_options_destroy(rocks->table_options);
     rocksdb_cache_destroy(rocks->cache);
 }
+
+const rocksdb_options_t *pos_rocks_family_options(const struct pos_rocks *rocks, size_t family)
+{
+    return family == 0 || rocks->rest_options == NULL ? rocks->options : rocks->rest_options;
+}
