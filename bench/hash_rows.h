@@ -5,7 +5,7 @@
 #ifndef POS_BENCH_HASH_ROWS_H
 #define POS_BENCH_HASH_ROWS_H
 
-#include "core/store/terminal_table.h"
+#include "core/store/terminal_bulk.h"
 
 struct pos_hash_rows;
 

@@ -10,7 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/secret.h"
 #include "core/store/key_library.h"
-#include "core/store/terminal_table.h"
+#include "core/store/terminal_bulk.h"
 
 enum { CHUNK = 500, STAN_COUNT = POS_STAN_MAX };
 static const char mother[] = "BENCH"; /* who handed the keys out */

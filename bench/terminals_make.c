@@ -19,7 +19,7 @@
 #include "core/base/clock.h"
 #include "core/base/secret.h"
 #include "core/store/key_library.h"
-#include "core/store/terminal_table.h"
+#include "core/store/terminal_bulk.h"
 
 enum { BATCH = 4096, PROGRESS_ROWS = 1000000 };
 

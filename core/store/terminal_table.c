@@ -375,78 +375,7 @@ enum pos_status pos_terminal_table_reserve(struct pos_terminal_table *table, uin
     return status;
 }
 
-/* ---- bulk, for bench and tests ---- */
-
-enum { LOAD_CHUNK = 1024, FAMILIES_LOADED = 3 };
-
-struct load_row {
-    uint8_t hot[POS_HOT_ROW_SIZE_MAX], detail[128], holder[32];
-    struct pos_key4 index;
-};
-
-static enum pos_status stage_load(const struct pos_smn *smn, const struct pos_terminal_hot *hot,
-                                  struct load_row *row, struct pos_rocks_item *items)
-{
-    struct pos_buffer hot_bytes = pos_buffer(row->hot, sizeof row->hot);
-    struct pos_buffer detail_bytes = pos_buffer(row->detail, sizeof row->detail);
-    struct pos_buffer holder_bytes = pos_buffer(row->holder, sizeof row->holder);
-    struct pos_terminal_detail detail = {.first_pair_given = hot->tak[0].size > 0};
-    struct pos_terminal_holder holder = {.smn = *smn, .proved = hot->proved};
-    enum pos_status status = pos_terminal_hot_encode(hot, &hot_bytes);
-    if (status == POS_OK)
-        status = pos_terminal_detail_encode(&detail, &detail_bytes);
-    if (status == POS_OK)
-        status = pos_terminal_holder_encode(&holder, &holder_bytes);
-    if (status != POS_OK)
-        return status;
-    row->index = pos_key4(pos_smn_key_index(smn));
-    items[0] = (struct pos_rocks_item){POS_TERMINAL_HOT, pos_terminal_key(smn),
-                                       pos_buffer_view(&hot_bytes)};
-    items[1] = (struct pos_rocks_item){POS_TERMINAL_DETAIL, pos_terminal_key(smn),
-                                       pos_buffer_view(&detail_bytes)};
-    items[2] = (struct pos_rocks_item){POS_TERMINAL_BY_INDEX, pos_key4_view(&row->index),
-                                       pos_buffer_view(&holder_bytes)};
-    return POS_OK;
-}
-
-static enum pos_status load_chunk(struct pos_terminal_table *table, const struct pos_smn *smns,
-                                  const struct pos_terminal_hot *rows, size_t count,
-                                  struct load_row *memory)
-{
-    struct pos_rocks_item items[LOAD_CHUNK * FAMILIES_LOADED];
-    enum pos_status status = POS_OK;
-    for (size_t i = 0; status == POS_OK && i < count; i++)
-        status = stage_load(&smns[i], &rows[i], &memory[i], &items[i * FAMILIES_LOADED]);
-    if (status == POS_OK)
-        status = pos_rocks_load(table->rocks, items, count * FAMILIES_LOADED);
-    if (status != POS_OK)
-        return status;
-    for (size_t i = 0; i < count; i++)
-        pos_counter_add(&table->tally.counts[rows[i].state], 1);
-    return POS_OK;
-}
-
-enum pos_status pos_terminal_table_load(struct pos_terminal_table *table,
-                                        const struct pos_smn *smns,
-                                        const struct pos_terminal_hot *rows, size_t count)
-{
-    struct load_row *memory = calloc(LOAD_CHUNK, sizeof *memory);
-    if (memory == NULL)
-        return POS_ERR_MEMORY;
-    enum pos_status status = POS_OK;
-    for (size_t at = 0; status == POS_OK && at < count; at += LOAD_CHUNK) {
-        size_t left = count - at;
-        status =
-            load_chunk(table, smns + at, rows + at, left < LOAD_CHUNK ? left : LOAD_CHUNK, memory);
-    }
-    free(memory);
-    return status;
-}
-
-enum pos_status pos_terminal_table_flush(struct pos_terminal_table *table)
-{
-    return pos_rocks_flush(table->rocks);
-}
+/* ---- its files ---- */
 
 enum pos_status pos_terminal_table_checkpoint(struct pos_terminal_table *table, const char *path,
                                               const void *event)

@@ -235,13 +235,4 @@ POS_MUST_USE enum pos_status pos_terminal_table_move_keys(
 POS_MUST_USE enum pos_status pos_terminal_table_checkpoint(struct pos_terminal_table *table,
                                                            const char *path, const void *event);
 
-/* For the bench and tests: writes rows as registration and sign-on would leave them, in bulk; fast
- * when the SMNs ascend, also from call to call. On disk after pos_terminal_table_flush, and not
- * before. No audit record. Only on a table that nobody serves from. */
-POS_MUST_USE enum pos_status pos_terminal_table_load(struct pos_terminal_table *table,
-                                                     const struct pos_smn *smns,
-                                                     const struct pos_terminal_hot *rows,
-                                                     size_t count);
-POS_MUST_USE enum pos_status pos_terminal_table_flush(struct pos_terminal_table *table);
-
 #endif

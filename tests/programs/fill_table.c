@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/store/terminal_table.h"
+#include "core/store/terminal_bulk.h"
 
 enum { AT_ONCE = 1024 };
 

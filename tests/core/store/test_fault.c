@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/store/terminal_bulk.h"
 #include "tests/core/store/support.h"
 
 static _Atomic int sync_count; /* of write-ahead logs, that returned 0 */

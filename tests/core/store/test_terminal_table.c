@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/store/terminal_bulk.h"
 #include "core/store/terminal_table_inside.h"
 #include "tests/core/store/support.h"
 
