@@ -68,6 +68,27 @@ Test(cipher, takes_another_key_algorithm_and_direction)
     pos_cipher_fini(&cipher);
 }
 
+/* In the middle of a message, both ways: nothing of it is left over in what follows. */
+Test(cipher, takes_another_key_of_its_kind_wherever_it_stopped)
+{
+    for (int turn = 0; turn < 4; turn++) {
+        size_t i = (size_t)turn % 2;
+        enum pos_cipher_direction direction = turn < 2 ? POS_CIPHER_ENCRYPT : POS_CIPHER_DECRYPT;
+        struct vector key = vector_hex(rows[i].key), iv = vector_hex(rows[i].iv);
+        struct vector text = vector_hex(rows[i].text), coded = vector_hex(rows[i].ciphertext);
+        struct vector *from = turn < 2 ? &text : &coded, *to = turn < 2 ? &coded : &text;
+        uint8_t other[POS_KEY_SIZE_MAX] = {7}, data[48] = {5};
+        struct pos_cipher cipher = {0};
+        cr_assert(pos_cipher_init(&cipher, rows[i].algorithm, direction, other) == POS_OK);
+        cr_assert(pos_cipher_cbc(&cipher, iv.data, data, sizeof data) == POS_OK);
+        cr_assert(pos_cipher_init(&cipher, rows[i].algorithm, direction, key.data) == POS_OK);
+        cr_expect(pos_cipher_cbc(&cipher, iv.data, from->data, 16) == POS_OK);
+        cr_expect(pos_cipher_cbc(&cipher, cipher.chain, from->data + 16, 16) == POS_OK);
+        cr_expect_arr_eq(from->data, to->data, 32, "turn %d", turn);
+        pos_cipher_fini(&cipher);
+    }
+}
+
 Test(cipher, that_was_never_keyed_does_nothing)
 {
     struct pos_cipher cipher = {.block_size = 16};
