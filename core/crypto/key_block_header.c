@@ -10,6 +10,8 @@ enum {
     LENGTH_SIZE = 2,
     BLOCK_HEAD_SIZE = ID_SIZE + LENGTH_SIZE,
     METHOD_SIZE = 2,
+    BLOCK_LENGTH_SIZE = 4, /* digits of a block's length, and of its count of optional blocks */
+    BLOCK_COUNT_SIZE = 2,
     /* Of the shortest block, version A: a header, two blocks of data and 4 bytes of MAC. */
     CHARACTERS_MIN = POS_KEY_BLOCK_HEADER_SIZE + 2 * 2 * 8 + 2 * 4,
 };
@@ -246,6 +248,20 @@ static void put_padding(struct pos_buffer *out, size_t size)
         pos_buffer_put_u8(out, '0');
 }
 
+static void put_number(struct pos_buffer *out, size_t digit_count, size_t number)
+{
+    uint8_t digits[BLOCK_LENGTH_SIZE];
+    assert(digit_count <= sizeof digits);
+    for (size_t i = digit_count; i > 0; i--) {
+        digits[i - 1] = (uint8_t)('0' + number % 10);
+        number /= 10;
+    }
+    assert(number == 0);
+    pos_buffer_put(out, pos_bytes(digits, digit_count));
+}
+
+/* Digit by digit: every key at rest has its header made again, and formatting it by printf took as
+ * long as the ciphers. */
 void pos_key_block_put_header(struct pos_buffer *out, const struct pos_key_block_version *version,
                               const struct pos_key_block_attributes *attributes,
                               const struct pos_key_block_optional *optional, size_t encrypted_size)
@@ -255,10 +271,17 @@ void pos_key_block_put_header(struct pos_buffer *out, const struct pos_key_block
     size_t values_size = check_value_block_size(o->kc) + check_value_block_size(o->kp);
     size_t padding_size = padding_block_size(values_size, version->block_size);
     size_t total = POS_KEY_BLOCK_HEADER_SIZE + values_size + padding_size + encrypted_size;
-    int count = (o->kc != NULL) + (o->kp != NULL) + (padding_size > 0);
+    size_t count = (size_t)(o->kc != NULL) + (o->kp != NULL) + (padding_size > 0);
     const struct pos_key_block_attributes *a = attributes;
-    pos_buffer_format(out, "%c%04zu%.2s%c%c%.2s%c%02d00", version->letter, total, a->usage,
-                      a->algorithm, a->mode, a->version, a->exportable, count);
+    pos_buffer_put_u8(out, (uint8_t)version->letter);
+    put_number(out, BLOCK_LENGTH_SIZE, total);
+    pos_buffer_put(out, pos_bytes(a->usage, sizeof a->usage));
+    pos_buffer_put_u8(out, (uint8_t)a->algorithm);
+    pos_buffer_put_u8(out, (uint8_t)a->mode);
+    pos_buffer_put(out, pos_bytes(a->version, sizeof a->version));
+    pos_buffer_put_u8(out, (uint8_t)a->exportable);
+    put_number(out, BLOCK_COUNT_SIZE, count);
+    pos_buffer_put_text(out, "00");
     put_check_value(out, "KC", o->kc);
     put_check_value(out, "KP", o->kp);
     put_padding(out, padding_size);
