@@ -14,4 +14,13 @@ POS_MUST_USE enum pos_status pos_kcv_compute_by(enum pos_kcv_method method,
                                                 enum pos_algorithm algorithm, const uint8_t *key,
                                                 struct pos_kcv *kcv);
 
+/* For who makes many: the ciphers behind them, which are keyed with zeros again when a check value
+ * is made, so that nothing of its key stays. One thread at a time. */
+struct pos_kcv_maker;
+struct pos_kcv_maker *pos_kcv_maker_create(void);        /* NULL: no memory */
+void pos_kcv_maker_destroy(struct pos_kcv_maker *maker); /* NULL is fine */
+/* As pos_kcv_compute: POS_ERR_CRYPTO, POS_ERR_MEMORY, POS_ERR_USAGE without an algorithm. */
+POS_MUST_USE enum pos_status pos_kcv_make(struct pos_kcv_maker *maker, enum pos_algorithm algorithm,
+                                          const uint8_t *key, struct pos_kcv *kcv);
+
 #endif

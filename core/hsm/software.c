@@ -30,6 +30,7 @@ static void software_session_close(struct pos_hsm_session *base)
     pos_mac_destroy(session->file_mac);
     pos_mac_destroy(session->audit);
     pos_context_cache_destroy(session->contexts);
+    pos_kcv_maker_destroy(session->check_values);
     pos_key_block_protector_destroy(session->lmk);
     pos_secret_destroy(session->page, sizeof *session->page);
     free(session);
@@ -56,7 +57,9 @@ static enum pos_status fill_session(const struct pos_software *hsm,
     session->page = pos_secret_create(sizeof *session->page);
     session->contexts = pos_context_cache_create(POS_KEY_CONTEXT_COUNT_MAX);
     session->protectors = pos_protector_cache_create();
-    if (session->page == NULL || session->contexts == NULL || session->protectors == NULL)
+    session->check_values = pos_kcv_maker_create();
+    if (session->page == NULL || session->contexts == NULL || session->protectors == NULL ||
+        session->check_values == NULL)
         return POS_ERR_MEMORY;
     return derive_from_lmk(hsm->lmk, session);
 }

@@ -2,6 +2,7 @@
 #ifndef POS_HSM_SOFTWARE_INSIDE_H
 #define POS_HSM_SOFTWARE_INSIDE_H
 
+#include "core/crypto/kcv.h"
 #include "core/crypto/key_block.h"
 #include "core/crypto/mac.h"
 #include "core/hsm/context_cache.h"
@@ -25,6 +26,7 @@ struct pos_software_session {
     struct pos_hsm_session base;
     struct pos_software_page *page;
     struct pos_key_block_protector *lmk;
+    struct pos_kcv_maker *check_values;
     struct pos_context_cache *contexts;
     struct pos_protector_cache *protectors;
     struct pos_mac *audit;

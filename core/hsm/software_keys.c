@@ -14,7 +14,7 @@ enum pos_status pos_software_seal(struct pos_software_session *session, enum pos
 {
     struct pos_key_block_attributes attributes = pos_key_attributes(usage, algorithm);
     struct pos_key made = {.usage = usage, .algorithm = algorithm};
-    enum pos_status status = pos_kcv_compute(algorithm, clear, kcv);
+    enum pos_status status = pos_kcv_make(session->check_values, algorithm, clear, kcv);
     if (status == POS_OK)
         status =
             pos_key_block_seal(session->lmk, &attributes, algorithm, clear, made.data, &made.size);
@@ -71,7 +71,7 @@ enum pos_status pos_software_kcv(struct pos_hsm_session *base, const struct pos_
     struct pos_software_session *session = pos_software_own(base);
     enum pos_status status = pos_software_open_key(session, key, session->page->first);
     if (status == POS_OK)
-        status = pos_kcv_compute(key->algorithm, session->page->first, kcv);
+        status = pos_kcv_make(session->check_values, key->algorithm, session->page->first, kcv);
     pos_software_forget(session);
     return status;
 }

@@ -36,7 +36,8 @@ static enum pos_status export_open_tmk(struct pos_software_session *session,
 {
     struct pos_key_block_attributes attributes = pos_key_attributes(POS_USAGE_TMK, tmk->algorithm);
     struct pos_kcv kc;
-    enum pos_status status = pos_kcv_compute(tmk->algorithm, session->page->first, &kc);
+    enum pos_status status =
+        pos_kcv_make(session->check_values, tmk->algorithm, session->page->first, &kc);
     if (status != POS_OK)
         return status;
     const struct pos_key_block_optional optional = {.kc = &kc, .kp = &protection->kcv};

@@ -1,6 +1,7 @@
 #include "core/crypto/kcv.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "tests/core/crypto/vectors.h"
 
@@ -28,6 +29,25 @@ Test(kcv, is_made_by_the_custom_of_each_algorithm)
         pos_kcv_text(&kcv, text);
         cr_expect_str_eq(text, rows[i].text);
     }
+}
+
+/* One maker for all, again and again, also behind one that was refused. */
+Test(kcv, is_the_same_from_a_maker)
+{
+    struct pos_kcv_maker *maker = pos_kcv_maker_create();
+    struct pos_kcv kcv, alone;
+    uint8_t key[POS_KEY_SIZE_MAX];
+    cr_assert(maker != NULL);
+    for (size_t i = 0; i < 100; i++) {
+        enum pos_algorithm algorithm = rows[i % (sizeof rows / sizeof rows[0])].algorithm;
+        memset(key, (int)(i / 2), sizeof key);
+        cr_expect(pos_kcv_make(maker, POS_ALGORITHM_NONE, key, &kcv) == POS_ERR_USAGE);
+        cr_expect(kcv.method == POS_KCV_NONE);
+        cr_expect(pos_kcv_make(maker, algorithm, key, &kcv) == POS_OK);
+        cr_expect(pos_kcv_compute(algorithm, key, &alone) == POS_OK);
+        cr_expect(kcv.method == alone.method && pos_kcv_equal(&kcv, &alone), "%zu", i);
+    }
+    pos_kcv_maker_destroy(maker);
 }
 
 Test(kcv, can_be_made_by_the_other_method)
