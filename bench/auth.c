@@ -3,9 +3,10 @@
 
 #include "bench/command.h"
 #include "bench/denominators.h"
+#include "bench/hgrm_files.h"
 #include "bench/interrupt.h"
+#include "bench/progress.h"
 #include "bench/report.h"
-#include "bench/report_files.h"
 #include "bench/subject.h"
 #include "bench/sweep.h"
 
@@ -19,7 +20,7 @@ struct auth {
     struct pos_subject subjects[SUBJECTS];
     struct pos_measured servers[SERVERS]; /* the denominators, then the gateways */
     size_t first, count;                  /* the first gateway; all */
-    struct pos_report_files files;
+    struct pos_hgrm_files files;
 };
 
 static struct auth auth;
@@ -54,6 +55,8 @@ static uint32_t most_connections(void)
 
 static enum pos_status start_servers(struct pos_error *error)
 {
+    pos_progress_say("making a table of %llu rows and starting the servers",
+                     (unsigned long long)auth.options.rows);
     enum pos_status status = pos_load_prepare(most_connections(), error);
     if (status == POS_OK)
         status = pos_denominators_start(&auth.denominators, &auth.options, auth.pinning.server_core,
@@ -133,17 +136,16 @@ static struct pos_report form_report(void)
         .table_bytes = subject->table_bytes,
         .cache_mb = subject->gateway.cache_mb,
         .cache_holds_all = subject->gateway.cache_holds_all,
-        .server_core = auth.pinning.server_core,
-        .load_core = auth.pinning.load_core,
+        .pinning = auth.pinning,
     };
 }
 
 static int report(bool ended_well, struct pos_error *error)
 {
     struct pos_report report = form_report();
-    if (pos_report_print(&report) != POS_OK)
-        return POS_EXIT_FAILED;
-    if (pos_report_files_write(&report, &auth.files, error) != POS_OK)
+    pos_progress_wipe();
+    if (pos_report_print(&report, &auth.options.outputs, error) != POS_OK ||
+        pos_hgrm_files_write(&auth.files, 0, &auth.servers[auth.first].latency, error) != POS_OK)
         return pos_command_fail("auth", error);
     int code = judge(&report);
     return code == POS_EXIT_DONE && !ended_well ? POS_EXIT_FAILED : code;
@@ -164,7 +166,7 @@ static int measure_and_report(enum pos_status status, struct pos_error *error)
     int code = POS_EXIT_FAILED;
     if (status == POS_OK && auth.options.sweep) {
         struct pos_report report = form_report();
-        status = pos_sweep(auth.servers, &report, &auth.options, &code, error);
+        status = pos_sweep(auth.servers, &report, &auth.options, &auth.files, &code, error);
     } else if (status == POS_OK)
         status = measure(error);
     bool ended_well = end_servers();
@@ -184,7 +186,8 @@ int pos_command_auth(int argc, char **argv)
     pos_interrupt_catch();
     auth.pinning = pos_pinning_choose();
     auth.options.spins = auth.pinning.load_core >= 0;
-    enum pos_status status = pos_report_files_open(&auth.options, &auth.files, &error);
+    enum pos_status status =
+        pos_hgrm_files_open(&auth.files, auth.options.hgrm, auth.options.sweep, &error);
     if (status == POS_OK)
         status = start_servers(&error);
     if (status == POS_OK)
@@ -192,6 +195,6 @@ int pos_command_auth(int argc, char **argv)
     int code = measure_and_report(status, &error);
     for (size_t i = 0; i < SUBJECTS; i++)
         pos_subject_clean_up(&auth.subjects[i]);
-    pos_report_files_close(&auth.files);
+    pos_hgrm_files_close(&auth.files);
     return code;
 }

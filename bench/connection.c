@@ -164,8 +164,11 @@ void pos_load_on_writable(struct pos_load *load, struct connection *connection)
 static void record(struct pos_load *load, const struct asked *asked, uint64_t now_ns)
 {
     if (load->latency != NULL && asked->since_ns >= load->from_ns &&
-        asked->since_ns < load->until_ns)
+        asked->since_ns < load->until_ns) {
         pos_histogram_record(load->latency, now_ns - asked->since_ns);
+        if (load->series != NULL)
+            pos_series_record(load->series, now_ns, now_ns - asked->since_ns);
+    }
 }
 
 static void take_reply(struct pos_load *load, struct connection *connection,

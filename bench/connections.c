@@ -8,11 +8,15 @@
 #include "bench/command.h"
 #include "bench/denominators.h"
 #include "bench/interrupt.h"
+#include "bench/progress.h"
 #include "bench/report.h"
+#include "bench/report_head.h"
 #include "bench/subject.h"
 
 /* The bare libuv server and the gateway: the one says what the event loop takes. */
 enum { LIBUV, GATEWAY, SERVERS };
+
+enum { ROUND_S = 5 }; /* about, before any was timed */
 
 /* Bytes a connection, by round. */
 struct taken {
@@ -124,30 +128,34 @@ static void print_text(void)
     }
 }
 
-static json_t *json_summary(const double *values)
+static json_t *json_all(void)
 {
-    struct pos_summary summary = pos_summarise(values, connections.rounds);
-    return json_pack("{s:f, s:f, s:f}", "median", summary.median, "low", summary.low, "high",
-                     summary.high);
+    const struct pos_bench_options *options = &connections.options;
+    json_t *out = pos_report_head("connections", &options->outputs, connections.pinning);
+    json_t *servers = json_array();
+    for (size_t i = 0; i < SERVERS; i++) {
+        const struct taken *taken = &connections.taken[i];
+        (void)json_array_append_new(
+            servers,
+            json_pack("{s:s, s:s, s:o, s:o}", "name", connections.servers[i].name, "role",
+                      i == GATEWAY ? "subject" : "denominator", "bytes_connected",
+                      pos_report_summary_json(pos_summarise(taken->fresh, connections.rounds)),
+                      "bytes_used",
+                      pos_report_summary_json(pos_summarise(taken->used, connections.rounds))));
+    }
+    pos_report_merge(out, json_pack("{s:i, s:i, s:o}", "connections", (int)options->connections,
+                                    "rounds", (int)options->rounds, "servers", servers));
+    return out;
 }
 
-static int print_json(void)
+static int report(struct pos_error *error)
 {
-    struct pos_report report = {.command = "connections",
-                                .options = &connections.options,
-                                .server_core = connections.pinning.server_core,
-                                .load_core = connections.pinning.load_core};
-    json_t *out = pos_report_head(&report), *servers = json_array();
-    for (size_t i = 0; i < SERVERS; i++)
-        (void)json_array_append_new(
-            servers, json_pack("{s:s, s:o, s:o}", "name", connections.servers[i].name,
-                               "bytes_connected", json_summary(connections.taken[i].fresh),
-                               "bytes_used", json_summary(connections.taken[i].used)));
-    (void)json_object_set_new(out, "servers", servers);
-    int result = json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    printf("\n");
-    json_decref(out);
-    return result == 0 ? POS_EXIT_DONE : POS_EXIT_FAILED;
+    struct pos_outputs *outputs = &connections.options.outputs;
+    if (!outputs->json)
+        print_text();
+    if (pos_outputs_wanted(outputs) && pos_outputs_give(outputs, json_all(), error) != POS_OK)
+        return pos_command_fail("connections", error);
+    return POS_EXIT_DONE;
 }
 
 int pos_command_connections(int argc, char **argv)
@@ -159,15 +167,15 @@ int pos_command_connections(int argc, char **argv)
     pos_interrupt_catch();
     connections.pinning = pos_pinning_choose();
     enum pos_status status = pos_load_prepare(options->connections, &error);
+    bool planned = pos_progress_plan(options->rounds, ROUND_S);
     for (uint32_t round = 0; round < options->rounds && status == POS_OK; round++) {
+        pos_progress_step(round + 1, options->rounds, "servers started anew");
         status = run_round(&error);
         if (status == POS_OK && pos_interrupted())
             status = pos_error_set(&error, POS_ERR_CLOSED, "interrupted");
     }
+    pos_progress_leave(planned);
     if (status != POS_OK)
         return pos_command_fail("connections", &error);
-    if (options->json)
-        return print_json();
-    print_text();
-    return POS_EXIT_DONE;
+    return report(&error);
 }

@@ -113,16 +113,16 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct pos_beside *beside = &all.beside;
     switch (key) {
     case KEY_ROWS:
-        beside->options.rows = pos_micro_number(state, "rows", argument, 1, POS_KEY_INDEX_MAX);
+        beside->options.rows = pos_option_number(state, "rows", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case KEY_RATE:
-        beside->good_rate = pos_micro_number(state, "rate", argument, 1, 1000000);
+        beside->good_rate = pos_option_number(state, "rate", argument, 1, 1000000);
         return 0;
     case KEY_FLOOD:
-        beside->other_rate = pos_micro_number(state, "flood", argument, 1, 1000000);
+        beside->other_rate = pos_option_number(state, "flood", argument, 1, 1000000);
         return 0;
     case KEY_GROWTH:
-        all.growth_kib_max = pos_micro_number(state, "growth", argument, 0, 1 << 30);
+        all.growth_kib_max = pos_option_number(state, "growth", argument, 0, 1 << 30);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -147,7 +147,7 @@ static enum pos_status prepare(struct pos_error *error)
     return status;
 }
 
-static int finish(enum pos_status status, const struct pos_error *error)
+static int finish(enum pos_status status, struct pos_error *error)
 {
     if (status == POS_OK) {
         pos_beside_add_facts(&all.beside, "strangers");

@@ -1,13 +1,12 @@
 /*
- * The lines are those that HdrHistogram's outputPercentileDistribution writes with five ticks per
- * half distance: 0 %, 10 %, ... 50 %, then five to 75 %, five to 87.5 % and so on, until a line
- * holds every value; then 100 %, whose last column would be infinite and is left out.
+ * The lines are those of HdrHistogram's outputPercentileDistribution (bench/percentiles.h), then
+ * one of 100 %, whose last column would be infinite and is left out.
  */
 #include "bench/hgrm.h"
 
 #include <math.h>
 
-enum { TICKS_PER_HALF = 5 };
+#include "bench/percentiles.h"
 
 /* Mean and deviation from the steps' upper ends, as the lines show them. */
 static double deviation(const struct pos_histogram *latency, uint64_t count)
@@ -24,16 +23,10 @@ static double deviation(const struct pos_histogram *latency, uint64_t count)
     return count > 0 ? sqrt(sum / (double)count) : 0;
 }
 
-static double next_share(double share)
-{
-    double half = pow(2, floor(log2(1 / (1 - share))) + 1);
-    return share + 1 / (TICKS_PER_HALF * half);
-}
-
 static void write_lines(const struct pos_histogram *latency, uint64_t count, FILE *to)
 {
     uint64_t below = 0;
-    for (double share = 0; below < count; share = next_share(share)) {
+    for (double share = 0; below < count; share = pos_percentile_next(share)) {
         uint64_t value = pos_histogram_quantile(latency, share);
         below = pos_histogram_count_below(latency, value);
         (void)fprintf(to, "%12.3f %2.12f %10llu %14.2f\n", (double)value / 1e3, share,

@@ -21,18 +21,18 @@ static void choose(struct pos_bench_options *options)
         options->against[options->against_count++] = POS_DENOMINATOR_REDIS;
 }
 
-static int report(const struct pos_bench_options *options, size_t count, struct pos_pinning pinning)
+static int report(struct pos_bench_options *options, size_t count, struct pos_pinning pinning,
+                  struct pos_error *error)
 {
     struct pos_report report = {
         .command = "limits",
         .options = options,
         .servers = servers,
         .server_count = count,
-        .server_core = pinning.server_core,
-        .load_core = pinning.load_core,
+        .pinning = pinning,
     };
-    if (pos_report_print(&report) != POS_OK)
-        return POS_EXIT_FAILED;
+    if (pos_report_print(&report, &options->outputs, error) != POS_OK)
+        return pos_command_fail("limits", error);
     for (size_t i = 0; i < count; i++)
         if (!pos_measured_good(&servers[i], options)) {
             (void)fprintf(stderr, "posgate-bench limits: %s did not answer everything\n",
@@ -62,5 +62,6 @@ int pos_command_limits(int argc, char **argv)
     if (status == POS_OK)
         status = pos_measure(servers, count, &options, &error);
     pos_denominators_end(&denominators);
-    return status == POS_OK ? report(&options, count, pinning) : pos_command_fail("limits", &error);
+    return status == POS_OK ? report(&options, count, pinning, &error)
+                            : pos_command_fail("limits", &error);
 }

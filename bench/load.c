@@ -18,7 +18,7 @@
 enum {
     EVENT_COUNT = 256,
     TURN_ASK_COUNT = 32, /* requests sent between two looks at replies, when they are late */
-    DRAIN_S = 5,
+    DRAIN_S = POS_SERIES_DRAIN_S,
     SLEEP_NS = 10000000,
     SPARE_DESCRIPTORS = 400, /* of a gateway for its database and itself */
 };
@@ -39,6 +39,34 @@ static void poll_once(struct pos_load *load, uint64_t timeout_ns)
     }
 }
 
+/* ---- what came, as time goes on ---- */
+
+static void begin_series(struct pos_load *load, const struct pos_load_phase *phase,
+                         uint64_t start_ns)
+{
+    if (phase->series == NULL)
+        return;
+    pos_series_begin(phase->series, start_ns);
+    load->told_count = phase->series->count;
+    load->series = phase->series;
+}
+
+static void end_series(struct pos_load *load)
+{
+    if (load->series != NULL)
+        pos_series_end(load->series, pos_clock_monotonic_ns());
+    load->series = NULL;
+}
+
+/* Between two looks at the sockets, once an interval. */
+static void tell(struct pos_load *load, const struct pos_load_phase *phase)
+{
+    if (load->series == NULL || phase->tell == NULL || load->series->count == load->told_count)
+        return;
+    load->told_count = load->series->count;
+    phase->tell(phase->tell_context, &load->series->points[load->told_count - 1], &load->tally);
+}
+
 static struct pos_load_tally take_tally(struct pos_load *load)
 {
     struct pos_load_tally tally = load->tally;
@@ -46,19 +74,41 @@ static struct pos_load_tally take_tally(struct pos_load *load)
     return tally;
 }
 
-static uint64_t cpu_ns(const struct pos_load_phase *phase)
+/* What a stretch began with. */
+struct start {
+    uint64_t ns, server_ns, load_ns;
+};
+
+static struct start look(const struct pos_load_phase *phase)
 {
-    return phase->server_pid != 0 ? pos_process_cpu_ns(phase->server_pid) : 0;
+    struct timespec cpu;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    return (struct start){.ns = pos_clock_monotonic_ns(),
+                          .server_ns =
+                              phase->server_pid != 0 ? pos_process_cpu_ns(phase->server_pid) : 0,
+                          .load_ns = (uint64_t)cpu.tv_sec * 1000000000 + (uint64_t)cpu.tv_nsec};
+}
+
+static void finish_stretch(struct pos_load *load, struct pos_load_phase *phase, struct start start)
+{
+    struct start end = look(phase);
+    phase->seconds = (double)(end.ns - start.ns) / 1e9;
+    phase->server_cpu_ns = end.server_ns - start.server_ns;
+    phase->load_cpu_ns = end.load_ns - start.load_ns;
+    phase->tally = take_tally(load);
 }
 
 /* ---- the closed loop ---- */
 
-static void run_closed(struct pos_load *load, double seconds, uint64_t replies_max)
+static void run_closed(struct pos_load *load, const struct pos_load_phase *phase, double seconds,
+                       uint64_t replies_max)
 {
     uint64_t end_ns = pos_clock_monotonic_ns() + (uint64_t)(seconds * 1e9);
     while (pos_clock_monotonic_ns() < end_ns && load->in_flight > 0 && !pos_interrupted() &&
-           (replies_max == 0 || load->tally.replies < replies_max))
+           (replies_max == 0 || load->tally.replies < replies_max)) {
         poll_once(load, SLEEP_NS);
+        tell(load, phase);
+    }
 }
 
 static void start_asking(struct pos_load *load)
@@ -73,19 +123,19 @@ static void start_asking(struct pos_load *load)
 static struct pos_load_tally measure_closed(struct pos_load *load, struct pos_load_phase *phase)
 {
     start_asking(load);
-    run_closed(load, phase->warm_up_s, 0);
+    run_closed(load, phase, phase->warm_up_s, 0);
     struct pos_load_tally before = take_tally(load);
     load->from_ns = 0;
     load->until_ns = UINT64_MAX;
     load->latency = phase->latency;
-    uint64_t server_ns = cpu_ns(phase), start_ns = pos_clock_monotonic_ns();
-    run_closed(load, phase->duration_s, phase->requests_max);
+    struct start start = look(phase);
+    begin_series(load, phase, start.ns);
+    run_closed(load, phase, phase->duration_s, phase->requests_max);
+    end_series(load);
     load->latency = NULL;
     load->closed_loop = false;
-    phase->seconds = (double)(pos_clock_monotonic_ns() - start_ns) / 1e9;
-    phase->server_cpu_ns = cpu_ns(phase) - server_ns;
-    phase->tally = take_tally(load);
-    run_closed(load, DRAIN_S, 0);
+    finish_stretch(load, phase, start);
+    run_closed(load, phase, DRAIN_S, 0);
     return before;
 }
 
@@ -143,10 +193,12 @@ static void turn(struct pos_load *load)
     poll_once(load, pause_ns(load, now_ns));
 }
 
-static void run_open(struct pos_load *load, uint64_t end_ns)
+static void run_open(struct pos_load *load, const struct pos_load_phase *phase, uint64_t end_ns)
 {
-    while (pos_clock_monotonic_ns() < end_ns && !pos_interrupted())
+    while (pos_clock_monotonic_ns() < end_ns && !pos_interrupted()) {
         turn(load);
+        tell(load, phase);
+    }
 }
 
 /* Until everything has gone out and is answered. */
@@ -177,14 +229,14 @@ static struct pos_load_tally measure_open(struct pos_load *load, struct pos_load
     plan(load, phase);
     load->latency = phase->latency;
     load->lateness = phase->lateness;
-    run_open(load, load->from_ns);
+    run_open(load, phase, load->from_ns);
     struct pos_load_tally before = take_tally(load);
-    uint64_t server_ns = cpu_ns(phase), start_ns = pos_clock_monotonic_ns();
-    run_open(load, load->until_ns);
-    phase->seconds = (double)(pos_clock_monotonic_ns() - start_ns) / 1e9;
-    phase->server_cpu_ns = cpu_ns(phase) - server_ns;
-    phase->tally = take_tally(load);
+    struct start start = look(phase);
+    begin_series(load, phase, start.ns);
+    run_open(load, phase, load->until_ns);
+    finish_stretch(load, phase, start);
     drain_open(load);
+    end_series(load);
     load->latency = load->lateness = NULL;
     return before;
 }

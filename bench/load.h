@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "bench/series.h"
 #include "core/base/error.h"
 #include "core/base/histogram.h"
 #include "core/base/limits.h"
@@ -72,7 +73,7 @@ struct pos_load_phase {
     pid_t server_pid;      /* 0: its CPU time is not known */
     /* out */
     double seconds;
-    uint64_t server_cpu_ns;
+    uint64_t server_cpu_ns, load_cpu_ns; /* the load's: of this thread */
     /* Of replies in the stretch; what goes wrong before and after it counts too, and codes of
      * replies that are not good. */
     struct pos_load_tally tally;
@@ -81,6 +82,13 @@ struct pos_load_phase {
     struct pos_histogram *latency;
     /* At a rate: from when those should have gone out until they did. NULL: nobody asks. */
     struct pos_histogram *lateness;
+    /* The same replies as in `latency`, by when they came; a round is added. NULL: nobody asks. */
+    struct pos_series *series;
+    /* Called when an interval of the series has ended, with what came since the stretch began.
+     * NULL: nobody asks. */
+    void (*tell)(void *context, const struct pos_series_point *point,
+                 const struct pos_load_tally *so_far);
+    void *tell_context;
     uint64_t unanswered;           /* 5 s after the last request was sent, or should have been */
     uint32_t answered_connections; /* got at least one good reply, warm-up included */
 };

@@ -40,6 +40,8 @@ struct pos_load {
     uint32_t next;                /* whose turn it is in an open loop */
     /* What was asked since `from_ns` and before `until_ns` is recorded; NULL: nothing is. */
     struct pos_histogram *latency, *lateness;
+    struct pos_series *series;
+    size_t told_count; /* of the series' points */
     uint64_t from_ns, until_ns;
     uint8_t in[POS_FRAME_SIZE_MAX + POS_LOAD_READ_SIZE];
 };

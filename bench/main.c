@@ -9,6 +9,7 @@
 
 #include "bench/bare.h"
 #include "bench/command.h"
+#include "bench/progress.h"
 #include "core/base/version.h"
 
 struct command {
@@ -51,6 +52,7 @@ static const struct command *find(const char *name)
 
 int pos_command_fail(const char *command, const struct pos_error *error)
 {
+    pos_progress_wipe();
     (void)fprintf(stderr, "posgate-bench %s: %s\n", command, error->text);
     if (error->status == POS_ERR_NOT_FOUND || error->status == POS_ERR_LIMIT)
         return POS_EXIT_ABSENT;

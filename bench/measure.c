@@ -6,6 +6,7 @@
 
 #include "bench/interrupt.h"
 #include "bench/process.h"
+#include "bench/progress.h"
 
 enum { CAPACITY_ROUNDS = 3 };
 
@@ -26,6 +27,11 @@ uint32_t pos_measured_connections(const struct pos_measured *server,
     return server->connections > 0 ? server->connections : options->connections;
 }
 
+uint32_t pos_measured_outstanding(const struct pos_bench_options *options)
+{
+    return options->rate > 0 ? options->outstanding_open : options->outstanding;
+}
+
 static enum pos_status connect_to(struct pos_measured *server, struct pos_load **load,
                                   const struct pos_bench_options *options, struct pos_error *error)
 {
@@ -33,7 +39,7 @@ static enum pos_status connect_to(struct pos_measured *server, struct pos_load *
         .address = server->address,
         .port = server->port,
         .connections = pos_measured_connections(server, options),
-        .outstanding = options->rate > 0 ? options->outstanding_open : options->outstanding,
+        .outstanding = pos_measured_outstanding(options),
         .reconnect = options->reconnect,
         .spins = options->spins,
         .source = server->source,
@@ -64,6 +70,8 @@ static void keep_round(struct pos_measured *server, const struct pos_load_phase 
     double replies = (double)phase->tally.replies;
     rounds->cpu_us[i] = replies > 0 ? (double)phase->server_cpu_ns / 1e3 / replies : 0;
     rounds->per_second[i] = phase->seconds > 0 ? replies / phase->seconds : 0;
+    rounds->server_busy[i] = (double)phase->server_cpu_ns / 1e9 / phase->seconds;
+    rounds->load_busy[i] = (double)phase->load_cpu_ns / 1e9 / phase->seconds;
     rounds->p50_us[i] = quantile_us(phase->latency, 0.5);
     rounds->p99_us[i] = quantile_us(phase->latency, 0.99);
     rounds->p999_us[i] = quantile_us(phase->latency, 0.999);
@@ -71,6 +79,16 @@ static void keep_round(struct pos_measured *server, const struct pos_load_phase 
     rounds->max_us[i] = quantile_us(phase->latency, 1);
     rounds->late_p99_us[i] = quantile_us(phase->lateness, 0.99);
     pos_histogram_add(&server->latency, phase->latency);
+}
+
+static void tell_progress(void *context, const struct pos_series_point *point,
+                          const struct pos_load_tally *so_far)
+{
+    const struct pos_measured *server = context;
+    uint64_t errors = server->tally.replies - server->tally.good + so_far->replies - so_far->good +
+                      so_far->lost + so_far->unmatched + so_far->unreadable;
+    pos_progress_tell(point->length_s > 0 ? (double)point->count / point->length_s : 0,
+                      (double)point->p99_ns / 1e3, errors);
 }
 
 static void run_round(struct pos_measured *server, struct pos_load *load,
@@ -85,6 +103,9 @@ static void run_round(struct pos_measured *server, struct pos_load *load,
         .rate = options->rate,
         .latency = &histograms->latency,
         .lateness = &histograms->lateness,
+        .series = counts ? &server->series : NULL,
+        .tell = tell_progress,
+        .tell_context = server,
     };
     pos_load_run(load, &phase);
     pos_load_tally_add(&server->tally, &phase.tally);
@@ -110,6 +131,18 @@ static enum pos_status one_round(struct pos_measured *server,
     return POS_OK;
 }
 
+/* ---- all rounds ---- */
+
+static size_t steps_of(size_t servers, const struct pos_bench_options *options)
+{
+    return servers * (options->rounds + 1);
+}
+
+static double round_seconds(const struct pos_bench_options *options)
+{
+    return options->warm_up_s + options->duration_s;
+}
+
 enum pos_status pos_measure(struct pos_measured *servers, size_t count,
                             const struct pos_bench_options *options, struct pos_error *error)
 {
@@ -117,14 +150,19 @@ enum pos_status pos_measure(struct pos_measured *servers, size_t count,
     struct histograms *histograms = calloc(1, sizeof *histograms);
     if (histograms == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory to measure with");
-    for (size_t i = 0; i < count; i++)
+    bool planned = pos_progress_plan(steps_of(count, options), round_seconds(options));
+    for (size_t i = 0; i < count; i++) {
         servers[i].answered_connections = pos_measured_connections(&servers[i], options);
+        pos_series_init(&servers[i].series, options->rounds, options->duration_s);
+    }
     for (uint32_t round = 0; round <= options->rounds; round++)
         for (size_t i = 0; i < count && status == POS_OK; i++) {
+            pos_progress_step(round, options->rounds, servers[i].name);
             status = one_round(&servers[i], options, round > 0, histograms, error);
             if (status == POS_OK && pos_interrupted())
                 status = pos_error_set(error, POS_ERR_CLOSED, "interrupted");
         }
+    pos_progress_leave(planned);
     free(histograms);
     return status;
 }
@@ -133,6 +171,7 @@ void pos_measured_reset(struct pos_measured *server)
 {
     memset(&server->rounds, 0, sizeof server->rounds);
     memset(&server->latency, 0, sizeof server->latency);
+    memset(&server->series, 0, sizeof server->series);
     memset(&server->tally, 0, sizeof server->tally);
     server->unanswered = 0;
 }

@@ -4,6 +4,7 @@
 
 #include "bench/load.h"
 #include "bench/options.h"
+#include "bench/series.h"
 #include "bench/statistics.h"
 
 /* What each round gave, by measure, in the order of the rounds. */
@@ -14,6 +15,8 @@ struct pos_rounds {
     double p50_us[POS_ROUND_COUNT_MAX], p99_us[POS_ROUND_COUNT_MAX], p999_us[POS_ROUND_COUNT_MAX];
     double p9999_us[POS_ROUND_COUNT_MAX], max_us[POS_ROUND_COUNT_MAX];
     double late_p99_us[POS_ROUND_COUNT_MAX]; /* at a rate: requests went out so late */
+    /* CPU time of the server (all its threads) and of the load in each second. */
+    double server_busy[POS_ROUND_COUNT_MAX], load_busy[POS_ROUND_COUNT_MAX];
 };
 
 struct pos_measured {
@@ -27,6 +30,7 @@ struct pos_measured {
     /* out */
     struct pos_rounds rounds;
     struct pos_histogram latency; /* of all rounds that count; nanoseconds */
+    struct pos_series series;     /* the same, as time went on */
     struct pos_load_tally tally;  /* of all rounds */
     uint64_t unanswered;
     uint32_t answered_connections; /* fewest of any round */
@@ -48,6 +52,8 @@ POS_MUST_USE enum pos_status pos_measure_capacity(struct pos_measured *server,
 /* Makes it as it was before any round. */
 void pos_measured_reset(struct pos_measured *server);
 
+/* Requests under way on a connection: at a rate the most. */
+uint32_t pos_measured_outstanding(const struct pos_bench_options *options);
 uint32_t pos_measured_connections(const struct pos_measured *server,
                                   const struct pos_bench_options *options);
 

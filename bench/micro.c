@@ -1,7 +1,6 @@
 #include "bench/micro.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +8,11 @@
 #include <time.h>
 
 #include "bench/interrupt.h"
+#include "bench/progress.h"
 
 /* ---- options ---- */
 
-enum { KEY_ROUNDS = 0x400, KEY_LIMIT, KEY_JSON };
+enum { KEY_ROUNDS = 0x400, KEY_LIMIT };
 
 static const struct argp_option options[] = {
     {"rounds", KEY_ROUNDS, "N", 0, "Rounds that count, after one that does not; default 5", 0},
@@ -21,30 +21,7 @@ static const struct argp_option options[] = {
      "End with 3 when the check NAME (or any NAME/...) misses VALUE; `targets` states every target "
      "as a limit",
      0},
-    {"json", KEY_JSON, NULL, 0, "Answer in JSON", 0},
     {NULL, 0, NULL, 0, NULL, 0}};
-
-uint64_t pos_micro_number(struct argp_state *state, const char *name, const char *text,
-                          uint64_t low, uint64_t high)
-{
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '9' || value < low || value > high)
-        argp_error(state, "--%s takes %llu to %llu, not '%s'", name, (unsigned long long)low,
-                   (unsigned long long)high, text);
-    return value;
-}
-
-static double decimal(struct argp_state *state, const char *name, const char *text, double low,
-                      double high)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= low && value <= high))
-        argp_error(state, "--%s takes %g to %g, not '%s'", name, low, high, text);
-    return value;
-}
 
 static void add_limit(struct argp_state *state, struct pos_micro_options *into, const char *text)
 {
@@ -59,7 +36,7 @@ static void add_limit(struct argp_state *state, struct pos_micro_options *into, 
         argp_error(state, "--limit at most %d times", POS_MICRO_LIMIT_COUNT_MAX);
     struct pos_micro_limit *limit = &into->limits[into->limit_count++];
     memcpy(limit->name, text, (size_t)(equals - text));
-    limit->value = decimal(state, "limit", equals + 1, 1e-9, 1e15);
+    limit->value = pos_option_decimal(state, "limit", equals + 1, 1e-9, 1e15);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -70,19 +47,17 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         into->rounds = 5;
         if (into->duration_s <= 0)
             into->duration_s = 0.05;
+        state->child_inputs[0] = &into->outputs;
         return 0;
     case KEY_ROUNDS:
         into->rounds =
-            (uint32_t)pos_micro_number(state, "rounds", argument, 1, POS_ROUND_COUNT_MAX);
+            (uint32_t)pos_option_number(state, "rounds", argument, 1, POS_ROUND_COUNT_MAX);
         return 0;
     case 'd':
-        into->duration_s = decimal(state, "duration", argument, 0.0001, 600);
+        into->duration_s = pos_option_decimal(state, "duration", argument, 0.0001, 600);
         return 0;
     case KEY_LIMIT:
         add_limit(state, into, argument);
-        return 0;
-    case KEY_JSON:
-        into->json = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -110,7 +85,9 @@ static error_t share_inputs(int key, char *argument, struct argp_state *state)
 void pos_micro_begin(struct pos_micro *micro, const char *doc, const struct argp *own,
                      void *own_input, int argc, char **argv)
 {
-    static const struct argp common = {.options = options, .parser = parse};
+    static const struct argp_child outputs[] = {{&pos_outputs_argp, 0, NULL, 0},
+                                                {NULL, 0, NULL, 0}};
+    static const struct argp common = {.options = options, .parser = parse, .children = outputs};
     struct argp_child children[] = {{&common, 0, NULL, 0}, {own, 0, NULL, 0}, {NULL, 0, NULL, 0}};
     struct argp argp = {.parser = share_inputs, .children = children, .doc = doc};
     struct inputs inputs = {.own = own_input, .common = &micro->options};
@@ -159,6 +136,30 @@ void pos_micro_fact(struct pos_micro *micro, const char *name, double value, con
     fact->value = value;
     fact->unit = unit;
     (void)snprintf(fact->name, sizeof fact->name, "%s", name);
+}
+
+static struct pos_micro_condition *add_condition(struct pos_micro *micro, const char *option)
+{
+    assert(micro->condition_count < POS_MICRO_CONDITION_COUNT_MAX);
+    struct pos_micro_condition *condition = &micro->conditions[micro->condition_count++];
+    *condition = (struct pos_micro_condition){.name = option};
+    return condition;
+}
+
+void pos_micro_number(struct pos_micro *micro, const char *option, uint64_t value)
+{
+    add_condition(micro, option)->number = value;
+}
+
+void pos_micro_text(struct pos_micro *micro, const char *option, const char *value)
+{
+    add_condition(micro, option)->text = value;
+}
+
+void pos_micro_trace(struct pos_micro *micro, const struct pos_trace *trace)
+{
+    assert(micro->trace_count < POS_MICRO_TRACE_COUNT_MAX);
+    micro->traces[micro->trace_count++] = *trace;
 }
 
 /* ---- rounds ---- */
@@ -217,6 +218,7 @@ static enum pos_status run_round(struct pos_micro *micro, int round, struct pos_
     for (size_t i = 0; i < micro->subject_count; i++) {
         struct pos_micro_subject *subject = &micro->subjects[i];
         struct pos_micro_reading reading;
+        pos_progress_step((uint32_t)(round + 1), micro->options.rounds, subject->name);
         if (pos_interrupted())
             return pos_error_set(error, POS_ERR_BUSY, "interrupted");
         enum pos_status status = take_reading(subject, micro->options.duration_s, &reading);
@@ -280,8 +282,11 @@ static void judge(struct pos_micro *micro)
 enum pos_status pos_micro_measure(struct pos_micro *micro, struct pos_error *error)
 {
     enum pos_status status = state_limits(micro, error);
+    bool planned = pos_progress_plan(micro->subject_count * (micro->options.rounds + 1),
+                                     micro->options.duration_s);
     for (int round = -1; round < (int)micro->options.rounds && status == POS_OK; round++)
         status = run_round(micro, round, error);
+    pos_progress_leave(planned);
     if (status == POS_OK)
         judge(micro);
     return status;

@@ -10,14 +10,19 @@
 
 #include <argp.h>
 
+#include "bench/option_values.h"
+#include "bench/outputs.h"
 #include "bench/process.h"
 #include "bench/statistics.h"
+#include "bench/trace.h"
 
 enum {
     POS_MICRO_SUBJECT_COUNT_MAX = 48,
     POS_MICRO_CHECK_COUNT_MAX = 24,
     POS_MICRO_FACT_COUNT_MAX = 16,
     POS_MICRO_LIMIT_COUNT_MAX = 16,
+    POS_MICRO_CONDITION_COUNT_MAX = 8,
+    POS_MICRO_TRACE_COUNT_MAX = 4,
     POS_MICRO_NAME_SIZE = 48,
     POS_MICRO_NOTE_SIZE = 160,
     POS_MICRO_NONE = -1, /* no subject */
@@ -33,15 +38,11 @@ struct pos_micro_limit {
 struct pos_micro_options {
     uint32_t rounds;   /* that count, after one that does not */
     double duration_s; /* of one subject in one round */
-    bool json;
+    struct pos_outputs outputs;
     bool limit_targets; /* every target is a limit */
     struct pos_micro_limit limits[POS_MICRO_LIMIT_COUNT_MAX];
     size_t limit_count;
 };
-
-/* For the commands' own options: a whole number within bounds, or the end of the process. */
-uint64_t pos_micro_number(struct argp_state *state, const char *name, const char *text,
-                          uint64_t low, uint64_t high);
 
 /* ---- subjects ---- */
 
@@ -87,6 +88,14 @@ struct pos_micro_fact {
     const char *unit;
 };
 
+/* What it was measured with, besides what all these commands take: figures of runs with others are
+ * not compared. */
+struct pos_micro_condition {
+    const char *name; /* as an option is called */
+    uint64_t number;
+    const char *text; /* NULL: the number */
+};
+
 struct pos_micro {
     const char *command;
     struct pos_micro_options options;
@@ -96,6 +105,10 @@ struct pos_micro {
     size_t check_count;
     struct pos_micro_fact facts[POS_MICRO_FACT_COUNT_MAX];
     size_t fact_count;
+    struct pos_micro_condition conditions[POS_MICRO_CONDITION_COUNT_MAX];
+    size_t condition_count;
+    struct pos_trace traces[POS_MICRO_TRACE_COUNT_MAX]; /* of what comes through sockets */
+    size_t trace_count;
     char note[POS_MICRO_NOTE_SIZE]; /* one line below the figures; "": none */
     struct pos_pinning pinning;
 };
@@ -112,13 +125,19 @@ int pos_micro_add(struct pos_micro *micro, const struct pos_micro_subject *subje
 void pos_micro_check(struct pos_micro *micro, struct pos_micro_check check, const char *name, ...)
     __attribute__((format(printf, 3, 4)));
 void pos_micro_fact(struct pos_micro *micro, const char *name, double value, const char *unit);
+void pos_micro_number(struct pos_micro *micro, const char *option, uint64_t value);
+void pos_micro_text(struct pos_micro *micro, const char *option, const char *value);
+/* What it points to is read when the run is reported. */
+void pos_micro_trace(struct pos_micro *micro, const struct pos_trace *trace);
 
 /* All rounds. POS_ERR_USAGE: --limit names no check; what a subject returns, with its name; BUSY
  * when a signal ended it. */
 POS_MUST_USE enum pos_status pos_micro_measure(struct pos_micro *micro, struct pos_error *error);
 
-/* On standard output, as the options say, or the error. The exit code: MISSED when a limit is. */
-int pos_micro_finish(const struct pos_micro *micro, enum pos_status status,
-                     const struct pos_error *error);
+/* As the options say, or the error. The exit code: MISSED when a limit is. */
+int pos_micro_finish(struct pos_micro *micro, enum pos_status status, struct pos_error *error);
+
+/* The report, the caller's; NULL: no memory. */
+struct json_t *pos_micro_json(const struct pos_micro *micro);
 
 #endif

@@ -1,5 +1,4 @@
-/* What small measurements gave, for people and for programs. */
-#include <jansson.h>
+/* What small measurements gave, for people, and how they end. */
 #include <stdio.h>
 
 #include "bench/command.h"
@@ -58,6 +57,18 @@ static void print_check(const struct pos_micro_check *check)
                check->met ? "met" : "MISSED", check->binding ? ", stated" : "");
 }
 
+/* Through sockets: what came, by code, and what went wrong. */
+static void print_outcome(const struct pos_trace *trace)
+{
+    const struct pos_load_tally *tally = trace->tally;
+    printf("%s: %llu replies", trace->name, (unsigned long long)tally->replies);
+    for (size_t i = 0; i < tally->code_count; i++)
+        printf(", %s %llu", tally->codes[i].code, (unsigned long long)tally->codes[i].count);
+    printf("; unanswered %llu, lost connections %llu, unmatched %llu, unreadable %llu\n",
+           (unsigned long long)trace->unanswered, (unsigned long long)tally->lost,
+           (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
+}
+
 static void print_text(const struct pos_micro *micro)
 {
     print_head(micro);
@@ -71,88 +82,22 @@ static void print_text(const struct pos_micro *micro)
         printf("\n");
     for (size_t i = 0; i < micro->check_count; i++)
         print_check(&micro->checks[i]);
+    for (size_t i = 0; i < micro->trace_count; i++)
+        print_outcome(&micro->traces[i]);
     if (micro->note[0] != '\0')
         printf("\n%s\n", micro->note);
 }
 
-/* ---- JSON ---- */
-
-static json_t *json_summary(struct pos_summary summary)
+int pos_micro_finish(struct pos_micro *micro, enum pos_status status, struct pos_error *error)
 {
-    return json_pack("{s:f, s:f, s:f}", "median", summary.median, "low", summary.low, "high",
-                     summary.high);
-}
-
-static json_t *json_subject(const struct pos_micro *micro, size_t i)
-{
-    const struct pos_micro_subject *subject = &micro->subjects[i], *floor = floor_of(micro, i);
-    uint32_t rounds = micro->options.rounds;
-    json_t *out = json_pack("{s:s, s:o}", "name", subject->name, "ns",
-                            json_summary(pos_summarise(subject->ns, rounds)));
-    json_t *values = json_array();
-    for (size_t r = 0; r < rounds; r++)
-        (void)json_array_append_new(values, json_real(subject->ns[r]));
-    (void)json_object_set_new(out, "rounds_ns", values);
-    if (floor != NULL) {
-        (void)json_object_set_new(out, "floor", json_string(floor->name));
-        (void)json_object_set_new(
-            out, "ratio", json_summary(pos_summarise_ratio(subject->ns, floor->ns, rounds)));
-    }
-    return out;
-}
-
-static json_t *json_check(const struct pos_micro *micro, const struct pos_micro_check *check)
-{
-    json_t *out = json_pack("{s:s, s:o, s:s, s:s, s:f, s:b, s:b}", "name", check->name, "value",
-                            json_summary(check->value), "unit", unit_of(check), "sense",
-                            check->at_least ? "at least" : "at most", "limit", check->limit,
-                            "stated", (int)check->binding, "met", (int)check->met);
-    (void)json_object_set_new(out, "of", json_string(micro->subjects[check->of].name));
-    if (check->to != POS_MICRO_NONE)
-        (void)json_object_set_new(out, "to", json_string(micro->subjects[check->to].name));
-    return out;
-}
-
-static json_t *json_all(const struct pos_micro *micro)
-{
-    char machine[POS_MACHINE_TEXT_SIZE];
-    json_t *subjects = json_array(), *checks = json_array(), *facts = json_array();
-    pos_machine_text(machine);
-    for (size_t i = 0; i < micro->subject_count; i++)
-        (void)json_array_append_new(subjects, json_subject(micro, i));
-    for (size_t i = 0; i < micro->check_count; i++)
-        (void)json_array_append_new(checks, json_check(micro, &micro->checks[i]));
-    for (size_t i = 0; i < micro->fact_count; i++)
-        (void)json_array_append_new(
-            facts, json_pack("{s:s, s:f, s:s}", "name", micro->facts[i].name, "value",
-                             micro->facts[i].value, "unit", micro->facts[i].unit));
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:o, s:o, s:o, s:s}", "command",
-                     micro->command, "machine", machine, "version", pos_version_line(), "commit",
-                     pos_version_commit(), "rounds", (int)micro->options.rounds, "duration_s",
-                     micro->options.duration_s, "subjects", subjects, "facts", facts, "checks",
-                     checks, "note", micro->note);
-}
-
-static int print_json(const struct pos_micro *micro)
-{
-    json_t *out = json_all(micro);
-    int result =
-        out == NULL ? -1 : json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    printf("\n");
-    json_decref(out);
-    return result;
-}
-
-int pos_micro_finish(const struct pos_micro *micro, enum pos_status status,
-                     const struct pos_error *error)
-{
+    struct pos_outputs *outputs = &micro->options.outputs;
+    int code = POS_EXIT_DONE;
+    if (status == POS_OK && !outputs->json)
+        print_text(micro);
+    if (status == POS_OK && pos_outputs_wanted(outputs))
+        status = pos_outputs_give(outputs, pos_micro_json(micro), error);
     if (status != POS_OK)
         return pos_command_fail(micro->command, error);
-    int code = POS_EXIT_DONE;
-    if (!micro->options.json)
-        print_text(micro);
-    else if (print_json(micro) != 0)
-        return POS_EXIT_FAILED;
     for (size_t i = 0; i < micro->check_count; i++)
         if (micro->checks[i].binding && !micro->checks[i].met) {
             (void)fprintf(stderr, "posgate-bench %s: %s misses its limit\n", micro->command,

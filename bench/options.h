@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bench/outputs.h"
 #include "bench/slo.h"
 #include "core/base/exit_code.h"
 #include "core/wire/dialect.h"
@@ -27,7 +28,7 @@ struct pos_bench_options {
     uint32_t rounds;
     double duration_s, warm_up_s;
     uint64_t requests; /* a round; 0: by time alone */
-    bool json;
+    struct pos_outputs outputs;
     enum pos_denominator against[POS_DENOMINATOR_COUNT];
     size_t against_count; /* 0: not stated */
     bool aa;              /* the first of them once more, which shows the noise */

@@ -85,6 +85,12 @@ bool pos_slo_parse(const char *text, struct pos_slo *slo)
     }
 }
 
+bool pos_slo_met(const struct pos_slo_limit *limit, const struct pos_histogram *latency)
+{
+    return pos_histogram_count(latency) > 0 &&
+           pos_histogram_quantile(latency, limit->share) < limit->below_ns;
+}
+
 size_t pos_slo_missed(const struct pos_slo *slo, const struct pos_histogram *latency,
                       const char *server, FILE *to)
 {
@@ -93,7 +99,7 @@ size_t pos_slo_missed(const struct pos_slo *slo, const struct pos_histogram *lat
     for (size_t i = 0; i < slo->count; i++) {
         const struct pos_slo_limit *limit = &slo->limits[i];
         uint64_t reached = pos_histogram_quantile(latency, limit->share);
-        if (!empty && reached < limit->below_ns)
+        if (pos_slo_met(limit, latency))
             continue;
         missed++;
         if (empty)

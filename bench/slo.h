@@ -26,8 +26,10 @@ struct pos_slo {
  * False: it is something else, and *slo is not to be used. */
 bool pos_slo_parse(const char *text, struct pos_slo *slo);
 
-/* Says every limit that the latency (nanoseconds) does not keep; how many those are. A histogram
- * without values keeps none. */
+/* Whether the latency (nanoseconds) keeps it; a histogram without values keeps none. */
+bool pos_slo_met(const struct pos_slo_limit *limit, const struct pos_histogram *latency);
+
+/* Says every limit that the latency does not keep; how many those are. */
 size_t pos_slo_missed(const struct pos_slo *slo, const struct pos_histogram *latency,
                       const char *server, FILE *to);
 

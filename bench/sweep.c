@@ -1,20 +1,13 @@
 #include "bench/sweep.h"
 
 #include <assert.h>
-#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "bench/progress.h"
 #include "core/base/exit_code.h"
 
 static const double latency_times = 5, answered_share = 0.99;
-
-/* By server and step. */
-static struct pos_sweep_point points[POS_REPORT_SERVER_COUNT_MAX][POS_SWEEP_STEP_COUNT];
-
-unsigned pos_sweep_percent(size_t step)
-{
-    return step + 1 < POS_SWEEP_STEP_COUNT ? 10 * ((unsigned)step + 1) : 95;
-}
 
 size_t pos_sweep_knee(const struct pos_sweep_point *of, size_t count)
 {
@@ -30,136 +23,121 @@ size_t pos_sweep_knee(const struct pos_sweep_point *of, size_t count)
     return count - 1;
 }
 
-static double median(const double *values, size_t count)
+size_t pos_sweep_knee_of(const struct pos_sweep_step *steps)
 {
-    return pos_summarise(values, count).median;
+    struct pos_sweep_point points[POS_SWEEP_STEP_COUNT];
+    for (size_t i = 0; i < POS_SWEEP_STEP_COUNT; i++)
+        points[i] = steps[i].point;
+    return pos_sweep_knee(points, POS_SWEEP_STEP_COUNT);
+}
+
+/* ---- measuring ---- */
+
+static struct pos_summary summary(const double *values, const struct pos_rounds *rounds)
+{
+    return pos_summarise(values, rounds->count);
 }
 
 static struct pos_sweep_point point_of(const struct pos_measured *server,
                                        const struct pos_bench_options *options)
 {
     const struct pos_rounds *rounds = &server->rounds;
+    struct pos_summary p99 = summary(rounds->p99_us, rounds);
     return (struct pos_sweep_point){
         .percent = (unsigned)options->rate_percent,
         .rate = options->rate,
-        .per_second = median(rounds->per_second, rounds->count),
-        .cpu_us = median(rounds->cpu_us, rounds->count),
-        .p50_us = median(rounds->p50_us, rounds->count),
-        .p99_us = median(rounds->p99_us, rounds->count),
-        .p999_us = median(rounds->p999_us, rounds->count),
-        .p9999_us = median(rounds->p9999_us, rounds->count),
-        .max_us = median(rounds->max_us, rounds->count),
-        .sent_late_p99_us = median(rounds->late_p99_us, rounds->count),
+        .per_second = summary(rounds->per_second, rounds).median,
+        .cpu_us = summary(rounds->cpu_us, rounds).median,
+        .p50_us = summary(rounds->p50_us, rounds).median,
+        .p99_us = p99.median,
+        .p99_low_us = p99.low,
+        .p99_high_us = p99.high,
+        .p999_us = summary(rounds->p999_us, rounds).median,
+        .p9999_us = summary(rounds->p9999_us, rounds).median,
+        .max_us = summary(rounds->max_us, rounds).median,
+        .sent_late_p99_us = summary(rounds->late_p99_us, rounds).median,
         .good = pos_measured_good(server, options),
     };
 }
 
-static enum pos_status take_step(struct pos_measured *servers, size_t count, size_t step,
-                                 struct pos_bench_options *options, struct pos_error *error)
+/* What is told of a step later, when the server's own figures are of another. */
+static void keep_step(const struct pos_measured *server, const struct pos_bench_options *options,
+                      struct pos_sweep_step *step)
 {
+    step->point = point_of(server, options);
+    pos_histogram_add(&step->latency, &server->latency);
+    step->tally = server->tally;
+    step->unanswered = server->unanswered;
+}
+
+static enum pos_status take_step(struct pos_sweep *sweep, struct pos_measured *servers, size_t step,
+                                 struct pos_hgrm_files *files, struct pos_error *error)
+{
+    struct pos_bench_options *options = sweep->options;
     options->rate_percent = pos_sweep_percent(step);
     options->rate = (uint64_t)(options->capacity * options->rate_percent / 100) + 1;
-    for (size_t i = 0; i < count; i++)
+    pos_progress_stage("at %u %%, %llu a second: ", pos_sweep_percent(step),
+                       (unsigned long long)options->rate);
+    for (size_t i = 0; i < sweep->report->server_count; i++)
         pos_measured_reset(&servers[i]);
-    enum pos_status status = pos_measure(servers, count, options, error);
-    for (size_t i = 0; status == POS_OK && i < count; i++)
-        points[i][step] = point_of(&servers[i], options);
+    enum pos_status status = pos_measure(servers, sweep->report->server_count, options, error);
+    for (size_t i = 0; status == POS_OK && i < sweep->report->server_count; i++)
+        keep_step(&servers[i], options, &sweep->steps[i][step]);
+    return status == POS_OK
+               ? pos_hgrm_files_write(files, step, &servers[sweep->report->subject].latency, error)
+               : status;
+}
+
+static enum pos_status take_steps(struct pos_sweep *sweep, struct pos_measured *servers,
+                                  struct pos_hgrm_files *files, struct pos_error *error)
+{
+    struct pos_bench_options *options = sweep->options;
+    size_t rounds = sweep->report->server_count * (options->rounds + 1) * POS_SWEEP_STEP_COUNT;
+    enum pos_status status = POS_OK;
+    bool planned = pos_progress_plan(rounds, options->warm_up_s + options->duration_s);
+    for (size_t step = 0; step < POS_SWEEP_STEP_COUNT && status == POS_OK; step++)
+        status = take_step(sweep, servers, step, files, error);
+    pos_progress_leave(planned);
+    options->rate = 0; /* the report is of no single one */
     return status;
 }
 
-/* ---- text ---- */
-
-static void print_server(const struct pos_measured *server, const struct pos_sweep_point *of)
-{
-    size_t knee = pos_sweep_knee(of, POS_SWEEP_STEP_COUNT);
-    printf("\n%s\n%5s %10s %10s %8s %9s %9s %9s %9s %9s %10s\n", server->name, "%", "rate",
-           "replies", "CPU us", "p50 us", "p99 us", "p99.9 us", "p99.99 us", "max us", "late p99");
-    for (size_t i = 0; i < POS_SWEEP_STEP_COUNT; i++)
-        printf("%5u %10llu %10.0f %8.2f %9.0f %9.0f %9.0f %9.0f %9.0f %10.0f%s%s\n", of[i].percent,
-               (unsigned long long)of[i].rate, of[i].per_second, of[i].cpu_us, of[i].p50_us,
-               of[i].p99_us, of[i].p999_us, of[i].p9999_us, of[i].max_us, of[i].sent_late_p99_us,
-               i == knee ? "  <- knee" : "", of[i].good ? "" : "  not everything was answered");
-    if (knee == POS_SWEEP_STEP_COUNT)
-        printf("no knee: the lowest rate is already too high\n");
-}
-
-static void print_text(const struct pos_report *report)
-{
-    const struct pos_bench_options *options = report->options;
-    printf("sweep: the gateway answers %.0f a second in a closed loop of %u connections with %u "
-           "outstanding; then open loops, %u rounds of %g s each, medians\n",
-           options->capacity, options->connections, options->outstanding, options->rounds,
-           options->duration_s);
-    for (size_t i = 0; i < report->server_count; i++)
-        print_server(&report->servers[i], points[i]);
-}
-
-/* ---- JSON ---- */
-
-static json_t *json_points(const struct pos_sweep_point *of)
-{
-    json_t *out = json_array();
-    for (size_t i = 0; i < POS_SWEEP_STEP_COUNT; i++)
-        (void)json_array_append_new(
-            out, json_pack("{s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b}", "percent",
-                           (int)of[i].percent, "rate", (json_int_t)of[i].rate,
-                           "requests_per_second", of[i].per_second, "cpu_us_per_request",
-                           of[i].cpu_us, "latency_p50_us", of[i].p50_us, "latency_p99_us",
-                           of[i].p99_us, "latency_p999_us", of[i].p999_us, "latency_p9999_us",
-                           of[i].p9999_us, "latency_max_us", of[i].max_us, "sent_late_p99_us",
-                           of[i].sent_late_p99_us, "good", (int)of[i].good));
-    return out;
-}
-
-static enum pos_status print_json(const struct pos_report *report)
-{
-    json_t *out = pos_report_head(report), *servers = json_array();
-    if (out == NULL || servers == NULL)
-        return POS_ERR_MEMORY;
-    for (size_t i = 0; i < report->server_count; i++) {
-        size_t knee = pos_sweep_knee(points[i], POS_SWEEP_STEP_COUNT);
-        (void)json_array_append_new(
-            servers, json_pack("{s:s, s:o, s:I}", "name", report->servers[i].name, "points",
-                               json_points(points[i]), "knee_per_second",
-                               knee == POS_SWEEP_STEP_COUNT ? (json_int_t)0
-                                                            : (json_int_t)points[i][knee].rate));
-    }
-    (void)json_object_set_new(out, "closed_loop_per_second", json_real(report->options->capacity));
-    (void)json_object_set_new(out, "sweep", servers);
-    int result = json_dumpf(out, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    printf("\n");
-    json_decref(out);
-    return result == 0 ? POS_OK : POS_ERR_MEMORY;
-}
-
-/* ---- the sweep ---- */
-
 /* Beyond the knee a rate may be too much; up to it everything must be answered. */
-static bool is_good(const struct pos_sweep_point *of)
+static bool is_good(const struct pos_sweep_step *of)
 {
-    size_t knee = pos_sweep_knee(of, POS_SWEEP_STEP_COUNT);
+    size_t knee = pos_sweep_knee_of(of);
     for (size_t i = 0; i < POS_SWEEP_STEP_COUNT && i <= knee; i++)
-        if (!of[i].good)
+        if (!of[i].point.good)
             return false;
     return true;
 }
 
-enum pos_status pos_sweep(struct pos_measured *servers, const struct pos_report *report,
-                          struct pos_bench_options *options, int *code, struct pos_error *error)
+static enum pos_status tell(const struct pos_sweep *sweep, int *code, struct pos_error *error)
 {
-    options->rate_percent = 100;
-    enum pos_status status = pos_measure_capacity(&servers[report->subject], options, error);
-    for (size_t step = 0; step < POS_SWEEP_STEP_COUNT && status == POS_OK; step++)
-        status = take_step(servers, report->server_count, step, options, error);
-    if (status != POS_OK)
-        return status;
-    if (options->json)
-        status = print_json(report);
-    else
-        print_text(report);
-    *code = status == POS_OK ? POS_EXIT_DONE : POS_EXIT_FAILED;
-    for (size_t i = 0; i < report->server_count; i++)
-        if (!is_good(points[i]))
+    enum pos_status status = pos_sweep_print(sweep, error);
+    *code = POS_EXIT_DONE;
+    for (size_t i = 0; i < sweep->report->server_count; i++)
+        if (!is_good(sweep->steps[i]))
             *code = POS_EXIT_FAILED;
-    return POS_OK;
+    return status;
+}
+
+enum pos_status pos_sweep(struct pos_measured *servers, const struct pos_report *report,
+                          struct pos_bench_options *options, struct pos_hgrm_files *files,
+                          int *code, struct pos_error *error)
+{
+    struct pos_sweep *sweep = calloc(1, sizeof *sweep);
+    if (sweep == NULL)
+        return pos_error_set(error, POS_ERR_MEMORY, "no memory for a sweep");
+    sweep->report = report;
+    sweep->options = options;
+    options->rate_percent = 100;
+    pos_progress_stage("closed loop: ");
+    enum pos_status status = pos_measure_capacity(&servers[report->subject], options, error);
+    if (status == POS_OK)
+        status = take_steps(sweep, servers, files, error);
+    if (status == POS_OK)
+        status = tell(sweep, code, error);
+    free(sweep);
+    return status;
 }

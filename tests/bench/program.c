@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+enum { OUTPUT_SIZE_MAX = 1 << 20 }; /* a sweep with its curves */
+
 char *run(const char *line, int *code)
 {
     size_t size = 0, got;
-    char *text = calloc(1, 65536);
+    char *text = calloc(1, OUTPUT_SIZE_MAX + 1);
     FILE *pipe = popen(line, "re");
     cr_assert_not_null(pipe);
-    while (size < 65535 && (got = fread(text + size, 1, 65535 - size, pipe)) > 0)
+    while (size < OUTPUT_SIZE_MAX &&
+           (got = fread(text + size, 1, OUTPUT_SIZE_MAX - size, pipe)) > 0)
         size += got;
     int status = pclose(pipe);
     *code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
