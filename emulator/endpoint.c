@@ -5,22 +5,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/hex.h"
-
-enum pos_status pos_number_parse(const char *text, uint64_t minimum, uint64_t maximum,
-                                 uint64_t *number, struct pos_error *error)
-{
-    uint64_t value = 0;
-    bool digits = text[0] != '\0' && strlen(text) <= 18;
-    for (const char *c = text; digits && *c != '\0'; c++) {
-        digits = *c >= '0' && *c <= '9';
-        value = value * 10 + (uint64_t)(*c - '0');
-    }
-    if (!digits || value < minimum || value > maximum)
-        return pos_error_set(error, POS_ERR_USAGE, "'%.32s' is not a number from %llu to %llu",
-                             text, (unsigned long long)minimum, (unsigned long long)maximum);
-    *number = value;
-    return POS_OK;
-}
+#include "core/base/option.h"
 
 static bool numeric(const char *host)
 {
@@ -44,10 +29,10 @@ enum pos_status pos_endpoint_parse(const char *text, struct pos_endpoint *addres
     address->host[size] = '\0';
     if (!numeric(address->host))
         return pos_error_set(error, POS_ERR_USAGE, "'%s' is not an IP address", address->host);
-    uint64_t port = 0;
-    enum pos_status status = pos_number_parse(colon + 1, 0, UINT16_MAX, &port, error);
-    if (status != POS_OK)
-        return pos_error_prefix(error, "port of '%.64s'", text);
+    uint64_t port;
+    if (!pos_number_parse(colon + 1, &port) || port > UINT16_MAX)
+        return pos_error_set(error, POS_ERR_USAGE, "'%.64s' has no port of 0 to %d", text,
+                             UINT16_MAX);
     address->port = (uint16_t)port;
     return POS_OK;
 }

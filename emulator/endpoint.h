@@ -15,10 +15,6 @@ struct pos_endpoint {
 POS_MUST_USE enum pos_status pos_endpoint_parse(const char *text, struct pos_endpoint *address,
                                                 struct pos_error *error);
 
-/* Digits between minimum and maximum, nothing else. POS_ERR_USAGE. */
-POS_MUST_USE enum pos_status pos_number_parse(const char *text, uint64_t minimum, uint64_t maximum,
-                                              uint64_t *number, struct pos_error *error);
-
 /* A dialect's name. POS_ERR_USAGE says which there are. */
 POS_MUST_USE enum pos_status pos_dialect_parse(const char *text, const struct pos_dialect **dialect,
                                                struct pos_error *error);

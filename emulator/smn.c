@@ -1,9 +1,9 @@
 /* `posgate-emulator smn SERIAL INDEX`: prints the SMN, or says why there is none. */
 #include <argp.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "core/base/exit_code.h"
+#include "core/base/option.h"
 #include "core/base/smn.h"
 #include "emulator/command.h"
 
@@ -32,21 +32,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
     }
 }
 
-/* Digits only, and few enough not to wrap: a sign, a space or `0x` is a typing mistake here. */
-static enum pos_status parse_index(const char *text, uint64_t *index, struct pos_error *error)
-{
-    *index = 0;
-    if (text[0] == '\0' || strlen(text) > 18)
-        return pos_error_set(error, POS_ERR_FORMAT, "key index must have 1 to 8 digits");
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9')
-            return pos_error_set(error, POS_ERR_FORMAT,
-                                 "key index has a character that is not a digit");
-        *index = *index * 10 + (uint64_t)(*text - '0');
-    }
-    return POS_OK;
-}
-
 int pos_command_smn(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -61,8 +46,11 @@ int pos_command_smn(int argc, char **argv)
     struct pos_smn smn;
     struct pos_error error;
     uint64_t index;
-    enum pos_status status = parse_index(arguments.index, &index, &error);
-    if (status == POS_OK)
+    enum pos_status status;
+    if (!pos_number_parse(arguments.index, &index))
+        status = pos_error_set(&error, POS_ERR_FORMAT, "key index '%.32s' is not 1 to %d digits",
+                               arguments.index, POS_KEY_INDEX_DIGITS);
+    else
         status = pos_smn_form(pos_bytes_text(arguments.serial), index, &smn, &error);
     if (status != POS_OK) {
         (void)fprintf(stderr, "posgate-emulator smn: %s\n", error.text);

@@ -30,8 +30,7 @@ static error_t parse_approve(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_ARG:
         if (answering->number != 0)
             argp_error(state, "one approval at a time");
-        answering->number =
-            (uint32_t)pos_options_number(state, "the approval's number", argument, UINT32_MAX);
+        answering->number = (uint32_t)pos_option_number(state, "N", argument, 1, UINT32_MAX);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

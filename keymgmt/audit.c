@@ -22,7 +22,7 @@ static error_t parse_show(int key, char *argument, struct argp_state *state)
     struct asked *asked = state->input;
     switch (key) {
     case KEY_FROM:
-        asked->from = pos_options_number(state, "--from", argument, INT64_MAX);
+        asked->from = pos_option_number(state, "--from", argument, 1, INT64_MAX);
         return 0;
     case KEY_TABLE:
         asked->table = argument;

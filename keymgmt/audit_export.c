@@ -22,7 +22,7 @@ static error_t parse_export(int key, char *argument, struct argp_state *state)
     struct asked *asked = state->input;
     switch (key) {
     case KEY_SINCE:
-        asked->since = pos_options_number(state, "--since", argument, INT64_MAX);
+        asked->since = pos_option_number(state, "--since", argument, 1, INT64_MAX);
         return 0;
     case KEY_TABLE:
         asked->table = argument;

@@ -69,8 +69,8 @@ static error_t parse_ceremony(int key, char *argument, struct argp_state *state)
     struct pos_ceremony *ceremony = state->input;
     switch (key) {
     case KEY_COMPONENTS:
-        ceremony->component_count =
-            pos_options_number(state, "the count of components", argument, POS_COMPONENT_COUNT_MAX);
+        ceremony->component_count = pos_option_number(state, "the count of components", argument, 1,
+                                                      POS_COMPONENT_COUNT_MAX);
         return 0;
     case KEY_COMPONENT:
         add_text(state, "--component", ceremony->files, &ceremony->file_count, argument);
@@ -89,7 +89,7 @@ static error_t parse_ceremony(int key, char *argument, struct argp_state *state)
         ceremony->name = argument;
         return 0;
     case KEY_ALG:
-        ceremony->algorithm = pos_options_algorithm(state, argument);
+        ceremony->algorithm = pos_option_algorithm(state, "--alg", argument);
         if (ceremony->algorithm == POS_ALGORITHM_SM4)
             argp_error(state, "no key of a ceremony is SM4: T2, T3, A128 or A256");
         return 0;

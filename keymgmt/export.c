@@ -38,11 +38,11 @@ static error_t parse_export(int key, char *argument, struct argp_state *state)
     switch (key) {
     case KEY_BATCH:
         export->number =
-            (uint32_t)pos_options_number(state, "--batch", argument, POS_KEY_INDEX_MAX);
+            (uint32_t)pos_option_number(state, "--batch", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case KEY_COUNT:
         export->count =
-            (uint32_t)pos_options_number(state, "--count", argument, POS_KEY_FILE_COUNT_MAX);
+            (uint32_t)pos_option_number(state, "--count", argument, 1, POS_KEY_FILE_COUNT_MAX);
         return 0;
     case KEY_DEST:
         export->destination = argument;

@@ -46,10 +46,10 @@ static error_t parse_generate(int key, char *argument, struct argp_state *state)
     switch (key) {
     case KEY_COUNT:
         generation->count =
-            (uint32_t)pos_options_number(state, "--count", argument, POS_GENERATE_COUNT_MAX);
+            (uint32_t)pos_option_number(state, "--count", argument, 1, POS_GENERATE_COUNT_MAX);
         return 0;
     case KEY_ALG:
-        generation->algorithm = pos_options_algorithm(state, argument);
+        generation->algorithm = pos_option_algorithm(state, "--alg", argument);
         return 0;
     case KEY_FORM:
         generation->form = pos_key_form_parse(pos_bytes_text(argument));
@@ -58,7 +58,7 @@ static error_t parse_generate(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_BATCH:
         generation->continued =
-            (uint32_t)pos_options_number(state, "--batch", argument, POS_KEY_INDEX_MAX);
+            (uint32_t)pos_option_number(state, "--batch", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case KEY_DRY_RUN:
         generation->dry_run = true;

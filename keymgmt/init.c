@@ -75,8 +75,8 @@ static error_t parse_init(int key, char *argument, struct argp_state *state)
         add_file(state, argument);
         return 0;
     case KEY_APPROVAL_MINUTES:
-        asked->policy.approval_minutes = (uint32_t)pos_options_number(
-            state, "--approval-minutes", argument, APPROVAL_MINUTES_MAX);
+        asked->policy.approval_minutes = (uint32_t)pos_option_number(
+            state, "--approval-minutes", argument, 1, APPROVAL_MINUTES_MAX);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

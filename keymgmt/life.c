@@ -125,7 +125,7 @@ static error_t parse_life(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_BATCH:
         options->batch =
-            (uint32_t)pos_options_number(state, "--batch", argument, POS_KEY_INDEX_MAX);
+            (uint32_t)pos_option_number(state, "--batch", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case KEY_LIST:
         options->list = argument;

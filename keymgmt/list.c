@@ -36,7 +36,7 @@ static error_t parse_list(int key, char *argument, struct argp_state *state)
     switch (key) {
     case KEY_BATCH:
         listing->batch =
-            (uint32_t)pos_options_number(state, "--batch", argument, POS_KEY_INDEX_MAX);
+            (uint32_t)pos_option_number(state, "--batch", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case KEY_STATE:
         listing->state = parse_state(state, argument);
@@ -226,7 +226,7 @@ static error_t parse_show(int key, char *argument, struct argp_state *state)
         return ARGP_ERR_UNKNOWN;
     if (*index != 0)
         argp_error(state, "one key index at a time");
-    *index = (uint32_t)pos_options_number(state, "the key index", argument, POS_KEY_INDEX_MAX);
+    *index = (uint32_t)pos_option_number(state, "INDEX", argument, 1, POS_KEY_INDEX_MAX);
     return 0;
 }
 

@@ -55,7 +55,7 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_TIMEOUT:
         load->timeout_ms =
-            1000 * (int)pos_options_number(state, "--timeout-s", argument, TIMEOUT_S_MAX);
+            1000 * (int)pos_option_number(state, "--timeout-s", argument, 1, TIMEOUT_S_MAX);
         return 0;
     case KEY_DRY_RUN:
         load->dry_run = true;

@@ -1,6 +1,5 @@
 #include "keymgmt/options.h"
 
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +68,8 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
                   sizeof options->operator_credential);
         return 0;
     case KEY_APPROVAL:
-        options->approval = (uint32_t)pos_options_number(state, "--approval", argument, UINT32_MAX);
+        options->approval =
+            (uint32_t)pos_option_number(state, "--approval", argument, 1, UINT32_MAX);
         return 0;
     case KEY_JSON:
         options->json = true;
@@ -138,25 +138,4 @@ void pos_options_parse(struct pos_options *options, const struct argp *own, void
      */
     const struct argp both = {.parser = parse_both, .doc = own->doc, .children = children};
     (void)argp_parse(&both, argc, argv, 0, NULL, &inputs);
-}
-
-uint64_t pos_options_number(struct argp_state *state, const char *name, const char *text,
-                            uint64_t maximum)
-{
-    char *end = NULL;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || number < 1 ||
-        number > maximum)
-        argp_error(state, "%s must be a number of 1 to %llu, not '%.32s'", name,
-                   (unsigned long long)maximum, text);
-    return number;
-}
-
-enum pos_algorithm pos_options_algorithm(struct argp_state *state, const char *text)
-{
-    enum pos_algorithm algorithm = pos_algorithm_parse(pos_bytes_text(text));
-    if (algorithm == POS_ALGORITHM_NONE)
-        argp_error(state, "the algorithm must be T2, T3, A128, A256 or SM4, not '%.16s'", text);
-    return algorithm;
 }

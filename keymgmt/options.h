@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/limits.h"
+#include "core/base/option.h"
 
 enum { POS_OPERATOR_SIZE_MAX = 64 };
 
@@ -41,12 +42,5 @@ POS_MUST_USE enum pos_status pos_options_finish(struct pos_options *options,
  */
 void pos_options_parse(struct pos_options *options, const struct argp *own, void *input, int argc,
                        char **argv);
-
-/* A number of 1 to `maximum`, or argp's usage error. */
-uint64_t pos_options_number(struct argp_state *state, const char *name, const char *text,
-                            uint64_t maximum);
-
-/* One of T2, T3, A128, A256 and SM4, or argp's usage error. */
-enum pos_algorithm pos_options_algorithm(struct argp_state *state, const char *text);
 
 #endif

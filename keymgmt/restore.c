@@ -42,7 +42,7 @@ static error_t parse_restore(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_HIGH_WATER:
         restoration->high_water =
-            (uint32_t)pos_options_number(state, "--high-water", argument, POS_KEY_INDEX_MAX);
+            (uint32_t)pos_option_number(state, "--high-water", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case KEY_DRY_RUN:
         restoration->dry_run = true;

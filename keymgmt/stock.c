@@ -15,7 +15,7 @@ static error_t parse_stock(int key, char *argument, struct argp_state *state)
     uint64_t *least = state->input;
     if (key != KEY_WARN)
         return ARGP_ERR_UNKNOWN;
-    *least = pos_options_number(state, "--warn", argument, POS_KEY_INDEX_MAX);
+    *least = pos_option_number(state, "--warn", argument, 1, POS_KEY_INDEX_MAX);
     return 0;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/base/log.h"
+#include "core/base/option.h"
 #include "core/base/secret.h"
 #include "emulator/command.h"
 #include "emulator/exit.h"
@@ -55,16 +55,6 @@ static const struct argp_option options[] = {
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info (default), warning or error", 0},
     {0}};
 
-static uint32_t number(struct argp_state *state, const char *option, const char *value,
-                       uint64_t maximum)
-{
-    struct pos_error error;
-    uint64_t parsed = 0;
-    if (pos_number_parse(value, 0, maximum, &parsed, &error) != POS_OK)
-        argp_error(state, "%s: %s", option, error.text);
-    return (uint32_t)parsed;
-}
-
 static bool is_code(const char *value)
 {
     return isalnum((unsigned char)value[0]) && isalnum((unsigned char)value[1]) &&
@@ -77,14 +67,16 @@ static void parse_decline(struct argp_state *state, struct pos_host *host, const
         argp_error(state, "--decline: '%s' does not begin with a code of two characters", value);
     memcpy(host->decline_code, value, 2);
     host->decline_code[2] = '\0';
-    host->decline_percent = value[2] == ':' ? number(state, "--decline", value + 3, 100) : 100;
+    host->decline_percent = 100;
+    if (value[2] == ':')
+        host->decline_percent =
+            (uint32_t)pos_option_number(state, "--decline CODE:", value + 3, 0, 100);
 }
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
     struct host_arguments *a = state->input;
     struct pos_error error;
-    int level;
     switch (key) {
     case 'l':
         if (pos_endpoint_parse(value, &a->options.listen, &error) != POS_OK)
@@ -95,13 +87,15 @@ static error_t parse(int key, char *value, struct argp_state *state)
             argp_error(state, "--dialect: %s", error.text);
         return 0;
     case KEY_DELAY:
-        a->options.delay_ms = number(state, "--delay-ms", value, DELAY_MS_MAX);
+        a->options.delay_ms =
+            (uint32_t)pos_option_number(state, "--delay-ms", value, 0, DELAY_MS_MAX);
         return 0;
     case KEY_DECLINE:
         parse_decline(state, &a->options.host, value);
         return 0;
     case KEY_SILENT:
-        a->options.host.silent_percent = number(state, "--silent", value, 100);
+        a->options.host.silent_percent =
+            (uint32_t)pos_option_number(state, "--silent", value, 0, 100);
         return 0;
     case KEY_LEDGER:
         a->options.ledger_path = value;
@@ -123,9 +117,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
         a->json = true;
         return 0;
     case KEY_LOG_LEVEL:
-        if ((level = pos_log_level_parse(value)) < 0)
-            argp_error(state, "there is no log level '%s'", value);
-        pos_log_set_level((enum pos_log_level)level);
+        pos_log_set_level(pos_option_log_level(state, "--log-level", value));
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "'%s' is not an option", value);

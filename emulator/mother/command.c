@@ -1,12 +1,10 @@
 /* `posgate-emulator mother`: sets up a mother POS, runs it, closes its session, lists its keys. */
 #include <argp.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/failpoint.h"
-#include "core/base/log.h"
+#include "core/base/option.h"
 #include "core/base/secret.h"
 #include "emulator/command.h"
 #include "emulator/exit.h"
@@ -74,20 +72,10 @@ static const struct argp_option options[] = {
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "debug, info (default), warning or error", 3},
     {0}};
 
-static uint32_t parse_index(const char *value, struct argp_state *state)
-{
-    char *end;
-    unsigned long index = strtoul(value, &end, 10);
-    if (*end != '\0' || index < POS_KEY_INDEX_MIN || index > POS_KEY_INDEX_MAX)
-        argp_error(state, "'%s' is not an index", value);
-    return (uint32_t)index;
-}
-
 static void parse_with_value(int key, char *value, struct argp_state *state)
 {
     struct mother_options *o = state->input;
     struct pos_error error;
-    int level;
     switch (key) {
     case 'l':
         if (pos_endpoint_parse(value, &o->listen, &error) != POS_OK)
@@ -105,20 +93,17 @@ static void parse_with_value(int key, char *value, struct argp_state *state)
         o->setup.component_paths[o->setup.component_count++] = value;
         break;
     case KEY_ALGORITHM:
-        o->setup.ktk_algorithm = pos_algorithm_parse(pos_bytes_text(value));
-        if (o->setup.ktk_algorithm == POS_ALGORITHM_NONE)
-            argp_error(state, "there is no algorithm '%s'", value);
+        o->setup.ktk_algorithm = pos_option_algorithm(state, "--ktk-algorithm", value);
         break;
     case KEY_ANCHOR:
         o->access.anchor = value;
         break;
     case KEY_HIGH_WATER:
-        o->access.high_water = parse_index(value, state);
+        o->access.high_water = (uint32_t)pos_option_number(state, "--high-water", value,
+                                                           POS_KEY_INDEX_MIN, POS_KEY_INDEX_MAX);
         break;
     case KEY_LOG_LEVEL:
-        if ((level = pos_log_level_parse(value)) < 0)
-            argp_error(state, "there is no log level '%s'", value);
-        pos_log_set_level((enum pos_log_level)level);
+        pos_log_set_level(pos_option_log_level(state, "--log-level", value));
         break;
     default:
         break;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/option.h"
 #include "emulator/terminals/options.h"
 
 enum {
@@ -102,16 +103,6 @@ static const struct argp_option options[] = {
      "A clone: says it is SERIAL, with the key and index of the stored terminal", 4},
     {0}};
 
-static uint64_t number(struct argp_state *state, const char *option, const char *value,
-                       uint64_t minimum, uint64_t maximum)
-{
-    struct pos_error error;
-    uint64_t parsed = minimum;
-    if (pos_number_parse(value, minimum, maximum, &parsed, &error) != POS_OK)
-        argp_error(state, "%s: %s", option, error.text);
-    return parsed;
-}
-
 static void address(struct argp_state *state, const char *option, const char *value,
                     struct pos_endpoint *parsed)
 {
@@ -126,13 +117,6 @@ static const char *serial(struct argp_state *state, const char *option, const ch
         argp_error(state, "%s: '%s' does not have exactly 8 characters of A-Z and 0-9", option,
                    value);
     return value;
-}
-
-static bool on_or_off(struct argp_state *state, const char *option, const char *value)
-{
-    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-        argp_error(state, "%s: '%s' is neither on nor off", option, value);
-    return strcmp(value, "on") == 0;
 }
 
 /* Characters that fields 41 and 42 may have. */
@@ -152,13 +136,13 @@ static bool parse_who(int key, char *value, struct argp_state *state)
     struct pos_run_options *run = &((struct pos_terminals_options *)state->input)->run;
     switch (key) {
     case KEY_COUNT:
-        run->count = (uint32_t)number(state, "--count", value, 1, 10000000);
+        run->count = (uint32_t)pos_option_number(state, "--count", value, 1, 10000000);
         return true;
     case KEY_PREFIX:
         run->serial_prefix = value;
         return true;
     case KEY_FIRST:
-        run->first = (uint32_t)number(state, "--first-serial", value, 0, 99999999);
+        run->first = (uint32_t)pos_option_number(state, "--first-serial", value, 0, 99999999);
         return true;
     case KEY_SERIAL:
         run->serial = serial(state, "--serial", value);
@@ -191,13 +175,14 @@ static bool parse_how(int key, char *value, struct argp_state *state)
         a->store = value;
         return true;
     case KEY_CONNECTIONS:
-        a->run.connections = (uint32_t)number(state, "--connections", value, 1, POS_LANE_COUNT_MAX);
+        a->run.connections =
+            (uint32_t)pos_option_number(state, "--connections", value, 1, POS_LANE_COUNT_MAX);
         return true;
     case KEY_RATE:
-        a->run.rate = (uint32_t)number(state, "--rate", value, 1, 10000000);
+        a->run.rate = (uint32_t)pos_option_number(state, "--rate", value, 1, 10000000);
         return true;
     case KEY_TIMEOUT:
-        a->run.timeout_ms = (uint32_t)number(state, "--timeout-ms", value, 1, 3600000);
+        a->run.timeout_ms = (uint32_t)pos_option_number(state, "--timeout-ms", value, 1, 3600000);
         return true;
     case KEY_JSON:
         a->json = true;
@@ -230,7 +215,7 @@ static bool parse_wire(int key, char *value, struct argp_state *state)
         return true;
     case KEY_BATCH:
         a->cup_option = "--batch";
-        a->run.batch = (uint32_t)number(state, "--batch", value, 0, 999999);
+        a->run.batch = (uint32_t)pos_option_number(state, "--batch", value, 0, 999999);
         return true;
     case KEY_CUP_ECB:
         a->cup_option = "--cup-ecb";
@@ -238,7 +223,7 @@ static bool parse_wire(int key, char *value, struct argp_state *state)
         return true;
     case KEY_SIGN_ON_MAC:
         a->cup_option = "--sign-on-mac";
-        a->run.sign_on_mac = on_or_off(state, "--sign-on-mac", value);
+        a->run.sign_on_mac = pos_option_on(state, "--sign-on-mac", value);
         return true;
     default:
         return false;
@@ -288,21 +273,19 @@ static bool parse_what(int key, char *value, struct argp_state *state)
         a->steps = value;
         return true;
     case KEY_SALES:
-        a->sales = (uint32_t)number(state, "--sales", value, 1, 1000000);
+        a->sales = (uint32_t)pos_option_number(state, "--sales", value, 1, 1000000);
         return true;
     case KEY_AMOUNT:
-        a->run.amount = number(state, "--amount", value, 0, 999999999900);
+        a->run.amount = pos_option_number(state, "--amount", value, 0, 999999999900);
         return true;
     case KEY_MAC:
-        a->run.mac = on_or_off(state, "--mac", value);
+        a->run.mac = pos_option_on(state, "--mac", value);
         return true;
     case KEY_REKEY:
         a->run.rekey = true;
         return true;
     case KEY_ALGORITHM:
-        a->run.algorithm = pos_algorithm_parse(pos_bytes_text(value));
-        if (a->run.algorithm == POS_ALGORITHM_NONE)
-            argp_error(state, "--expect-alg: there is no algorithm '%s'", value);
+        a->run.algorithm = pos_option_algorithm(state, "--expect-alg", value);
         return true;
     case KEY_CORRUPT:
         a->run.corrupt_mac = true;

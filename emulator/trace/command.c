@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/exit_code.h"
+#include "core/base/option.h"
 #include "emulator/command.h"
 #include "emulator/exit.h"
 #include "emulator/trace/flows.h"
@@ -63,15 +64,6 @@ static void parse_endpoint(struct argp_state *state, const char *option, const c
         argp_error(state, "%s: %s", option, error.text);
 }
 
-static void parse_port(struct argp_state *state, struct trace_arguments *a, const char *value)
-{
-    struct pos_error error;
-    uint64_t port = 0;
-    if (pos_number_parse(value, 1, UINT16_MAX, &port, &error) != POS_OK)
-        argp_error(state, "--port: %s", error.text);
-    a->port = (uint16_t)port;
-}
-
 static void check(const struct trace_arguments *a, struct argp_state *state)
 {
     bool to = a->proxy.to.host[0] != '\0';
@@ -108,7 +100,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
         a->show.keep_alives = true;
         return 0;
     case KEY_PORT:
-        parse_port(state, a, value);
+        a->port = (uint16_t)pos_option_number(state, "--port", value, 1, UINT16_MAX);
         return 0;
     case KEY_LISTEN:
         parse_endpoint(state, "--listen", value, &a->proxy.listen);

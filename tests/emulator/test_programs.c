@@ -303,7 +303,7 @@ Test(programs, options_of_one_dialect_are_refused_in_the_others)
         {"cup", "--batch", "1000000", 2, "--batch"},
         {"iso87x", "--batch", "7", 2, "--batch is for --dialect cup"},
         {"cup", "--sign-on-mac", "off", 69, "cannot connect"},
-        {"cup", "--sign-on-mac", "maybe", 2, "neither on nor off"},
+        {"cup", "--sign-on-mac", "maybe", 2, "takes on or off"},
         {"iso87b", "--sign-on-mac", "off", 2, "--sign-on-mac is for --dialect cup"},
         {"iso88", "--mac", "on", 2, "no dialect 'iso88'; there are iso87b, iso87a, iso87x, cup"},
     };
