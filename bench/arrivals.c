@@ -35,8 +35,7 @@ static const struct argp_option own_options[] = {
 
 const struct argp pos_arrivals_argp = {.options = own_options, .parser = parse};
 
-void pos_arrivals_init(struct pos_arrivals *arrivals, enum pos_kind kind,
-                       const struct pos_micro *micro)
+void pos_arrivals_init(struct pos_arrivals *arrivals, enum pos_kind kind, struct pos_micro *micro)
 {
     *arrivals = (struct pos_arrivals){.micro = micro,
                                       .terminals = TERMINALS,
@@ -58,15 +57,26 @@ static uint64_t round_share(const struct pos_arrivals *arrivals)
     return share > 2 * under_way ? share - 2 * under_way : 0;
 }
 
+static void keep(struct pos_arrivals_seen *seen, const struct pos_load_phase *phase)
+{
+    pos_histogram_add(&seen->latency, phase->latency);
+    pos_load_tally_add(&seen->tally, &phase->tally);
+    seen->unanswered += phase->unanswered;
+}
+
 enum pos_status pos_arrivals_take(void *context, double seconds, struct pos_micro_reading *reading)
 {
     static struct pos_histogram latency;
     struct pos_arrivals *arrivals = context;
+    bool counts = arrivals->micro->round >= 0;
     struct pos_load_phase phase = {.duration_s = seconds,
                                    .requests_max = round_share(arrivals),
                                    .server_pid = arrivals->gateway.pid,
-                                   .latency = &latency};
+                                   .latency = &latency,
+                                   .series = counts ? &arrivals->seen.series : NULL};
     pos_load_run(arrivals->load, &phase);
+    if (counts)
+        keep(&arrivals->seen, &phase);
     *reading = (struct pos_micro_reading){(double)phase.tally.good, phase.seconds};
     arrivals->cpu =
         (struct pos_micro_reading){(double)phase.tally.good, (double)phase.server_cpu_ns / 1e9};
@@ -122,8 +132,25 @@ enum pos_status pos_arrivals_start(struct pos_arrivals *arrivals, struct pos_err
     return pos_load_open(&load, &arrivals->load, error);
 }
 
+/* How it is measured, and where what comes of it will be. */
+static void state(struct pos_arrivals *arrivals)
+{
+    struct pos_micro *micro = arrivals->micro;
+    struct pos_arrivals_seen *seen = &arrivals->seen;
+    pos_micro_number(micro, "connections", arrivals->options.connections);
+    pos_micro_number(micro, "outstanding", arrivals->options.outstanding);
+    pos_micro_number(micro, "terminals", arrivals->terminals);
+    pos_series_init(&seen->series, micro->options.rounds, micro->options.duration_s);
+    pos_micro_trace(micro, &(struct pos_trace){.name = "gateway, through sockets",
+                                               .latency = &seen->latency,
+                                               .series = &seen->series,
+                                               .tally = &seen->tally,
+                                               .unanswered = &seen->unanswered});
+}
+
 enum pos_status pos_arrivals_make(struct pos_arrivals *arrivals, struct pos_error *error)
 {
+    state(arrivals);
     enum pos_status status = pos_folder_make(NULL, arrivals->folder, error);
     if (status == POS_OK)
         return make_newcomers(arrivals, error);

@@ -10,7 +10,7 @@
 #include "bench/newcomers.h"
 
 struct pos_arrivals {
-    const struct pos_micro *micro;
+    struct pos_micro *micro;
     struct pos_bench_options options; /* connections, outstanding, dialect */
     uint64_t terminals;               /* all of them; a share comes in each round */
     enum pos_kind kind;
@@ -20,10 +20,15 @@ struct pos_arrivals {
     struct pos_gateway_run gateway; /* pid 0: none */
     struct pos_load *load;
     struct pos_micro_reading cpu; /* the gateway's, of the last round */
+    struct pos_arrivals_seen {    /* of all rounds that count */
+        struct pos_histogram latency;
+        struct pos_series series;
+        struct pos_load_tally tally;
+        uint64_t unanswered;
+    } seen;
 };
 
-void pos_arrivals_init(struct pos_arrivals *arrivals, enum pos_kind kind,
-                       const struct pos_micro *micro);
+void pos_arrivals_init(struct pos_arrivals *arrivals, enum pos_kind kind, struct pos_micro *micro);
 /* --connections, --outstanding and --terminals; its input is a struct pos_arrivals. */
 extern const struct argp pos_arrivals_argp;
 

@@ -11,6 +11,9 @@
 
 enum pos_status pos_beside_make(struct pos_beside *beside, struct pos_error *error)
 {
+    pos_micro_number(beside->micro, "rows", beside->options.rows);
+    pos_micro_number(beside->micro, "connections", beside->options.connections);
+    pos_micro_text(beside->micro, "mac", beside->options.mac ? "on" : "off");
     enum pos_status status = pos_folder_make(NULL, beside->folder, error);
     if (status != POS_OK) {
         beside->folder[0] = '\0'; /* not ours to remove */
@@ -109,15 +112,28 @@ static void *send_company(void *context)
 
 static struct pos_load_phase good_phase(struct pos_beside_view *view, double seconds)
 {
-    return (struct pos_load_phase){
-        .duration_s = seconds, .rate = view->beside->good_rate, .latency = &view->latency};
+    bool counts = view->beside->micro->round >= 0;
+    return (struct pos_load_phase){.duration_s = seconds,
+                                   .rate = view->beside->good_rate,
+                                   .latency = &view->latency,
+                                   .series = counts ? &view->series : NULL};
+}
+
+static void keep(struct pos_beside_view *view, const struct pos_load_phase *phase)
+{
+    view->beside->good_replies += phase->tally.good;
+    if (view->beside->micro->round < 0)
+        return;
+    pos_histogram_add(&view->all, phase->latency);
+    pos_load_tally_add(&view->tally, &phase->tally);
+    view->unanswered += phase->unanswered;
 }
 
 static enum pos_status run_quiet(struct pos_beside_view *view, double seconds)
 {
     struct pos_load_phase phase = good_phase(view, seconds);
     pos_load_run(view->beside->good, &phase);
-    view->beside->good_replies += phase.tally.good;
+    keep(view, &phase);
     return all_good("authentications", &phase, false) ? POS_OK : POS_ERR_STATE;
 }
 
@@ -135,7 +151,7 @@ static enum pos_status run_company(struct pos_beside_view *view, double seconds)
         return POS_ERR_LIMIT;
     pos_load_run(beside->good, &phase);
     (void)pthread_join(thread, NULL);
-    beside->good_replies += phase.tally.good;
+    keep(view, &phase);
     beside->other_replies += (double)company.phase.tally.replies;
     beside->other_seconds += company.phase.seconds;
     bool good = all_good("authentications", &phase, false) &&
@@ -179,6 +195,15 @@ static int add_view(struct pos_beside *beside, struct pos_beside_view *view, con
     int p99 = pos_micro_add(beside->micro, &subject, "authentication p99, %s", name);
     subject.take = take_p999;
     (void)pos_micro_add(beside->micro, &subject, "authentication p99.9, %s", name);
+    (void)snprintf(view->name, sizeof view->name, "authentications, %s", name);
+    pos_series_init(&view->series, beside->micro->options.rounds,
+                    beside->micro->options.duration_s);
+    pos_micro_trace(beside->micro, &(struct pos_trace){.name = view->name,
+                                                       .is_denominator = !view->company,
+                                                       .latency = &view->all,
+                                                       .series = &view->series,
+                                                       .tally = &view->tally,
+                                                       .unanswered = &view->unanswered});
     return p99;
 }
 

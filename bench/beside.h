@@ -16,6 +16,12 @@ struct pos_beside_view {
     struct pos_beside *beside;
     bool company;                 /* the something else was there */
     struct pos_histogram latency; /* of the last round's authentications, nanoseconds */
+    /* Of all rounds that count. */
+    char name[POS_MICRO_NAME_SIZE];
+    struct pos_histogram all;
+    struct pos_series series;
+    struct pos_load_tally tally;
+    uint64_t unanswered;
 };
 
 struct pos_beside {

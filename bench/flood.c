@@ -181,6 +181,8 @@ int pos_command_flood(int argc, char **argv)
                     "been sent, quiet and beside a flood of requests from unregistered SMNs. Fails "
                     "when the flood makes the gateway write or grow.",
                     &argp, NULL, argc, argv);
+    pos_micro_number(&all.micro, "rate", all.beside.good_rate);
+    pos_micro_number(&all.micro, "flood", all.beside.other_rate);
     enum pos_status status = prepare(&error);
     if (status == POS_OK)
         status = pos_micro_measure(&all.micro, &error);

@@ -244,6 +244,7 @@ int pos_command_generate(int argc, char **argv)
                     "Measures generating terminals' keys, stored and synced with their check "
                     "values, beside the same cryptography alone.",
                     &argp, NULL, argc, argv);
+    pos_micro_text(&all.micro, "alg", pos_algorithm_name(all.algorithm));
     enum pos_status status = prepare(&error);
     if (status == POS_OK)
         status = pos_micro_measure(&all.micro, &error);

@@ -292,7 +292,10 @@ int pos_command_lookup(int argc, char **argv)
                     "Measures look-ups in the terminal table without a gateway, registered and "
                     "unregistered SMNs, beside a hash table of the same rows in memory.",
                     &argp, NULL, argc, argv);
+    pos_micro_number(&lookup.micro, "rows", lookup.rows);
+    pos_micro_number(&lookup.micro, "batch", lookup.batch);
     enum pos_status status = prepare(&error);
+    pos_micro_number(&lookup.micro, "cache_mb", lookup.cache_mb);
     if (status == POS_OK)
         status = pos_micro_measure(&lookup.micro, &error);
     int code = pos_micro_finish(&lookup.micro, status, &error);

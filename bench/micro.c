@@ -215,6 +215,7 @@ static enum pos_status take_reading(struct pos_micro_subject *subject, double du
 
 static enum pos_status run_round(struct pos_micro *micro, int round, struct pos_error *error)
 {
+    micro->round = round;
     for (size_t i = 0; i < micro->subject_count; i++) {
         struct pos_micro_subject *subject = &micro->subjects[i];
         struct pos_micro_reading reading;

@@ -109,6 +109,7 @@ struct pos_micro {
     size_t condition_count;
     struct pos_trace traces[POS_MICRO_TRACE_COUNT_MAX]; /* of what comes through sockets */
     size_t trace_count;
+    int round;                      /* that runs, from 0; -1: one that does not count */
     char note[POS_MICRO_NOTE_SIZE]; /* one line below the figures; "": none */
     struct pos_pinning pinning;
 };

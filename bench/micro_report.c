@@ -20,12 +20,27 @@ static const char *unit_of(const struct pos_micro_check *check)
 
 /* ---- text ---- */
 
+static void print_conditions(const struct pos_micro *micro)
+{
+    for (size_t i = 0; i < micro->condition_count; i++) {
+        const struct pos_micro_condition *condition = &micro->conditions[i];
+        printf("%s%s ", i > 0 ? ", " : "", condition->name);
+        if (condition->text != NULL)
+            printf("%s", condition->text);
+        else
+            printf("%llu", (unsigned long long)condition->number);
+    }
+    if (micro->condition_count > 0)
+        printf("\n");
+}
+
 static void print_head(const struct pos_micro *micro)
 {
     char machine[POS_MACHINE_TEXT_SIZE];
     pos_machine_text(machine);
     printf("%s: %u rounds, %g s of each in each, after one that does not count\n", micro->command,
            micro->options.rounds, micro->options.duration_s);
+    print_conditions(micro);
     printf("%s; %s, commit %s\n\n", machine, pos_version_line(), pos_version_commit());
 }
 
@@ -65,7 +80,7 @@ static void print_outcome(const struct pos_trace *trace)
     for (size_t i = 0; i < tally->code_count; i++)
         printf(", %s %llu", tally->codes[i].code, (unsigned long long)tally->codes[i].count);
     printf("; unanswered %llu, lost connections %llu, unmatched %llu, unreadable %llu\n",
-           (unsigned long long)trace->unanswered, (unsigned long long)tally->lost,
+           (unsigned long long)*trace->unanswered, (unsigned long long)tally->lost,
            (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
 }
 

@@ -114,6 +114,7 @@ int pos_command_mixed(int argc, char **argv)
                     "from when they should have been sent, quiet and beside registrations at 20 % "
                     "of theirs.",
                     &argp, NULL, argc, argv);
+    pos_micro_number(&all.micro, "terminals", all.terminals);
     enum pos_status status = prepare(&error);
     if (status == POS_OK)
         status = pos_micro_measure(&all.micro, &error);

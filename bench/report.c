@@ -32,7 +32,7 @@ struct pos_trace pos_report_trace(const struct pos_report *report, size_t server
                               .latency = &of->latency,
                               .series = &of->series,
                               .tally = &of->tally,
-                              .unanswered = of->unanswered};
+                              .unanswered = &of->unanswered};
 }
 
 /* ---- text ---- */

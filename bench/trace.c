@@ -82,7 +82,7 @@ json_t *pos_trace_outcome_json(const struct pos_load_tally *tally, uint64_t unan
 
 json_t *pos_trace_json(const struct pos_trace *trace)
 {
-    json_t *out = pos_trace_outcome_json(trace->tally, trace->unanswered);
+    json_t *out = pos_trace_outcome_json(trace->tally, *trace->unanswered);
     if (out == NULL)
         return NULL;
     (void)json_object_set_new(out, "name", json_string(trace->name));

@@ -11,7 +11,7 @@ struct pos_trace {
     const struct pos_histogram *latency; /* nanoseconds, of all rounds that count */
     const struct pos_series *series;     /* NULL: none */
     const struct pos_load_tally *tally;
-    uint64_t unanswered;
+    const uint64_t *unanswered;
 };
 
 /* The caller's; NULL: no memory. docs/benchmarks.md says what is in it. */
