@@ -155,6 +155,15 @@ static struct connection *find_room(const struct pos_load *load)
     return NULL;
 }
 
+/* The load's own: waiting for a full server is the server's. */
+static void note_lateness(const struct pos_load *load, uint64_t since_ns)
+{
+    if (load->lateness == NULL || since_ns < load->from_ns || since_ns >= load->until_ns)
+        return;
+    uint64_t could_ns = since_ns > load->full_ns ? since_ns : load->full_ns;
+    pos_histogram_record(load->lateness, pos_clock_monotonic_ns() - could_ns);
+}
+
 /* What should have gone out by now goes out, a few at once so that replies are not read late. What
  * finds no room stays due. */
 static void send_due(struct pos_load *load, uint64_t now_ns)
@@ -162,12 +171,13 @@ static void send_due(struct pos_load *load, uint64_t now_ns)
     uint64_t due = pos_schedule_due(&load->schedule, now_ns);
     for (uint64_t i = 0; i < due && i < TURN_ASK_COUNT; i++) {
         struct connection *connection = find_room(load);
-        if (connection == NULL)
+        if (connection == NULL) {
+            load->full_ns = now_ns;
             return;
+        }
         load->next = (uint32_t)(connection - load->connections + 1) % load->options.connections;
         uint64_t since_ns = pos_schedule_time_ns(&load->schedule, load->schedule.issued++);
-        if (load->lateness != NULL && since_ns >= load->from_ns && since_ns < load->until_ns)
-            pos_histogram_record(load->lateness, pos_clock_monotonic_ns() - since_ns);
+        note_lateness(load, since_ns);
         pos_load_ask(load, connection, 1, since_ns);
     }
 }

@@ -80,7 +80,8 @@ struct pos_load_phase {
     /* The caller's, emptied at first; nanoseconds. In a closed loop of the replies in the stretch,
      * from sending; at a rate of the requests that should have gone out in it, from then. */
     struct pos_histogram *latency;
-    /* At a rate: from when those should have gone out until they did. NULL: nobody asks. */
+    /* At a rate: from when those should have gone out, or there was room again, until they did; so
+     * it is the load that was late and not the server. NULL: nobody asks. */
     struct pos_histogram *lateness;
     /* The same replies as in `latency`, by when they came; a round is added. NULL: nobody asks. */
     struct pos_series *series;

@@ -38,6 +38,7 @@ struct pos_load {
     struct pos_load_tally tally;
     struct pos_schedule schedule; /* of an open loop */
     uint32_t next;                /* whose turn it is in an open loop */
+    uint64_t full_ns;             /* when every connection was full for the last time */
     /* What was asked since `from_ns` and before `until_ns` is recorded; NULL: nothing is. */
     struct pos_histogram *latency, *lateness;
     struct pos_series *series;

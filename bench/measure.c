@@ -8,7 +8,8 @@
 #include "bench/process.h"
 #include "bench/progress.h"
 
-enum { CAPACITY_ROUNDS = 3 };
+enum { CAPACITY_ROUNDS = 3, LOAD_BUSY = 95, SERVER_BUSY = 90 /* percent of a core */ };
+#define LATE_SHARE 0.5 /* of the latency */
 
 /* Of one round. */
 struct histograms {
@@ -70,8 +71,8 @@ static void keep_round(struct pos_measured *server, const struct pos_load_phase 
     double replies = (double)phase->tally.replies;
     rounds->cpu_us[i] = replies > 0 ? (double)phase->server_cpu_ns / 1e3 / replies : 0;
     rounds->per_second[i] = phase->seconds > 0 ? replies / phase->seconds : 0;
-    rounds->server_busy[i] = (double)phase->server_cpu_ns / 1e9 / phase->seconds;
-    rounds->load_busy[i] = (double)phase->load_cpu_ns / 1e9 / phase->seconds;
+    rounds->server_busy[i] = (double)phase->server_cpu_ns / 1e7 / phase->seconds;
+    rounds->load_busy[i] = (double)phase->load_cpu_ns / 1e7 / phase->seconds;
     rounds->p50_us[i] = quantile_us(phase->latency, 0.5);
     rounds->p99_us[i] = quantile_us(phase->latency, 0.99);
     rounds->p999_us[i] = quantile_us(phase->latency, 0.999);
@@ -191,6 +192,24 @@ enum pos_status pos_measure_capacity(struct pos_measured *server, struct pos_ben
         options->rate = 1;
     pos_measured_reset(server);
     return POS_OK;
+}
+
+static double median_of(const struct pos_measured *server, const double *values)
+{
+    return pos_summarise(values, server->rounds.count).median;
+}
+
+bool pos_measured_load_bound(const struct pos_measured *server,
+                             const struct pos_bench_options *options)
+{
+    const struct pos_rounds *rounds = &server->rounds;
+    if (rounds->count == 0)
+        return false;
+    if (options->rate > 0)
+        return median_of(server, rounds->late_p99_us) >
+               LATE_SHARE * median_of(server, rounds->p99_us);
+    return server->pid != 0 && median_of(server, rounds->load_busy) > LOAD_BUSY &&
+           median_of(server, rounds->server_busy) < SERVER_BUSY;
 }
 
 bool pos_measured_good(const struct pos_measured *server, const struct pos_bench_options *options)

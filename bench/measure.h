@@ -14,8 +14,8 @@ struct pos_rounds {
     double per_second[POS_ROUND_COUNT_MAX]; /* replies */
     double p50_us[POS_ROUND_COUNT_MAX], p99_us[POS_ROUND_COUNT_MAX], p999_us[POS_ROUND_COUNT_MAX];
     double p9999_us[POS_ROUND_COUNT_MAX], max_us[POS_ROUND_COUNT_MAX];
-    double late_p99_us[POS_ROUND_COUNT_MAX]; /* at a rate: requests went out so late */
-    /* CPU time of the server (all its threads) and of the load in each second. */
+    double late_p99_us[POS_ROUND_COUNT_MAX]; /* at a rate: as pos_load_phase has it */
+    /* CPU time of the server (all its threads) and of the load, percent of a core. */
     double server_busy[POS_ROUND_COUNT_MAX], load_busy[POS_ROUND_COUNT_MAX];
 };
 
@@ -56,6 +56,12 @@ void pos_measured_reset(struct pos_measured *server);
 uint32_t pos_measured_outstanding(const struct pos_bench_options *options);
 uint32_t pos_measured_connections(const struct pos_measured *server,
                                   const struct pos_bench_options *options);
+
+/* The load was what was slow, so the figures are too high or the replies a second too few: in a
+ * closed loop it was busy all the time and the server was not; at a rate a good part of what is
+ * said to be the server's latency passed before the requests were sent. */
+bool pos_measured_load_bound(const struct pos_measured *server,
+                             const struct pos_bench_options *options);
 
 /* Everything that was asked was answered, with good replies. */
 bool pos_measured_good(const struct pos_measured *server, const struct pos_bench_options *options);

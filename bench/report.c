@@ -139,6 +139,8 @@ static void print_outcome(const struct pos_report *report, const struct pos_meas
     printf("; unanswered %llu, lost connections %llu, unmatched %llu, unreadable %llu\n",
            (unsigned long long)server->unanswered, (unsigned long long)tally->lost,
            (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
+    if (pos_measured_load_bound(server, report->options))
+        printf("%s: the load was too slow for it; do not rely on these figures\n", server->name);
 }
 
 static void print_text(const struct pos_report *report)
@@ -158,6 +160,8 @@ static void print_text(const struct pos_report *report)
     print_row(report, "latency max us", offsetof(struct pos_rounds, max_us), 0);
     if (report->options->rate > 0)
         print_row(report, "sent late p99 us", offsetof(struct pos_rounds, late_p99_us), 0);
+    print_row(report, "server busy %", offsetof(struct pos_rounds, server_busy), 0);
+    print_row(report, "load busy %", offsetof(struct pos_rounds, load_busy), 0);
     print_memory(report);
     printf("\n");
     for (size_t of = 1; of < report->server_count; of++)

@@ -36,6 +36,11 @@ static json_t *json_server(const struct pos_report *report, size_t i)
                                json_rounds(rounds->p9999_us, rounds->count), "latency_max_us",
                                json_rounds(rounds->max_us, rounds->count), "sent_late_p99_us",
                                json_rounds(rounds->late_p99_us, rounds->count)));
+    pos_report_merge(out,
+                     json_pack("{s:o, s:o, s:b}", "server_busy_percent",
+                               json_rounds(rounds->server_busy, rounds->count), "load_busy_percent",
+                               json_rounds(rounds->load_busy, rounds->count), "load_bound",
+                               (int)pos_measured_load_bound(server, report->options)));
     pos_report_merge(
         out,
         json_pack("{s:i, s:i, s:o}", "connections",
