@@ -131,7 +131,7 @@ static struct pos_report form_report(void)
         .subject = auth.first,
         .request_count = pos_terminals_request_count(subject->terminals),
         .missing_macs = missing_macs(),
-        .load_seconds = pos_terminals_made(subject->terminals).seconds,
+        .load_seconds = subject->made.seconds,
         .open_seconds = subject->open_seconds,
         .table_bytes = subject->table_bytes,
         .cache_mb = subject->gateway.cache_mb,

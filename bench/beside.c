@@ -6,24 +6,33 @@
 #include <string.h>
 
 #include "bench/folder.h"
+#include "bench/table.h"
 
 /* ---- the gateway ---- */
 
+/* beside->options.table, or one of its own. */
+static enum pos_status make_folder(struct pos_beside *beside, struct pos_error *error)
+{
+    struct pos_table table;
+    enum pos_status status =
+        beside->options.table != NULL
+            ? pos_table_borrow(beside->options.table, beside->folder, &table, error)
+            : pos_folder_make(NULL, beside->folder, error);
+    if (status != POS_OK)
+        beside->folder[0] = '\0'; /* not ours to remove */
+    else if (beside->options.table == NULL)
+        status = pos_table_make(beside->folder, beside->options.rows, NULL, error);
+    return status;
+}
+
 enum pos_status pos_beside_make(struct pos_beside *beside, struct pos_error *error)
 {
-    pos_micro_number(beside->micro, "rows", beside->options.rows);
-    pos_micro_number(beside->micro, "connections", beside->options.connections);
-    pos_micro_text(beside->micro, "mac", beside->options.mac ? "on" : "off");
-    enum pos_status status = pos_folder_make(NULL, beside->folder, error);
-    if (status != POS_OK) {
-        beside->folder[0] = '\0'; /* not ours to remove */
-        return status;
-    }
     const struct pos_terminals_options options = {.folder = beside->folder,
                                                   .rows = beside->options.rows,
                                                   .mac = beside->options.mac,
                                                   .dialect = beside->options.dialect};
-    return pos_terminals_create(&options, &beside->terminals, error);
+    enum pos_status status = make_folder(beside, error);
+    return status == POS_OK ? pos_terminals_open(&options, &beside->terminals, error) : status;
 }
 
 enum pos_status pos_beside_start(struct pos_beside *beside, struct pos_error *error)

@@ -14,6 +14,7 @@
 
 enum {
     KEY_ROWS = 0x900,
+    KEY_TABLE,
     KEY_RATE,
     KEY_FLOOD,
     KEY_GROWTH,
@@ -115,6 +116,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_ROWS:
         beside->options.rows = pos_option_number(state, "rows", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
+    case KEY_TABLE:
+        beside->options.table = argument;
+        return 0;
     case KEY_RATE:
         beside->good_rate = pos_option_number(state, "rate", argument, 1, 1000000);
         return 0;
@@ -169,6 +173,8 @@ int pos_command_flood(int argc, char **argv)
 {
     static const struct argp_option own[] = {
         {"rows", KEY_ROWS, "N", 0, "Registered terminals; default 100000", 0},
+        {"table", KEY_TABLE, "FOLDER", 0,
+         "On a copy of a table that auth or lookup --keep left, of as many rows", 0},
         {"rate", KEY_RATE, "N", 0, "Good requests a second; default 2000", 0},
         {"flood", KEY_FLOOD, "N", 0, "Requests a second that name strangers; default 50000", 0},
         {"growth", KEY_GROWTH, "KIB", 0,

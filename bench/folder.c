@@ -1,15 +1,19 @@
 #include "bench/folder.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/base/file.h"
 
-enum { DESCRIPTOR_COUNT = 16, LOG_TAIL_SIZE = 2000 };
+enum { DESCRIPTOR_COUNT = 16, LOG_TAIL_SIZE = 2000, COPY_SIZE = 1 << 24 };
 
 enum pos_status pos_folder_make(const char *wanted, char path[POS_PATH_SIZE_MAX],
                                 struct pos_error *error)
@@ -28,6 +32,110 @@ enum pos_status pos_folder_make(const char *wanted, char path[POS_PATH_SIZE_MAX]
         return POS_OK;
     return pos_error_set(error, POS_ERR_IO, "cannot make a folder %s: %s", path, strerror(errno));
 }
+
+enum pos_status pos_folder_make_beside(const char *beside, char path[POS_PATH_SIZE_MAX],
+                                       struct pos_error *error)
+{
+    size_t size = strlen(beside);
+    while (size > 1 && beside[size - 1] == '/')
+        size--;
+    int needed = snprintf(path, POS_PATH_SIZE_MAX, "%.*s-XXXXXX", (int)size, beside);
+    if (needed < POS_PATH_SIZE_MAX && mkdtemp(path) != NULL)
+        return POS_OK;
+    return pos_error_set(error, POS_ERR_IO, "cannot make a folder beside %s: %s", beside,
+                         strerror(errno));
+}
+
+/* ---- copies ---- */
+
+static bool copy_content(int in, int out)
+{
+    ssize_t copied;
+    do
+        copied = copy_file_range(in, NULL, out, NULL, COPY_SIZE, 0);
+    while (copied > 0);
+    return copied == 0;
+}
+
+enum pos_status pos_folder_copy_file(const char *from, const char *name, const char *to,
+                                     struct pos_error *error)
+{
+    char source[2 * POS_PATH_SIZE_MAX], target[2 * POS_PATH_SIZE_MAX];
+    struct stat facts;
+    int out = -1;
+    (void)snprintf(source, sizeof source, "%s/%s", from, name);
+    (void)snprintf(target, sizeof target, "%s/%s", to, name);
+    int in = open(source, O_RDONLY | O_CLOEXEC);
+    if (in < 0 && errno == ENOENT)
+        return POS_OK;
+    if (in >= 0 && fstat(in, &facts) == 0)
+        out = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, facts.st_mode & 0777);
+    bool good = out >= 0 && copy_content(in, out);
+    int why = errno;
+    if (out >= 0)
+        good = close(out) == 0 && good;
+    if (in >= 0)
+        (void)close(in);
+    return good ? POS_OK
+                : pos_error_set(error, POS_ERR_IO, "cannot copy %s: %s", source, strerror(why));
+}
+
+static enum pos_status link_file(const char *from, const char *name, const char *to,
+                                 struct pos_error *error)
+{
+    char source[2 * POS_PATH_SIZE_MAX], target[2 * POS_PATH_SIZE_MAX];
+    (void)snprintf(source, sizeof source, "%s/%s", from, name);
+    (void)snprintf(target, sizeof target, "%s/%s", to, name);
+    return link(source, target) == 0
+               ? POS_OK
+               : pos_error_set(error, POS_ERR_IO, "cannot link %s: %s", source, strerror(errno));
+}
+
+/* RocksDB holds a lock on this file while a database is open. */
+static bool is_open(const char *database)
+{
+    char path[2 * POS_PATH_SIZE_MAX];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    (void)snprintf(path, sizeof path, "%s/LOCK", database);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    bool held = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fd >= 0)
+        (void)close(fd);
+    return held;
+}
+
+static enum pos_status copy_entry(const char *from, const char *name, const char *to,
+                                  struct pos_error *error)
+{
+    const char *end = strrchr(name, '.');
+    if (name[0] == '.' || strncmp(name, "LOG", 3) == 0 || strcmp(name, "ballast") == 0)
+        return POS_OK;
+    if (end != NULL && strcmp(end, ".sst") == 0)
+        return link_file(from, name, to, error);
+    return pos_folder_copy_file(from, name, to, error);
+}
+
+enum pos_status pos_folder_copy_database(const char *from, const char *name, const char *to,
+                                         struct pos_error *error)
+{
+    char source[POS_PATH_SIZE_MAX + 16], target[POS_PATH_SIZE_MAX + 16];
+    (void)snprintf(source, sizeof source, "%s/%s", from, name);
+    (void)snprintf(target, sizeof target, "%s/%s", to, name);
+    if (is_open(source))
+        return pos_error_set(error, POS_ERR_BUSY, "%s: another program has it open", source);
+    enum pos_status status = pos_file_make_folder(target, error);
+    DIR *listing = status == POS_OK ? opendir(source) : NULL;
+    if (status == POS_OK && listing == NULL)
+        return pos_error_set(error, POS_ERR_IO, "cannot read %s: %s", source, strerror(errno));
+    const struct dirent *entry;
+    while (status == POS_OK && (entry = readdir(listing)) != NULL)
+        status = copy_entry(source, entry->d_name, target, error);
+    if (listing != NULL)
+        (void)closedir(listing);
+    return status;
+}
+
+/* ---- all of it ---- */
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
 {
@@ -71,4 +179,10 @@ uint64_t pos_folder_size(const char *path)
     size_found = 0;
     (void)nftw(path, add_size, DESCRIPTOR_COUNT, FTW_PHYS);
     return size_found;
+}
+
+uint64_t pos_folder_room(const char *path)
+{
+    struct statvfs facts;
+    return statvfs(path, &facts) == 0 ? (uint64_t)facts.f_bavail * facts.f_frsize : 0;
 }

@@ -6,7 +6,7 @@
 #include "bench/command.h"
 #include "bench/newcomers.h"
 
-enum { KEY_ROWS = 0x800, KEY_TERMINALS, CAPACITY_PART = 4 };
+enum { KEY_ROWS = 0x800, KEY_TABLE, KEY_TERMINALS, CAPACITY_PART = 4 };
 #define GOOD_SHARE    0.4
 #define ARRIVAL_SHARE 0.2
 #define P99_RATIO     1.5 /* the target */
@@ -32,6 +32,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_ROWS:
         all.beside.options.rows = pos_option_number(state, "rows", argument, 1,
                                                     POS_KEY_INDEX_MAX - POS_KEY_FILE_COUNT_MAX);
+        return 0;
+    case KEY_TABLE:
+        all.beside.options.table = argument;
         return 0;
     case 'c':
         all.beside.options.connections = (uint32_t)pos_option_number(
@@ -103,6 +106,8 @@ int pos_command_mixed(int argc, char **argv)
 {
     static const struct argp_option own[] = {
         {"rows", KEY_ROWS, "N", 0, "Registered terminals; default 100000", 0},
+        {"table", KEY_TABLE, "FOLDER", 0,
+         "On a copy of a table that auth or lookup --keep left, of as many rows", 0},
         {"connections", 'c', "N", 0, "Connections of each kind; default 500", 0},
         {"terminals", KEY_TERMINALS, "N", 0, "Terminals that register meanwhile; default 200000",
          0},

@@ -115,19 +115,23 @@ static struct pos_key_block_expectation expect(const char *usage, char mode,
     };
 }
 
-enum pos_status pos_module_make_tmk(struct pos_module *module, enum pos_algorithm algorithm,
-                                    struct pos_key *tmk, struct pos_kcv *kcv, uint8_t *clear)
+enum pos_status pos_module_learn_tmk(struct pos_module *module, const struct pos_key *tmk,
+                                     uint8_t *clear)
 {
     char memory[POS_KEY_BLOCK_SIZE_MAX];
     struct pos_buffer block = pos_buffer(memory, sizeof memory);
-    struct pos_key_block_expectation expected = expect("K1", 'B', algorithm);
+    struct pos_key_block_expectation expected = expect("K1", 'B', tmk->algorithm);
+    enum pos_status status = pos_hsm_export_tmk(module->session, tmk, &module->ktk, &block);
+    return status == POS_OK ? pos_key_block_unwrap(module->ktk_protector, pos_buffer_view(&block),
+                                                   &expected, clear, NULL)
+                            : status;
+}
+
+enum pos_status pos_module_make_tmk(struct pos_module *module, enum pos_algorithm algorithm,
+                                    struct pos_key *tmk, struct pos_kcv *kcv, uint8_t *clear)
+{
     enum pos_status status = pos_hsm_generate(module->session, POS_USAGE_TMK, algorithm, tmk, kcv);
-    if (status == POS_OK)
-        status = pos_hsm_export_tmk(module->session, tmk, &module->ktk, &block);
-    if (status == POS_OK)
-        status = pos_key_block_unwrap(module->ktk_protector, pos_buffer_view(&block), &expected,
-                                      clear, NULL);
-    return status;
+    return status == POS_OK ? pos_module_learn_tmk(module, tmk, clear) : status;
 }
 
 enum pos_status pos_module_learn(struct pos_module *module, const struct pos_key *tmk,

@@ -36,6 +36,10 @@ POS_MUST_USE enum pos_status pos_module_make_tmk(struct pos_module *module,
                                                  enum pos_algorithm algorithm, struct pos_key *tmk,
                                                  struct pos_kcv *kcv, uint8_t *clear);
 
+/* As a terminal with its key file: a TMK, out of the block under the KTK. */
+POS_MUST_USE enum pos_status pos_module_learn_tmk(struct pos_module *module,
+                                                  const struct pos_key *tmk, uint8_t *clear);
+
 /* As a terminal: a TPK or TAK of its, out of the block under its TMK. */
 POS_MUST_USE enum pos_status pos_module_learn(struct pos_module *module, const struct pos_key *tmk,
                                               struct pos_key_block_protector *tmk_protector,

@@ -44,7 +44,7 @@ static const struct argp_option auth_options[] = {
     {"pid", KEY_PID, "PID", 0, "The target's process, for its CPU time and memory", 0},
     {"keep", KEY_KEEP, "FOLDER", 0, "Make the table in a new FOLDER and leave it there", 0},
     {"table", KEY_TABLE, "FOLDER", 0,
-     "Start the gateway on a table that --keep left there, of as many rows; without MACs", 0},
+     "Start the gateway on a copy of a table that --keep left there, of as many rows", 0},
     {"ratio-max", KEY_RATIO_MAX, "R", 0,
      "End with 3 when the median ratio to the first of --against is above R", 0},
     {"slo", KEY_SLO, "LIMITS", 0,
@@ -52,7 +52,8 @@ static const struct argp_option auth_options[] = {
      "p99<2ms,max<1s: p50, p90, p99, p99.9, p99.99, max in us, ms or s",
      0},
     {"hgrm", KEY_HGRM, "FILE", 0,
-     "Write the gateway's latencies over all rounds in HdrHistogram's percentile format, in us; with "
+     "Write the gateway's latencies over all rounds in HdrHistogram's percentile format, in us; "
+     "with "
      "--sweep a file for each rate, FILE-10.hgrm to FILE-95.hgrm for FILE.hgrm",
      0},
     {NULL, 0, NULL, 0, NULL, 0}};
@@ -90,9 +91,8 @@ static void check_vs(struct argp_state *state, const struct pos_bench_options *o
         argp_error(state, "--vs mac and --mac are the same");
     if (options->vs_mac_stated && options->vs_connections > 0)
         argp_error(state, "--vs takes one thing");
-    if (options->vs_mac_stated &&
-        (options->target != NULL || options->table != NULL || options->keep != NULL))
-        argp_error(state, "--vs mac makes two tables: not with --target, --table or --keep");
+    if (options->vs_mac_stated && (options->target != NULL || options->keep != NULL))
+        argp_error(state, "--vs mac takes two tables: not with --target or --keep");
     if (options->sweep && (options->vs_mac_stated || options->vs_connections > 0))
         argp_error(state, "--sweep and --vs do not go together");
 }
@@ -115,8 +115,6 @@ static void check_auth(struct argp_state *state, const struct pos_bench_options 
         argp_error(state, "--target, --keep and --table: only one of them, there is one table");
     if (options->target != NULL && (options->remembered || options->cache_mb > 0))
         argp_error(state, "--target has its own configuration: no --lookup or --cache-mb");
-    if (options->table != NULL && options->mac)
-        argp_error(state, "--table and --mac on: the terminals' keys are not known");
     if (options->working_set > options->rows)
         argp_error(state, "--working-set is larger than --rows");
     if (options->sweep && (options->rate > 0 || options->rate_percent > 0))

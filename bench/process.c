@@ -35,14 +35,37 @@ struct pos_pinning pos_pinning_choose(void)
     return pinning.load_core < 0 ? none : pinning;
 }
 
+/* Where this process was before it was pinned, and where it is. */
+static cpu_set_t unpinned;
+static int pinned_core = -1;
+
 void pos_pin_self(int core)
 {
     cpu_set_t set;
     if (core < 0)
         return;
+    if (pinned_core < 0 && sched_getaffinity(0, sizeof unpinned, &unpinned) != 0)
+        return;
     CPU_ZERO(&set);
     CPU_SET(core, &set);
-    (void)sched_setaffinity(0, sizeof set, &set);
+    if (sched_setaffinity(0, sizeof set, &set) == 0)
+        pinned_core = core;
+}
+
+int pos_unpin_self(void)
+{
+    int core = pinned_core;
+    if (core >= 0 && sched_setaffinity(0, sizeof unpinned, &unpinned) == 0)
+        pinned_core = -1;
+    return core;
+}
+
+size_t pos_core_count(size_t most)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) < 1)
+        return 1;
+    return (size_t)CPU_COUNT(&set) < most ? (size_t)CPU_COUNT(&set) : most;
 }
 
 /* In the child, between fork and exec. */

@@ -15,6 +15,9 @@ struct pos_pinning {
 };
 struct pos_pinning pos_pinning_choose(void);
 void pos_pin_self(int core); /* -1: leave it */
+/* Back to all cores that it may use. Returns the core it was pinned to, or -1. */
+int pos_unpin_self(void);
+size_t pos_core_count(size_t most); /* that this thread may use now; 1 to most */
 
 /* Starts argv[0] with argv on `core`, its standard error appended to `log_path`, its standard
  * output to *output (a descriptor of the caller's; NULL: to the log as well). It dies with us.

@@ -41,13 +41,23 @@ static enum pos_status use_target(struct pos_subject *subject,
     return pos_terminals_assume(&terminals, &subject->terminals, error);
 }
 
+static enum pos_status open_terminals(struct pos_subject *subject,
+                                      const struct pos_bench_options *options,
+                                      struct pos_error *error)
+{
+    struct pos_terminals_options terminals = terminals_options(subject, options);
+    return pos_terminals_open(&terminals, &subject->terminals, error);
+}
+
 static enum pos_status use_table(struct pos_subject *subject,
                                  const struct pos_bench_options *options, struct pos_error *error)
 {
-    (void)snprintf(subject->folder, sizeof subject->folder, "%s", options->table);
-    subject->keeps_folder = true;
-    struct pos_terminals_options terminals = terminals_options(subject, options);
-    return pos_terminals_assume(&terminals, &subject->terminals, error);
+    struct pos_table table;
+    enum pos_status status = pos_table_borrow(options->table, subject->folder, &table, error);
+    if (status == POS_OK)
+        return open_terminals(subject, options, error);
+    subject->folder[0] = '\0'; /* not there */
+    return status;
 }
 
 static enum pos_status make_table(struct pos_subject *subject,
@@ -59,8 +69,8 @@ static enum pos_status make_table(struct pos_subject *subject,
         return status;
     }
     subject->keeps_folder = options->keep != NULL;
-    struct pos_terminals_options terminals = terminals_options(subject, options);
-    return pos_terminals_create(&terminals, &subject->terminals, error);
+    status = pos_table_make(subject->folder, options->rows, &subject->made, error);
+    return status == POS_OK ? open_terminals(subject, options, error) : status;
 }
 
 static enum pos_status start_gateway(struct pos_subject *subject,

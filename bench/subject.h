@@ -4,6 +4,7 @@
 
 #include "bench/gateway_run.h"
 #include "bench/measure.h"
+#include "bench/table.h"
 #include "bench/terminals.h"
 
 struct pos_subject {
@@ -11,6 +12,7 @@ struct pos_subject {
     bool keeps_folder;
     char address[POS_ADDRESS_SIZE_MAX];
     struct pos_terminals *terminals;
+    struct pos_table_made made;     /* zeros: it was there */
     struct pos_gateway_run gateway; /* pid 0: not ours, or not started */
     double open_seconds;            /* until it listened */
     uint64_t table_bytes;           /* on disk; 0: not known */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/table.h"
 #include "bench/terminals_inside.h"
 #include "core/terminal/terminal.h"
 
@@ -233,11 +234,6 @@ uint64_t pos_terminals_request_count(const struct pos_terminals *terminals)
     return terminals->mac ? terminals->request_count : terminals->working_set;
 }
 
-struct pos_terminals_made pos_terminals_made(const struct pos_terminals *terminals)
-{
-    return terminals->made;
-}
-
 uint64_t pos_terminals_missing_macs(const struct pos_terminals *terminals)
 {
     return terminals->missing_macs;
@@ -263,6 +259,30 @@ enum pos_status pos_terminals_assume(const struct pos_terminals_options *options
         pos_terminals_destroy(terminals);
     else
         *out = terminals;
+    return status;
+}
+
+enum pos_status pos_terminals_open(const struct pos_terminals_options *options,
+                                   struct pos_terminals **out, struct pos_error *error)
+{
+    struct pos_table table;
+    struct pos_terminals *terminals;
+    enum pos_status status = pos_table_read(options->folder, &table, error);
+    if (status != POS_OK)
+        return status;
+    if (table.rows != options->rows)
+        return pos_error_set(error, POS_ERR_MISMATCH,
+                             "the table has %llu rows, not %llu: --rows says how many",
+                             (unsigned long long)table.rows, (unsigned long long)options->rows);
+    status = pos_terminals_assume(options, &terminals, error);
+    if (status != POS_OK)
+        return status;
+    if (options->mac)
+        status = pos_terminals_add_macs(terminals, options->folder, error);
+    if (status == POS_OK)
+        *out = terminals;
+    else
+        pos_terminals_destroy(terminals);
     return status;
 }
 

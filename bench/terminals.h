@@ -1,6 +1,5 @@
 /*
- * A terminal table for the bench, made with the product's own means: rows by core/store, keys by
- * core/hsm, requests by core/terminal; and the requests of those terminals as a load source.
+ * The terminals of the bench's tables (bench/table.h), and their requests as a load source.
  *
  * SMNs are a function of the row's number, so two runs ask for the same ones. Without MACs every
  * request names a uniformly random row. With MACs the requests are made beforehand: so many
@@ -18,7 +17,7 @@
 struct pos_terminals;
 
 struct pos_terminals_options {
-    const char *folder;    /* an empty one; gets lmk, credential, keys/ and terminals/ */
+    const char *folder;    /* of the table, for open */
     uint64_t rows;         /* 1 to POS_KEY_INDEX_MAX */
     uint64_t working_set;  /* so many of them are asked for, evenly spread; 0: all */
     uint32_t unregistered; /* percent of the requests */
@@ -29,19 +28,12 @@ struct pos_terminals_options {
 /* How many different requests there are with MACs. */
 enum { POS_TERMINALS_REQUEST_COUNT_MAX = 1048576 };
 
-/* What making it took; for the report. */
-struct pos_terminals_made {
-    double seconds;      /* to write the rows and flush them */
-    uint64_t disk_bytes; /* of the table */
-};
-
-/* Makes everything; says on standard error how far it is when that takes long. */
-POS_MUST_USE enum pos_status pos_terminals_create(const struct pos_terminals_options *options,
-                                                  struct pos_terminals **terminals,
-                                                  struct pos_error *error);
-struct pos_terminals_made pos_terminals_made(const struct pos_terminals *terminals);
-/* Requests alone, without MACs, for a gateway that has such a table already. `folder` is not
- * used. */
+/* For the table in `folder`. POS_ERR_MISMATCH: it has not as many rows; and what reading it says.
+ */
+POS_MUST_USE enum pos_status pos_terminals_open(const struct pos_terminals_options *options,
+                                                struct pos_terminals **terminals,
+                                                struct pos_error *error);
+/* Without MACs, for a table that is somewhere else. `folder` and `mac` are not used. */
 POS_MUST_USE enum pos_status pos_terminals_assume(const struct pos_terminals_options *options,
                                                   struct pos_terminals **terminals,
                                                   struct pos_error *error);

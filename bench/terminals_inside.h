@@ -1,4 +1,4 @@
-/* What making the table and asking for its terminals share; nobody else includes it. */
+/* What requests with MACs and without share; newcomers have theirs made here, too. */
 #ifndef POS_BENCH_TERMINALS_INSIDE_H
 #define POS_BENCH_TERMINALS_INSIDE_H
 
@@ -13,8 +13,7 @@ struct pos_terminals {
     uint32_t unregistered; /* percent */
     bool mac;
     enum pos_kind kind; /* of the requests; AUTHENTICATE unless somebody says otherwise */
-    struct pos_terminals_made made;
-    uint64_t random; /* state of the generator */
+    uint64_t random;    /* state of the generator */
     uint64_t missing_macs;
     /* without MACs: one frame in which SMN and STAN are changed */
     uint8_t frame[POS_TERMINALS_FRAME_SIZE_MAX];
@@ -41,5 +40,9 @@ POS_MUST_USE enum pos_status pos_terminals_make_template(struct pos_terminals *t
 POS_MUST_USE enum pos_status pos_terminals_make_request(struct pos_terminals *terminals,
                                                         uint64_t at, uint64_t row, uint32_t stan,
                                                         const uint8_t *tmk, const uint8_t *tak);
+
+/* Has the requests carry MACs, under keys of the table in `folder`. */
+POS_MUST_USE enum pos_status pos_terminals_add_macs(struct pos_terminals *terminals,
+                                                    const char *folder, struct pos_error *error);
 
 #endif
