@@ -118,15 +118,6 @@ static enum pos_status open_stores(struct pos_gateway *gateway, struct pos_error
     return status;
 }
 
-/* posgate-keymgmt sealed the LMK under the line without its end, as editors leave one. */
-static struct pos_bytes without_line_end(struct pos_bytes secret)
-{
-    while (secret.size > 0 &&
-           (secret.data[secret.size - 1] == '\n' || secret.data[secret.size - 1] == '\r'))
-        secret.size--;
-    return secret;
-}
-
 static enum pos_status open_with_secret(struct pos_gateway *gateway, struct pos_bytes secret,
                                         struct pos_error *error)
 {
@@ -150,7 +141,9 @@ static enum pos_status open_module(struct pos_gateway *gateway, struct pos_error
     size_t size = 0;
     enum pos_status status = pos_file_read_secret(file, CREDENTIAL_SIZE_MAX, &secret, &size, error);
     if (status == POS_OK) {
-        status = open_with_secret(gateway, without_line_end(pos_bytes(secret, size)), error);
+        /* as posgate-keymgmt sealed the LMK under it */
+        struct pos_bytes line = pos_bytes_without_line_end(pos_bytes(secret, size));
+        status = open_with_secret(gateway, line, error);
         pos_secret_destroy(secret, size + 1);
     }
     if (status == POS_OK &&

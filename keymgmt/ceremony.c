@@ -5,6 +5,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/secret.h"
+#include "core/hsm/component_text.h"
 #include "keymgmt/command.h"
 #include "keymgmt/login.h"
 #include "keymgmt/prompt.h"

@@ -3,7 +3,7 @@
 #ifndef POS_KEYMGMT_CEREMONY_H
 #define POS_KEYMGMT_CEREMONY_H
 
-#include "keymgmt/component.h"
+#include "keymgmt/custody.h"
 #include "keymgmt/home.h"
 
 struct pos_ceremony {

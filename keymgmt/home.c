@@ -167,13 +167,6 @@ enum pos_status pos_home_follow_table(const char *path, struct pos_terminal_tabl
     return status;
 }
 
-static void drop_line_end(struct pos_credential *credential)
-{
-    while (credential->size > 0 && (credential->data[credential->size - 1] == '\n' ||
-                                    credential->data[credential->size - 1] == '\r'))
-        credential->size--;
-}
-
 /* A new passphrase is typed twice; a token's PIN is never new. */
 static enum pos_status ask_passphrase(bool is_new, bool is_pin, struct pos_credential *credential,
                                       struct pos_error *error)
@@ -205,7 +198,8 @@ static enum pos_status find_credential(const char *path, bool is_new, bool is_pi
                                                   &credential->size, error);
     if (status == POS_OK) {
         credential->capacity = credential->size + 1;
-        drop_line_end(credential);
+        credential->size =
+            pos_bytes_without_line_end(pos_bytes(credential->data, credential->size)).size;
         return POS_OK;
     }
     if (status != POS_ERR_NOT_FOUND)

@@ -17,9 +17,7 @@ static enum pos_status read_file(const char *file, struct pos_credential *passwo
     if (status != POS_OK)
         return status;
     password->capacity = password->size + 1;
-    while (password->size > 0 && (password->data[password->size - 1] == '\n' ||
-                                  password->data[password->size - 1] == '\r'))
-        password->size--;
+    password->size = pos_bytes_without_line_end(pos_bytes(password->data, password->size)).size;
     return POS_OK;
 }
 

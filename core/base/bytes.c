@@ -19,6 +19,24 @@ bool pos_bytes_equal_text(struct pos_bytes a, const char *text)
     return pos_bytes_equal(a, pos_bytes_text(text));
 }
 
+struct pos_bytes pos_bytes_without_line_end(struct pos_bytes line)
+{
+    while (line.size > 0 && (line.data[line.size - 1] == '\n' || line.data[line.size - 1] == '\r'))
+        line.size--;
+    return line;
+}
+
+struct pos_bytes pos_bytes_split(struct pos_bytes *text, char separator)
+{
+    const uint8_t *found = text->size == 0 ? NULL : memchr(text->data, separator, text->size);
+    size_t size = found == NULL ? text->size : (size_t)(found - text->data);
+    size_t used = found == NULL ? size : size + 1;
+    struct pos_bytes part = pos_bytes(text->data, size);
+    if (used > 0)
+        *text = pos_bytes(text->data + used, text->size - used);
+    return part;
+}
+
 uint8_t *pos_buffer_take(struct pos_buffer *buffer, size_t size)
 {
     if (buffer->overflow || size > buffer->capacity - buffer->size) {

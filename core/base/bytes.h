@@ -43,6 +43,11 @@ struct pos_bytes pos_bytes_text(const char *text);
 bool pos_bytes_equal(struct pos_bytes a, struct pos_bytes b); /* not for secrets */
 bool pos_bytes_equal_text(struct pos_bytes a, const char *text);
 
+/* What stands before the line end, or line ends, that editors leave behind a line: LF or CR LF. */
+struct pos_bytes pos_bytes_without_line_end(struct pos_bytes line);
+/* What stands before the first `separator`, or all; *text becomes what is behind that. */
+struct pos_bytes pos_bytes_split(struct pos_bytes *text, char separator);
+
 static inline struct pos_buffer pos_buffer(void *memory, size_t capacity)
 {
     return (struct pos_buffer){.data = memory, .capacity = capacity};

@@ -17,15 +17,8 @@ struct pos_host_keys {
 /* "T2 0123...", with or without a line end. */
 static bool parse_key(struct pos_bytes text, enum pos_algorithm *algorithm, uint8_t *key)
 {
-    size_t name = 0;
-    while (text.size > 0 && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r'))
-        text.size--;
-    while (name < text.size && text.data[name] != ' ')
-        name++;
-    if (name == text.size)
-        return false;
-    *algorithm = pos_algorithm_parse(pos_bytes(text.data, name));
-    struct pos_bytes digits = pos_bytes(text.data + name + 1, text.size - name - 1);
+    struct pos_bytes digits = pos_bytes_without_line_end(text);
+    *algorithm = pos_algorithm_parse(pos_bytes_split(&digits, ' '));
     return *algorithm != POS_ALGORITHM_NONE &&
            pos_hex_decode(digits, key, pos_algorithm_key_size(*algorithm)) == POS_OK;
 }

@@ -11,10 +11,10 @@
 #include "core/base/log.h"
 #include "core/base/secret.h"
 #include "core/crypto/random.h"
+#include "core/hsm/component_text.h"
 
 enum {
     CREDENTIAL_SIZE = 32, /* random bytes; the file holds them in hex */
-    COMPONENT_FILE_SIZE_MAX = 256,
     LINE_SIZE_MAX = 512,
 };
 
@@ -66,9 +66,7 @@ static enum pos_status read_credential(const char *path, uint8_t **data, size_t 
     enum pos_status status = pos_file_read_secret(path, 1024, data, size_read, error);
     if (status != POS_OK)
         return status;
-    *size = *size_read;
-    while (*size > 0 && ((*data)[*size - 1] == '\n' || (*data)[*size - 1] == '\r'))
-        (*size)--;
+    *size = pos_bytes_without_line_end(pos_bytes(*data, *size_read)).size;
     return POS_OK;
 }
 
@@ -93,42 +91,6 @@ static enum pos_status seal_new_lmk(const char *path, struct pos_bytes credentia
     return status;
 }
 
-/* Hex digits, in groups or not, and a line end. */
-static enum pos_status parse_component(struct pos_bytes text, enum pos_algorithm algorithm,
-                                       struct pos_component *component, struct pos_error *error)
-{
-    size_t due = pos_algorithm_key_size(algorithm), digits = 0;
-    *component = (struct pos_component){.size = (uint8_t)due};
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == ' ' || text.data[i] == '\n' || text.data[i] == '\r')
-            continue;
-        int value = pos_hex_digit(text.data[i]);
-        if (value < 0 || digits == 2 * due)
-            return pos_error_set(error, POS_ERR_FORMAT,
-                                 "a component is %zu hex digits and nothing else", 2 * due);
-        uint8_t *byte = &component->data[digits++ / 2];
-        *byte = (uint8_t)(*byte << 4 | value);
-    }
-    if (digits != 2 * due)
-        return pos_error_set(error, POS_ERR_FORMAT, "%zu hex digits, a component of %s has %zu",
-                             digits, pos_algorithm_name(algorithm), 2 * due);
-    return POS_OK;
-}
-
-static enum pos_status read_component(const char *path, enum pos_algorithm algorithm,
-                                      struct pos_component *component, struct pos_error *error)
-{
-    uint8_t *data;
-    size_t size;
-    enum pos_status status =
-        pos_file_read_secret(path, COMPONENT_FILE_SIZE_MAX, &data, &size, error);
-    if (status != POS_OK)
-        return status;
-    status = parse_component(pos_bytes(data, size), algorithm, component, error);
-    pos_secret_destroy(data, size + 1);
-    return status == POS_OK ? POS_OK : pos_error_prefix(error, "%s", path);
-}
-
 static enum pos_status import_ktk(struct pos_hsm_session *session,
                                   const struct pos_mother_setup *setup, struct pos_key *ktk,
                                   struct pos_kcv *kcv, struct pos_error *error)
@@ -139,8 +101,8 @@ static enum pos_status import_ktk(struct pos_hsm_session *session,
         return pos_error_set(error, POS_ERR_MEMORY, "no locked memory for the KTK's components");
     enum pos_status status = POS_OK;
     for (size_t i = 0; i < setup->component_count && status == POS_OK; i++)
-        status =
-            read_component(setup->component_paths[i], setup->ktk_algorithm, &components[i], error);
+        status = pos_component_read(setup->component_paths[i], setup->ktk_algorithm, &components[i],
+                                    error);
     if (status == POS_OK)
         status = pos_hsm_import_components(session, POS_USAGE_KTK, setup->ktk_algorithm, components,
                                            setup->component_count, ktk, kcv, error);
@@ -215,21 +177,9 @@ enum pos_status pos_mother_home_make(const struct pos_mother_setup *setup, struc
 
 /* ---- opening ---- */
 
-/* The next part of a line that '|' divides. */
-static struct pos_bytes next_part(struct pos_bytes *line)
-{
-    size_t size = 0;
-    while (size < line->size && line->data[size] != '|')
-        size++;
-    struct pos_bytes part = pos_bytes(line->data, size);
-    size_t used = size < line->size ? size + 1 : size;
-    *line = pos_bytes(line->data + used, line->size - used);
-    return part;
-}
-
 static bool take_name(struct pos_bytes *line, char name[POS_KEY_NAME_SIZE_MAX + 1])
 {
-    struct pos_bytes part = next_part(line);
+    struct pos_bytes part = pos_bytes_split(line, '|');
     if (!pos_key_name_valid(part))
         return false;
     memcpy(name, part.data, part.size);
@@ -239,14 +189,13 @@ static bool take_name(struct pos_bytes *line, char name[POS_KEY_NAME_SIZE_MAX + 
 
 static bool parse_mother(struct pos_bytes line, struct pos_mother *mother)
 {
-    if (line.size > 0 && line.data[line.size - 1] == '\n')
-        line.size--;
+    line = pos_bytes_without_line_end(line);
     if (!take_name(&line, mother->name) || !take_name(&line, mother->ktk_name))
         return false;
     mother->ktk.usage = POS_USAGE_KTK;
-    mother->ktk.algorithm = pos_algorithm_parse(next_part(&line));
+    mother->ktk.algorithm = pos_algorithm_parse(pos_bytes_split(&line, '|'));
     if (mother->ktk.algorithm == POS_ALGORITHM_NONE ||
-        pos_kcv_parse(next_part(&line), &mother->ktk_kcv) != POS_OK ||
+        pos_kcv_parse(pos_bytes_split(&line, '|'), &mother->ktk_kcv) != POS_OK ||
         line.size > 2 * POS_KEY_VALUE_SIZE_MAX)
         return false;
     mother->ktk.size = (uint8_t)(line.size / 2);

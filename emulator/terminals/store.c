@@ -87,20 +87,9 @@ const struct pos_store_entry *pos_terminal_store_find(const struct pos_terminal_
 
 /* ---- reading ---- */
 
-static struct pos_bytes next_part(struct pos_bytes *line)
-{
-    size_t size = 0;
-    while (size < line->size && line->data[size] != '|')
-        size++;
-    struct pos_bytes part = pos_bytes(line->data, size);
-    size_t used = size < line->size ? size + 1 : size;
-    *line = pos_bytes(line->data + used, line->size - used);
-    return part;
-}
-
 static bool take_number(struct pos_bytes *line, uint32_t *number)
 {
-    struct pos_bytes part = next_part(line);
+    struct pos_bytes part = pos_bytes_split(line, '|');
     uint32_t value = 0;
     if (part.size == 0 || part.size > 8)
         return false;
@@ -115,14 +104,15 @@ static bool take_number(struct pos_bytes *line, uint32_t *number)
 
 static bool take_key(struct pos_bytes *line, enum pos_algorithm algorithm, uint8_t *key)
 {
-    return pos_hex_decode(next_part(line), key, pos_algorithm_key_size(algorithm)) == POS_OK;
+    return pos_hex_decode(pos_bytes_split(line, '|'), key, pos_algorithm_key_size(algorithm)) ==
+           POS_OK;
 }
 
 static bool read_key(struct pos_bytes *line, struct pos_store_entry *entry)
 {
     if (!take_number(line, &entry->key_index))
         return false;
-    entry->algorithm = pos_algorithm_parse(next_part(line));
+    entry->algorithm = pos_algorithm_parse(pos_bytes_split(line, '|'));
     entry->stage = POS_STAGE_KEYED;
     return entry->algorithm != POS_ALGORITHM_NONE && take_key(line, entry->algorithm, entry->tmk);
 }
@@ -133,7 +123,7 @@ static bool read_form(struct pos_bytes *line, struct pos_store_entry *entry)
     entry->form = POS_FORM_COUNT;
     if (line->size == 0)
         return true;
-    entry->form = pos_key_form_parse(next_part(line));
+    entry->form = pos_key_form_parse(pos_bytes_split(line, '|'));
     if (entry->form == POS_FORM_COUNT || !pos_key_form_possible(entry->form, entry->algorithm))
         return false;
     return !pos_key_form_has_tdk(entry->form, entry->algorithm) ||
@@ -170,8 +160,8 @@ static bool read_event(struct pos_bytes what, struct pos_bytes *rest, struct pos
 static enum pos_status read_line(struct pos_terminal_store *store, struct pos_bytes line,
                                  size_t number, struct pos_error *error)
 {
-    struct pos_bytes what = next_part(&line);
-    struct pos_bytes serial = next_part(&line);
+    struct pos_bytes what = pos_bytes_split(&line, '|');
+    struct pos_bytes serial = pos_bytes_split(&line, '|');
     if (pos_serial_valid(serial)) {
         struct pos_store_entry *entry = entry_of(store, (const char *)serial.data);
         if (entry == NULL)

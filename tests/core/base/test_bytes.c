@@ -14,6 +14,30 @@ Test(bytes, views_are_equal_by_content)
     cr_expect(!pos_bytes_equal_text(pos_bytes("xy", 1), "xy"));
 }
 
+Test(bytes, a_line_is_without_its_end)
+{
+    static const char *const rows[] = {"ab", "ab\n", "ab\r\n", "ab\n\r\n\n"};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        cr_expect(pos_bytes_equal_text(pos_bytes_without_line_end(pos_bytes_text(rows[i])), "ab"),
+                  "row %zu", i);
+    cr_expect(pos_bytes_equal_text(pos_bytes_without_line_end(pos_bytes_text("a\nb \n")), "a\nb "));
+    cr_expect_eq(pos_bytes_without_line_end(pos_bytes_text("\r\n")).size, 0);
+    cr_expect_eq(pos_bytes_without_line_end(pos_bytes(NULL, 0)).size, 0);
+}
+
+Test(bytes, are_split_at_separators)
+{
+    struct pos_bytes text = pos_bytes_text("one||three");
+    cr_expect(pos_bytes_equal_text(pos_bytes_split(&text, '|'), "one"));
+    cr_expect(pos_bytes_equal_text(pos_bytes_split(&text, '|'), ""));
+    cr_expect(pos_bytes_equal_text(text, "three"));
+    cr_expect(pos_bytes_equal_text(pos_bytes_split(&text, '|'), "three"));
+    cr_expect_eq(text.size, 0);
+    cr_expect_eq(pos_bytes_split(&text, '|').size, 0, "nothing, as often as one asks");
+    text = pos_bytes(NULL, 0);
+    cr_expect_eq(pos_bytes_split(&text, '|').size, 0);
+}
+
 Test(buffer, writes_numbers_big_endian)
 {
     uint8_t memory[15];

@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "keymgmt/component.h"
+#include "core/hsm/component_text.h"
 
 #define HEX32 "000102030405060708090A0B0C0D0E0F"
 #define HEX64 HEX32 "101112131415161718191a1b1c1d1e1f"
 
-Test(component, reads_hex_of_the_keys_length)
+Test(component_text, reads_hex_of_the_keys_length)
 {
     static const struct {
         const char *name, *text;
@@ -44,7 +44,7 @@ Test(component, reads_hex_of_the_keys_length)
     }
 }
 
-Test(component, errors_do_not_repeat_what_was_typed)
+Test(component_text, errors_do_not_repeat_what_was_typed)
 {
     struct pos_component component;
     struct pos_error error;
@@ -58,7 +58,7 @@ Test(component, errors_do_not_repeat_what_was_typed)
     cr_expect_null(strstr(error.text, "ABCDEF"), "%s", error.text);
 }
 
-Test(component, file_must_be_its_owners_alone)
+Test(component_text, file_must_be_its_owners_alone)
 {
     char path[] = "/tmp/posgate-component.XXXXXX";
     int file = mkstemp(path);
@@ -77,30 +77,4 @@ Test(component, file_must_be_its_owners_alone)
     (void)unlink(path);
     cr_expect_eq(pos_component_read(path, POS_ALGORITHM_A128, &component, &error),
                  POS_ERR_NOT_FOUND);
-}
-
-Test(component, nobody_is_custodian_twice)
-{
-    static const struct {
-        const char *name;
-        enum pos_status status;
-    } rows[] = {{"Ada", POS_OK},
-                {"ada", POS_ERR_USAGE},
-                {" Ada ", POS_ERR_USAGE},
-                {"", POS_ERR_USAGE},
-                {"   ", POS_ERR_USAGE},
-                {"a\x1b[2Jb", POS_ERR_USAGE},
-                {"a name of more than forty characters, really", POS_ERR_USAGE},
-                {"  Grace Hopper ", POS_OK},
-                {"GRACE HOPPER", POS_ERR_USAGE},
-                {"Grace", POS_OK}};
-    struct pos_custody custody = {.count = 0};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct pos_error error = {.text = ""};
-        cr_expect_eq(pos_custody_name(&custody, rows[i].name, &error), rows[i].status, "'%s': %s",
-                     rows[i].name, error.text);
-        if (rows[i].status == POS_OK)
-            custody.count++;
-    }
-    cr_expect_str_eq(custody.custodians[1], "Grace Hopper");
 }

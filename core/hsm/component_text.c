@@ -1,8 +1,4 @@
-#include "keymgmt/component.h"
-
-#include <ctype.h>
-#include <string.h>
-#include <strings.h>
+#include "core/hsm/component_text.h"
 
 #include "core/base/file.h"
 #include "core/base/hex.h"
@@ -10,19 +6,12 @@
 
 enum { COMPONENT_FILE_SIZE_MAX = 256 };
 
-static struct pos_bytes without_line_end(struct pos_bytes text)
-{
-    while (text.size > 0 && isspace(text.data[text.size - 1]))
-        text.size--;
-    return text;
-}
-
 enum pos_status pos_component_parse(struct pos_bytes text, enum pos_algorithm algorithm,
                                     struct pos_component *component, struct pos_error *error)
 {
     size_t digits_due = 2 * pos_algorithm_key_size(algorithm), digits = 0;
     *component = (struct pos_component){.size = (uint8_t)(digits_due / 2)};
-    text = without_line_end(text);
+    text = pos_bytes_without_line_end(text);
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] == ' ')
             continue;
@@ -66,33 +55,4 @@ const char *pos_component_parity(const struct pos_component *component,
     if (odd == component->size)
         return "odd";
     return odd == 0 ? "even" : "mixed";
-}
-
-static bool printable(const char *name, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if (iscntrl((unsigned char)name[i]))
-            return false;
-    return true;
-}
-
-enum pos_status pos_custody_name(struct pos_custody *custody, const char *name,
-                                 struct pos_error *error)
-{
-    while (isspace((unsigned char)*name))
-        name++;
-    size_t size = without_line_end(pos_bytes_text(name)).size;
-    if (size == 0 || size > POS_CUSTODIAN_SIZE_MAX || !printable(name, size))
-        return pos_error_set(error, POS_ERR_USAGE,
-                             "a custodian's name has 1 to %d printable characters",
-                             POS_CUSTODIAN_SIZE_MAX);
-    for (size_t i = 0; i < custody->count; i++)
-        if (strlen(custody->custodians[i]) == size &&
-            strncasecmp(custody->custodians[i], name, size) == 0)
-            return pos_error_set(error, POS_ERR_USAGE,
-                                 "'%s' gave component %zu already: one custodian, one component",
-                                 custody->custodians[i], i + 1);
-    memcpy(custody->custodians[custody->count], name, size);
-    custody->custodians[custody->count][size] = '\0';
-    return POS_OK;
 }
