@@ -63,26 +63,6 @@ static bool accept_header(const char *text, struct pos_buffer *reason)
     return accept_hex(text, POS_HEADER_SIZE, reason);
 }
 
-static bool accept_token(const char *text, struct pos_buffer *reason)
-{
-    struct pos_error error = {0};
-    if (pos_hsm_check_token_uri(text, &error) == POS_OK)
-        return true;
-    pos_buffer_format(reason, "is no use: %s", error.text);
-    return false;
-}
-
-/* Names go into logs and metric labels as they are. */
-static bool accept_name(const char *text, struct pos_buffer *reason)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-    if (text[strspn(text, allowed)] == '\0')
-        return true;
-    pos_buffer_format(reason, "= \"%.40s\" may hold letters, digits, - and _ only", text);
-    return false;
-}
-
 static bool accept_key_name(const char *text, struct pos_buffer *reason)
 {
     if (pos_key_name_valid(pos_bytes_text(text)))
@@ -137,7 +117,7 @@ static const struct pos_config_key listener_keys[] = {
 
 #define HOLDER struct pos_upstream_settings
 static const struct pos_config_key upstream_keys[] = {
-    TEXT(HOLDER, "name", name, "host", accept_name, "Its name in logs and metrics"),
+    TEXT(HOLDER, "name", name, "host", pos_config_accept_name, "Its name in logs and metrics"),
     TEXT(HOLDER, "address", address, "127.0.0.1", accept_address, "Address of the acquirer host"),
     NUMBER(HOLDER, "port", port, 6583, 1, 65535, "", "TCP port"),
     TEXT(HOLDER, "dialect", dialect_name, "iso87b", accept_dialect, "How messages are encoded"),
@@ -208,7 +188,7 @@ static const struct pos_config_key security_module_keys[] = {
      POS_CONFIG_MEMBER_TEXT(HOLDER, security_module.module, "", NULL,
                             "pkcs11: path of the vendor's library"),
      .may_be_empty = true},
-    TEXT(HOLDER, "token", security_module.token, "pkcs11:token=posgate", accept_token,
+    TEXT(HOLDER, "token", security_module.token, "pkcs11:token=posgate", pos_hsm_accept_token,
          "pkcs11: URI that names one token (RFC 7512), without a PIN"),
     TEXT(HOLDER, "lmk_label", security_module.lmk_label, POS_TOKEN_LMK_LABEL, NULL,
          "pkcs11: label of the LMK on the token"),

@@ -13,26 +13,6 @@ _Static_assert(sizeof(enum pos_line_end) == sizeof(uint32_t), "a choice is store
 static const char *const module_kinds[] = {"software", "pkcs11", NULL};
 static const char *const line_ends[] = {"lf", "crlf", NULL};
 
-/* Names go into the audit log as they are. */
-static bool accept_name(const char *text, struct pos_buffer *reason)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-    if (text[strspn(text, allowed)] == '\0')
-        return true;
-    pos_buffer_format(reason, "= \"%.40s\" may hold letters, digits, - and _ only", text);
-    return false;
-}
-
-static bool accept_token(const char *text, struct pos_buffer *reason)
-{
-    struct pos_error error = {0};
-    if (pos_hsm_check_token_uri(text, &error) == POS_OK)
-        return true;
-    pos_buffer_format(reason, "is no use: %s", error.text);
-    return false;
-}
-
 static bool accept_file_line(const char *text, struct pos_buffer *reason)
 {
     return pos_template_valid(text, POS_TEMPLATE_FILE, reason);
@@ -58,7 +38,7 @@ static bool accept_key_line(const char *text, struct pos_buffer *reason)
 #define HOLDER struct pos_format
 static const struct pos_config_key format_keys[] = {
     {.name = "name",
-     POS_CONFIG_MEMBER_TEXT(HOLDER, name, "bare", accept_name,
+     POS_CONFIG_MEMBER_TEXT(HOLDER, name, "bare", pos_config_accept_name,
                             "What export --format calls it; up to 16 letters, digits, - and _")},
     {.name = "header",
      POS_CONFIG_MEMBER_TEXT(HOLDER, header, "", accept_file_line,
@@ -96,7 +76,8 @@ static const struct pos_config_key module_keys[] = {
                             "token's user PIN"),
      .may_be_empty = true},
     {.name = "token",
-     POS_CONFIG_MEMBER_TEXT(HOLDER, security_module.token, "pkcs11:token=posgate", accept_token,
+     POS_CONFIG_MEMBER_TEXT(HOLDER, security_module.token, "pkcs11:token=posgate",
+                            pos_hsm_accept_token,
                             "pkcs11: URI that names one token (RFC 7512), without a PIN")},
     {.name = "lmk_label",
      POS_CONFIG_MEMBER_TEXT(HOLDER, security_module.lmk_label, POS_TOKEN_LMK_LABEL, NULL,

@@ -52,7 +52,8 @@ struct pos_config_key {
     const char *unit; /* "ms", "bytes"; "" for a bare count */
     /* TEXT and CHOICE: the default */
     const char *text;
-    /* TEXT: false with a reason when the text is not acceptable; may be NULL */
+    /* TEXT: false with a reason, behind the setting's name, when the text is not acceptable; may be
+     * NULL */
     bool (*accept)(const char *text, struct pos_buffer *reason);
     bool may_be_empty;          /* TEXT: "" is a value, and not asked about */
     const char *const *choices; /* CHOICE; NULL ends */
@@ -97,5 +98,9 @@ void pos_config_report_format(const struct pos_config_report *report, struct pos
  * without elements is followed by a commented example of one. */
 void pos_config_dump(const struct pos_config_key *keys, const void *settings,
                      struct pos_buffer *out);
+
+/* For `accept`: letters, digits, - and _, which may go into logs, records and labels as they are.
+ */
+bool pos_config_accept_name(const char *text, struct pos_buffer *reason);
 
 #endif

@@ -70,9 +70,9 @@ struct pos_pkcs11_options {
     uint32_t session_count; /* most sessions that the token is asked for; 0: 16. A verb that finds
                                none free waits for one, 5 seconds at the most: POS_ERR_LIMIT */
 };
-/* Does this URI name a token, whether there is one or not? POS_ERR_CONFIG: not a URI, none of a
- * token, or it holds a PIN, which the error does not repeat. */
-POS_MUST_USE enum pos_status pos_hsm_check_token_uri(const char *uri, struct pos_error *error);
+/* Does this URI name a token, whether there is one or not? For settings: false with a reason when
+ * it is not a URI, none of a token, or holds a PIN, which is not repeated. */
+bool pos_hsm_accept_token(const char *uri, struct pos_buffer *reason);
 /* Makes LMK and audit key on the token. POS_ERR_EXISTS: it has an LMK of that label. */
 POS_MUST_USE enum pos_status pos_hsm_pkcs11_init(const struct pos_pkcs11_options *options,
                                                  struct pos_kcv *kcv, struct pos_error *error);

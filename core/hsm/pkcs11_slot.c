@@ -100,11 +100,14 @@ enum pos_status pos_pkcs11_slot_find(const CK_FUNCTION_LIST *functions, const ch
     return status;
 }
 
-enum pos_status pos_hsm_check_token_uri(const char *uri, struct pos_error *error)
+bool pos_hsm_accept_token(const char *uri, struct pos_buffer *reason)
 {
     P11KitUri *parsed = NULL;
-    enum pos_status status = parse(uri, &parsed, error);
+    struct pos_error error = {.text = ""};
+    bool good = parse(uri, &parsed, &error) == POS_OK;
     if (parsed != NULL)
         p11_kit_uri_free(parsed);
-    return status;
+    if (!good)
+        pos_buffer_format(reason, "is no use: %s", error.text);
+    return good;
 }

@@ -209,3 +209,16 @@ Test(config_dump, an_empty_list_shows_an_example)
     cr_expect_not_null(strstr(text, "items = ( );\n#: items = (\n"));
     cr_expect_not_null(strstr(text, "#:         name = \"one\";\n"), "%s", text);
 }
+
+Test(config_accept, a_name_is_letters_digits_and_two_signs)
+{
+    static const char *const bad[] = {"a b", "a\n", "a|b", "\"", "caf\xc3\xa9", "a=b"};
+    char memory[80];
+    struct pos_buffer reason = pos_buffer(memory, sizeof memory);
+    cr_expect(pos_config_accept_name("aZ09-_", &reason));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        reason = pos_buffer(memory, sizeof memory);
+        cr_expect(!pos_config_accept_name(bad[i], &reason), "%s", bad[i]);
+        cr_expect_gt(reason.size, 0, "%s", bad[i]);
+    }
+}
