@@ -72,6 +72,16 @@ POS_MUST_USE enum pos_status pos_rocks_get_in_memory(struct pos_rocks *rocks, si
                                                      struct pos_buffer *value);
 /* Bytes of the tables that a family's rows are in now, without what is not flushed yet. */
 uint64_t pos_rocks_tables_size(struct pos_rocks *rocks, size_t family);
+/* Bytes of memory, beside the cache, for the filters and indexes of those that are open. */
+uint64_t pos_rocks_filters_size(struct pos_rocks *rocks, size_t family);
+
+/* For the bench: what this thread reads because it is not in the cache, from the call with `on` to
+ * the next. The kernel may have it in memory. Counting costs a little. */
+struct pos_rocks_reads {
+    uint64_t blocks, bytes;
+};
+void pos_rocks_count_reads(bool on); /* from 0 */
+struct pos_rocks_reads pos_rocks_reads(void);
 
 /* Gets at most POS_ROCKS_MANY_COUNT_MAX keys of one size together; `each` sees every value,
  * borrowed for the call, or why there is none. */

@@ -51,16 +51,6 @@ enum pos_status pos_rocks_get_in_memory(struct pos_rocks *rocks, size_t family,
     return get(rocks, rocks->read_memory, family, key, value);
 }
 
-uint64_t pos_rocks_tables_size(struct pos_rocks *rocks, size_t family)
-{
-    uint64_t size = 0;
-    struct pos_rocks_instance *now = pos_rocks_enter(rocks);
-    (void)rocksdb_property_int_cf(now->db, now->families[family], "rocksdb.live-sst-files-size",
-                                  &size);
-    pos_rocks_leave(rocks, now);
-    return size;
-}
-
 typedef void each_of_many(void *context, size_t i, enum pos_status status, struct pos_bytes value);
 
 /* Hands one result on and gives its memory back. */

@@ -222,6 +222,7 @@ void pos_terminal_table_measure(struct pos_terminal_table *table, struct pos_ter
 {
     room->cache_size = table->cache_size;
     room->hot_size = pos_rocks_tables_size(table->rocks, POS_TERMINAL_HOT);
+    room->filters_size = pos_rocks_filters_size(table->rocks, POS_TERMINAL_HOT);
     room->holds = room->hot_size + room->hot_size / 8 <= room->cache_size;
     atomic_store_explicit(&table->cache_too_small, !room->holds, memory_order_relaxed);
 }

@@ -89,9 +89,10 @@ void pos_terminal_table_find_now(struct pos_terminal_table *table, const struct 
 
 /* Whether the cache holds what every request needs. */
 struct pos_terminal_room {
-    uint64_t hot_size;   /* bytes of the tables with hot rows */
-    uint64_t cache_size; /* bytes of cache for them */
-    bool holds;          /* the one fits the other, an eighth to spare */
+    uint64_t hot_size;     /* bytes of the tables with hot rows */
+    uint64_t cache_size;   /* bytes of cache for them */
+    uint64_t filters_size; /* bytes of memory beside it, for their filters and indexes */
+    bool holds;            /* the one fits the other, an eighth to spare */
 };
 /* As it is now; find_now goes by it from then on, as it does by what open measured. Any thread. */
 void pos_terminal_table_measure(struct pos_terminal_table *table, struct pos_terminal_room *room);

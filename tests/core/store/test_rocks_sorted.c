@@ -104,6 +104,37 @@ Test(rocks_sorted, files_become_the_table)
     expect_rows(5000);
 }
 
+static struct pos_rocks_reads read_all(unsigned first)
+{
+    pos_rocks_count_reads(true);
+    for (unsigned i = first; i < 5000; i += 100) {
+        char key[9];
+        snprintf(key, sizeof key, "%04u", i);
+        cr_assert_eq(pos_rocks_get(rocks, ROWS, pos_bytes_text(key), NULL), POS_OK);
+    }
+    struct pos_rocks_reads reads = pos_rocks_reads();
+    pos_rocks_count_reads(false);
+    return reads;
+}
+
+Test(rocks_sorted, what_they_take_and_what_is_read_is_known)
+{
+    write_part(0, 0, 5000);
+    cr_assert_eq(pos_rocks_take_sorted(rocks, ROWS, 1), POS_OK);
+    pos_rocks_close(rocks);
+    open_rocks();
+    struct pos_rocks_reads reads = read_all(0);
+    cr_expect(reads.blocks >= 15 && reads.blocks <= 50, "%llu blocks, of 5000 rows of 12 bytes",
+              (unsigned long long)reads.blocks);
+    cr_expect(reads.bytes > reads.blocks * 3000 && reads.bytes < reads.blocks * 5000);
+    cr_expect_eq(read_all(1).blocks, 0, "they are in the cache now");
+    /* 10 bits a row, and an index entry for each block */
+    uint64_t filters = pos_rocks_filters_size(rocks, ROWS);
+    cr_expect(filters > 5000 * 10 / 8 && filters < 5000 * 10 / 8 + 6000, "%llu",
+              (unsigned long long)filters);
+    cr_expect_eq(pos_rocks_reads().blocks, 0);
+}
+
 /* Another process that has the database open as a follower sees them, and a later write wins. */
 Test(rocks_sorted, are_rows_like_any_other)
 {
