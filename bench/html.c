@@ -51,7 +51,7 @@ static int decimals(double value)
 }
 
 /* A comma before each three digits that stand in front of the point. */
-static void part_thousands(char text[POS_NUMBER_SIZE])
+static void part_thousands(char *text)
 {
     size_t sign = text[0] == '-', size = strlen(text), whole = strcspn(text, ".") - sign;
     for (size_t digits = 3; digits < whole && size + 1 < POS_NUMBER_SIZE; digits += 3, size++) {
@@ -61,13 +61,13 @@ static void part_thousands(char text[POS_NUMBER_SIZE])
     }
 }
 
-void pos_html_number(char text[POS_NUMBER_SIZE], double value)
+void pos_html_number(char *text, double value)
 {
     (void)snprintf(text, POS_NUMBER_SIZE, "%.*f", decimals(value), value);
     part_thousands(text);
 }
 
-void pos_html_time(char text[POS_NUMBER_SIZE], double us)
+void pos_html_time(char *text, double us)
 {
     static const struct {
         double of_us;
@@ -81,4 +81,16 @@ void pos_html_time(char text[POS_NUMBER_SIZE], double us)
     char number[POS_NUMBER_SIZE];
     pos_html_number(number, us / units[i].of_us);
     (void)snprintf(text, POS_NUMBER_SIZE, "%.20s %s", number, units[i].name);
+}
+
+void pos_html_nanoseconds(char *text, double ns)
+{
+    pos_html_time(text, ns / 1e3);
+}
+
+void pos_html_ratio(char *text, double ratio)
+{
+    char number[POS_NUMBER_SIZE];
+    pos_html_number(number, ratio);
+    (void)snprintf(text, POS_NUMBER_SIZE, "%.24s ×", number);
 }
