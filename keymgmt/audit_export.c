@@ -10,28 +10,6 @@
 
 #include "keymgmt/audit_walk.h"
 
-enum { KEY_SINCE = 0x200, KEY_TABLE };
-
-struct asked {
-    uint64_t since;
-    const char *table; /* path; NULL: not named */
-};
-
-static error_t parse_export(int key, char *argument, struct argp_state *state)
-{
-    struct asked *asked = state->input;
-    switch (key) {
-    case KEY_SINCE:
-        asked->since = pos_option_number(state, "--since", argument, 1, INT64_MAX);
-        return 0;
-    case KEY_TABLE:
-        asked->table = argument;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
 struct exporting {
     const char *chain;
     uint64_t next; /* sequence of the record that comes next */
@@ -92,38 +70,23 @@ static bool export_record(void *context, struct pos_bytes record)
     return exporting->status == POS_OK;
 }
 
-static enum pos_status export_chain(struct pos_home *home, const struct asked *asked,
+static enum pos_status export_chain(struct pos_home *home, const struct pos_audit_range *range,
                                     struct pos_error *error)
 {
-    struct exporting exporting = {.chain = asked->table == NULL ? "library" : "gateway",
-                                  .next = asked->since,
+    struct exporting exporting = {.chain = range->table == NULL ? "library" : "gateway",
+                                  .next = range->first,
                                   .error = error};
-    enum pos_status status =
-        pos_audit_command_walk(home, asked->table, asked->since, export_record, &exporting, error);
+    enum pos_status status = pos_audit_command_walk(home, range, export_record, &exporting, error);
     return status == POS_OK ? exporting.status : status;
 }
 
 enum pos_status pos_command_audit_export(struct pos_options *options, int argc, char **argv,
                                          struct pos_error *error)
 {
-    static const struct argp_option own[] = {
-        {"since", KEY_SINCE, "N", 0, "Begin with record N (default 1)", 0},
-        {"gateway-table", KEY_TABLE, "DIR", 0,
-         "The records of the gateway whose terminal table is in DIR instead; it may be running", 0},
-        {NULL, 0, NULL, 0, NULL, 0}};
-    static const struct argp argp = {
-        .options = own,
-        .parser = parse_export,
+    static const struct pos_audit_command command = {
+        .name = "audit export",
         .doc = "Writes the audit records to stdout, one JSON object a line. The next time begin "
-               "behind the last sequence that you have. It checks no hashes: 'audit verify' does."};
-    struct asked asked = {.since = 1};
-    pos_options_parse(options, &argp, &asked, argc, argv);
-    struct pos_home home;
-    enum pos_status status = pos_home_init(&home, options, error);
-    if (status == POS_OK)
-        status = pos_audit_command_begin(&home, "audit export", error);
-    if (status == POS_OK)
-        status = export_chain(&home, &asked, error);
-    pos_home_fini(&home);
-    return status;
+               "behind the last sequence that you have. It checks no hashes: 'audit verify' does.",
+        .work = export_chain};
+    return pos_audit_command_run(&command, options, argc, argv, error);
 }

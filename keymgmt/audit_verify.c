@@ -114,10 +114,10 @@ static enum pos_status verify(struct pos_home *home, struct verifying *verifying
                               struct pos_error *error)
 {
     verifying->error = error;
-    enum pos_status status =
-        pos_audit_command_walk(home, verifying->table, 0, find_era, verifying, error);
+    const struct pos_audit_range whole = {.table = verifying->table};
+    enum pos_status status = pos_audit_command_walk(home, &whole, find_era, verifying, error);
     if (status == POS_OK)
-        status = pos_audit_command_walk(home, verifying->table, 0, verify_record, verifying, error);
+        status = pos_audit_command_walk(home, &whole, verify_record, verifying, error);
     /* Damage that the database itself notices is a broken record too. */
     if (status == POS_ERR_CORRUPT || (status != POS_OK && verifying->head.sequence > 0))
         return pos_error_set(error, POS_ERR_CORRUPT, "%s: record %llu cannot be read",
