@@ -10,16 +10,16 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct pos_arrivals *arrivals = state->input;
     switch (key) {
     case 'c':
-        arrivals->options.connections = (uint32_t)pos_option_number(state, "connections", argument,
-                                                                    1, POS_CONNECTION_COUNT_MAX);
+        arrivals->options.connections = (uint32_t)pos_option_number(
+            state, "--connections", argument, 1, POS_CONNECTION_COUNT_MAX);
         return 0;
     case 'o':
-        arrivals->options.outstanding =
-            (uint32_t)pos_option_number(state, "outstanding", argument, 1, POS_PIPELINE_COUNT_MAX);
+        arrivals->options.outstanding = (uint32_t)pos_option_number(
+            state, "--outstanding", argument, 1, POS_PIPELINE_COUNT_MAX);
         return 0;
     case KEY_TERMINALS:
         arrivals->terminals =
-            pos_option_number(state, "terminals", argument, 1, POS_KEY_FILE_COUNT_MAX);
+            pos_option_number(state, "--terminals", argument, 1, POS_KEY_FILE_COUNT_MAX);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -114,19 +114,19 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     struct pos_beside *beside = &all.beside;
     switch (key) {
     case KEY_ROWS:
-        beside->options.rows = pos_option_number(state, "rows", argument, 1, POS_KEY_INDEX_MAX);
+        beside->options.rows = pos_option_number(state, "--rows", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case KEY_TABLE:
         beside->options.table = argument;
         return 0;
     case KEY_RATE:
-        beside->good_rate = pos_option_number(state, "rate", argument, 1, 1000000);
+        beside->good_rate = pos_option_number(state, "--rate", argument, 1, 1000000);
         return 0;
     case KEY_FLOOD:
-        beside->other_rate = pos_option_number(state, "flood", argument, 1, 1000000);
+        beside->other_rate = pos_option_number(state, "--flood", argument, 1, 1000000);
         return 0;
     case KEY_GROWTH:
-        all.growth_kib_max = pos_option_number(state, "growth", argument, 0, 1 << 30);
+        all.growth_kib_max = pos_option_number(state, "--growth", argument, 0, 1 << 30);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

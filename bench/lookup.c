@@ -231,14 +231,14 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     switch (key) {
     case KEY_ROWS:
-        lookup.rows = pos_option_number(state, "rows", argument, 1, POS_KEY_INDEX_MAX);
+        lookup.rows = pos_option_number(state, "--rows", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case KEY_BATCH:
         lookup.batch =
-            (uint32_t)pos_option_number(state, "batch", argument, 1, POS_TURN_REQUEST_COUNT_MAX);
+            (uint32_t)pos_option_number(state, "--batch", argument, 1, POS_TURN_REQUEST_COUNT_MAX);
         return 0;
     case KEY_CACHE_MB:
-        lookup.cache_mb = pos_option_number(state, "cache-mb", argument, 1, 1 << 20);
+        lookup.cache_mb = pos_option_number(state, "--cache-mb", argument, 1, 1 << 20);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

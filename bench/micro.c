@@ -36,7 +36,7 @@ static void add_limit(struct argp_state *state, struct pos_micro_options *into, 
         argp_error(state, "--limit at most %d times", POS_MICRO_LIMIT_COUNT_MAX);
     struct pos_micro_limit *limit = &into->limits[into->limit_count++];
     memcpy(limit->name, text, (size_t)(equals - text));
-    limit->value = pos_option_decimal(state, "limit", equals + 1, 1e-9, 1e15);
+    limit->value = pos_option_decimal(state, "--limit", equals + 1, 1e-9, 1e15);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -51,10 +51,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_ROUNDS:
         into->rounds =
-            (uint32_t)pos_option_number(state, "rounds", argument, 1, POS_ROUND_COUNT_MAX);
+            (uint32_t)pos_option_number(state, "--rounds", argument, 1, POS_ROUND_COUNT_MAX);
         return 0;
     case 'd':
-        into->duration_s = pos_option_decimal(state, "duration", argument, 0.0001, 600);
+        into->duration_s = pos_option_decimal(state, "--duration", argument, 0.0001, 600);
         return 0;
     case KEY_LIMIT:
         add_limit(state, into, argument);

@@ -10,11 +10,11 @@
 
 #include <argp.h>
 
-#include "bench/option_values.h"
 #include "bench/outputs.h"
 #include "bench/process.h"
 #include "bench/statistics.h"
 #include "bench/trace.h"
+#include "core/base/option.h"
 
 enum {
     POS_MICRO_SUBJECT_COUNT_MAX = 48,

@@ -30,7 +30,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     switch (key) {
     case KEY_ROWS:
-        all.beside.options.rows = pos_option_number(state, "rows", argument, 1,
+        all.beside.options.rows = pos_option_number(state, "--rows", argument, 1,
                                                     POS_KEY_INDEX_MAX - POS_KEY_FILE_COUNT_MAX);
         return 0;
     case KEY_TABLE:
@@ -38,10 +38,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case 'c':
         all.beside.options.connections = (uint32_t)pos_option_number(
-            state, "connections", argument, 1, POS_CONNECTION_COUNT_MAX / 2 - 100);
+            state, "--connections", argument, 1, POS_CONNECTION_COUNT_MAX / 2 - 100);
         return 0;
     case KEY_TERMINALS:
-        all.terminals = pos_option_number(state, "terminals", argument, 1, POS_KEY_FILE_COUNT_MAX);
+        all.terminals =
+            pos_option_number(state, "--terminals", argument, 1, POS_KEY_FILE_COUNT_MAX);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -1,6 +1,6 @@
 /* The options of limits and of connections. */
-#include "bench/option_values.h"
 #include "bench/options_inside.h"
+#include "core/base/option.h"
 
 /* ---- limits ---- */
 
@@ -41,7 +41,7 @@ static error_t parse_connections(int key, char *argument, struct argp_state *sta
     struct pos_bench_options *options = state->input;
     switch (key) {
     case 'c':
-        options->connections = (uint32_t)pos_option_number(state, "count", argument, 1,
+        options->connections = (uint32_t)pos_option_number(state, "--count", argument, 1,
                                                            POS_BENCH_CONNECTION_COUNT_MAX);
         return 0;
     case ARGP_KEY_INIT:

@@ -1,9 +1,9 @@
 /* The options of auth, and which of them go together. */
 #include <string.h>
 
-#include "bench/option_values.h"
 #include "bench/options_inside.h"
 #include "core/base/limits.h"
+#include "core/base/option.h"
 
 enum {
     KEY_MAC = POS_KEY_OF_AUTH,
@@ -75,14 +75,14 @@ static void parse_vs(struct argp_state *state, struct pos_bench_options *options
     static const char connections[] = "connections=", mac[] = "mac=";
     if (strncmp(text, connections, sizeof connections - 1) == 0) {
         options->vs_connections =
-            (uint32_t)pos_option_number(state, "vs connections", text + sizeof connections - 1, 1,
+            (uint32_t)pos_option_number(state, "--vs connections", text + sizeof connections - 1, 1,
                                         POS_BENCH_CONNECTION_COUNT_MAX);
         return;
     }
     if (strncmp(text, mac, sizeof mac - 1) != 0)
         argp_error(state, "--vs takes mac=on, mac=off or connections=N, not '%s'", text);
     options->vs_mac_stated = true;
-    options->vs_mac = pos_option_on(state, "vs mac", text + sizeof mac - 1);
+    options->vs_mac = pos_option_on(state, "--vs mac", text + sizeof mac - 1);
 }
 
 static void check_vs(struct argp_state *state, const struct pos_bench_options *options)
@@ -141,15 +141,15 @@ static error_t parse_auth(int key, char *argument, struct argp_state *state)
             argp_error(state, "--lookup takes each or remembered, not '%s'", argument);
         return 0;
     case KEY_CACHE_MB:
-        options->cache_mb = pos_option_number(state, "cache-mb", argument, 8, 1048576);
+        options->cache_mb = pos_option_number(state, "--cache-mb", argument, 8, 1048576);
         return 0;
     case KEY_WORKING_SET:
         options->working_set =
-            pos_option_number(state, "working-set", argument, 1, POS_KEY_INDEX_MAX);
+            pos_option_number(state, "--working-set", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case KEY_UNREGISTERED:
         options->unregistered =
-            (uint32_t)pos_option_number(state, "unregistered", argument, 0, 100);
+            (uint32_t)pos_option_number(state, "--unregistered", argument, 0, 100);
         return 0;
     case KEY_SWEEP:
         options->sweep = true;
@@ -161,7 +161,7 @@ static error_t parse_auth(int key, char *argument, struct argp_state *state)
         options->table = argument;
         return 0;
     case KEY_MAC:
-        options->mac = pos_option_on(state, "mac", argument);
+        options->mac = pos_option_on(state, "--mac", argument);
         return 0;
     case KEY_DIALECT:
         options->dialect = dialect(state, argument);
@@ -170,13 +170,13 @@ static error_t parse_auth(int key, char *argument, struct argp_state *state)
         options->target = argument;
         return 0;
     case KEY_PID:
-        options->target_pid = (pid_t)pos_option_number(state, "pid", argument, 1, INT32_MAX);
+        options->target_pid = (pid_t)pos_option_number(state, "--pid", argument, 1, INT32_MAX);
         return 0;
     case KEY_KEEP:
         options->keep = argument;
         return 0;
     case KEY_RATIO_MAX:
-        options->ratio_max = pos_option_decimal(state, "ratio-max", argument, 0.01, 1e6);
+        options->ratio_max = pos_option_decimal(state, "--ratio-max", argument, 0.01, 1e6);
         return 0;
     case KEY_SLO:
         parse_slo(state, &options->slo, argument);

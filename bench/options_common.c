@@ -1,10 +1,10 @@
 /* Options that limits and auth both take. */
 #include <string.h>
 
-#include "bench/option_values.h"
 #include "bench/options_inside.h"
 #include "bench/statistics.h"
 #include "core/base/limits.h"
+#include "core/base/option.h"
 
 enum { OPEN_OUTSTANDING = 32 };
 
@@ -74,13 +74,13 @@ static void parse_rate(struct argp_state *state, struct pos_bench_options *optio
     char share[16];
     size_t size = strlen(text);
     if (size < 2 || size > sizeof share || text[size - 1] != '%') {
-        options->rate = pos_option_number(state, "rate", text, 1, 100000000);
+        options->rate = pos_option_number(state, "--rate", text, 1, 100000000);
         options->rate_percent = 0;
         return;
     }
     memcpy(share, text, size - 1);
     share[size - 1] = '\0';
-    options->rate_percent = pos_option_decimal(state, "rate", share, 0.1, 1000);
+    options->rate_percent = pos_option_decimal(state, "--rate", share, 0.1, 1000);
     options->rate = 0;
 }
 
@@ -92,36 +92,36 @@ static error_t parse_common(int key, char *argument, struct argp_state *state)
         state->child_inputs[0] = &options->outputs;
         return 0;
     case 'c':
-        options->connections = (uint32_t)pos_option_number(state, "connections", argument, 1,
+        options->connections = (uint32_t)pos_option_number(state, "--connections", argument, 1,
                                                            POS_BENCH_CONNECTION_COUNT_MAX);
         return 0;
     case 'o':
-        options->outstanding =
-            (uint32_t)pos_option_number(state, "outstanding", argument, 1, POS_PIPELINE_COUNT_MAX);
+        options->outstanding = (uint32_t)pos_option_number(state, "--outstanding", argument, 1,
+                                                           POS_PIPELINE_COUNT_MAX);
         options->outstanding_open = options->outstanding;
         return 0;
     case 'd':
-        options->duration_s = pos_option_decimal(state, "duration", argument, 0.05, 3600);
+        options->duration_s = pos_option_decimal(state, "--duration", argument, 0.05, 3600);
         return 0;
     case 'n':
-        options->requests = pos_option_number(state, "requests", argument, 1, UINT64_MAX);
+        options->requests = pos_option_number(state, "--requests", argument, 1, UINT64_MAX);
         return 0;
     case POS_KEY_WARM_UP:
-        options->warm_up_s = pos_option_decimal(state, "warm-up", argument, 0, 3600);
+        options->warm_up_s = pos_option_decimal(state, "--warm-up", argument, 0, 3600);
         return 0;
     case POS_KEY_ROUNDS:
         options->rounds =
-            (uint32_t)pos_option_number(state, "rounds", argument, 1, POS_ROUND_COUNT_MAX);
+            (uint32_t)pos_option_number(state, "--rounds", argument, 1, POS_ROUND_COUNT_MAX);
         return 0;
     case POS_KEY_RATE:
         parse_rate(state, options, argument);
         return 0;
     case POS_KEY_RECONNECT:
         options->reconnect =
-            (uint32_t)pos_option_number(state, "reconnect", argument, 1, UINT32_MAX);
+            (uint32_t)pos_option_number(state, "--reconnect", argument, 1, UINT32_MAX);
         return 0;
     case POS_KEY_ROWS:
-        options->rows = pos_option_number(state, "rows", argument, 1, POS_KEY_INDEX_MAX);
+        options->rows = pos_option_number(state, "--rows", argument, 1, POS_KEY_INDEX_MAX);
         return 0;
     case POS_KEY_AGAINST:
         parse_against(state, options, argument);
