@@ -27,6 +27,9 @@ static enum pos_status make_folder(struct pos_beside *beside, struct pos_error *
 
 enum pos_status pos_beside_make(struct pos_beside *beside, struct pos_error *error)
 {
+    pos_micro_number(beside->micro, "rows", beside->options.rows);
+    pos_micro_number(beside->micro, "connections", beside->options.connections);
+    pos_micro_text(beside->micro, "mac", beside->options.mac ? "on" : "off");
     const struct pos_terminals_options options = {.folder = beside->folder,
                                                   .rows = beside->options.rows,
                                                   .mac = beside->options.mac,
@@ -125,6 +128,7 @@ static struct pos_load_phase good_phase(struct pos_beside_view *view, double sec
     return (struct pos_load_phase){.duration_s = seconds,
                                    .rate = view->beside->good_rate,
                                    .latency = &view->latency,
+                                   .lateness = &view->lateness,
                                    .series = counts ? &view->series : NULL};
 }
 
@@ -136,6 +140,9 @@ static void keep(struct pos_beside_view *view, const struct pos_load_phase *phas
     pos_histogram_add(&view->all, phase->latency);
     pos_load_tally_add(&view->tally, &phase->tally);
     view->unanswered += phase->unanswered;
+    uint64_t late_ns = pos_histogram_quantile(phase->lateness, 0.99);
+    if (late_ns > view->late_p99_ns)
+        view->late_p99_ns = late_ns;
 }
 
 static enum pos_status run_quiet(struct pos_beside_view *view, double seconds)
@@ -241,4 +248,8 @@ void pos_beside_add_facts(struct pos_beside *beside, const char *company)
     if (beside->other_seconds > 0)
         pos_micro_fact(beside->micro, name, beside->other_replies / beside->other_seconds,
                        "a second");
+    pos_micro_fact(beside->micro, "sent late p99, quiet", (double)beside->quiet.late_p99_ns / 1e3,
+                   "us");
+    (void)snprintf(name, sizeof name, "sent late p99, %s", company);
+    pos_micro_fact(beside->micro, name, (double)beside->company.late_p99_ns / 1e3, "us");
 }

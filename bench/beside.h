@@ -14,14 +14,16 @@
 /* What a kind of round gave. */
 struct pos_beside_view {
     struct pos_beside *beside;
-    bool company;                 /* the something else was there */
-    struct pos_histogram latency; /* of the last round's authentications, nanoseconds */
+    bool company; /* the something else was there */
+    /* Of the last round's authentications, nanoseconds. */
+    struct pos_histogram latency, lateness;
     /* Of all rounds that count. */
     char name[POS_MICRO_NAME_SIZE];
     struct pos_histogram all;
     struct pos_series series;
     struct pos_load_tally tally;
     uint64_t unanswered;
+    uint64_t late_p99_ns; /* the load's own, in the worst round */
 };
 
 struct pos_beside {

@@ -12,6 +12,7 @@ enum {
     ROW_CACHE_SIZE = 160, /* bytes of cache that a row is given: row, key and its part of a block */
     CACHE_MB_MIN = 64,
     CONFIGURATION_SIZE = 4096,
+    SPARE_CONNECTIONS = 100,
 };
 
 /* What the machine can give without swapping; 0: not known. */
@@ -40,6 +41,16 @@ static void choose_cache(struct pos_gateway_run *run, const struct pos_bench_opt
     run->cache_holds_all = run->cache_mb >= wanted;
 }
 
+/* A terminal that hangs up and calls again may come before the gateway knows that it had gone: so
+ * there is room for all of them twice. */
+static uint32_t connection_limit(const struct pos_bench_options *options)
+{
+    uint32_t most = options->connections > options->vs_connections ? options->connections
+                                                                   : options->vs_connections;
+    uint32_t limit = 2 * most + SPARE_CONNECTIONS;
+    return limit < POS_CONNECTION_COUNT_MAX ? limit : POS_CONNECTION_COUNT_MAX;
+}
+
 static enum pos_status write_configuration(const char *folder, const char *path,
                                            const struct pos_bench_options *options,
                                            const struct pos_gateway_run *run,
@@ -50,7 +61,7 @@ static enum pos_status write_configuration(const char *folder, const char *path,
     pos_buffer_format(&text,
                       "listeners = ( { address = \"127.0.0.1\"; port = %u;\n"
                       "    dialect = \"%s\"; registration = \"%s\"; authentication = \"%s\"; } );\n"
-                      "loops = 1;\n"
+                      "loops = %u;\n"
                       "%s"
                       "database = { path = \"%s/terminals\"; cache_mb = %llu; };\n"
                       "key_library = { path = \"%s/keys\"; };\n"
@@ -61,12 +72,10 @@ static enum pos_status write_configuration(const char *folder, const char *path,
                       "admin = { socket = \"%s/admin.sock\"; metrics_port = 0; };\n"
                       "log = { level = \"warning\"; };\n",
                       run->port, options->dialect->name, options->mac ? "proof" : "open",
-                      options->mac ? "mac" : "smn",
+                      options->mac ? "mac" : "smn", options->loops > 0 ? options->loops : 1,
                       options->remembered ? "lookup = \"remembered\";\n" : "", folder,
                       (unsigned long long)run->cache_mb, folder, folder, folder,
-                      (options->connections > options->vs_connections ? options->connections
-                                                                      : options->vs_connections) +
-                          100,
+                      connection_limit(options),
                       options->outstanding > options->outstanding_open ? options->outstanding
                                                                        : options->outstanding_open,
                       folder);

@@ -19,7 +19,7 @@ static const struct {
 } commands[] = {
     {"limits", pos_command_limits, "what this machine allows: servers that only answer, and redis"},
     {"auth", pos_command_auth, "authentications on the real gateway, and their ratio to that"},
-    {"connections", pos_command_connections, "memory of the gateway that an idle one takes"},
+    {"connections", pos_command_connections, "memory that an idle one takes, and after many; loops that share them"},
     {"codec", pos_command_codec, "messages taken apart and built, in all dialects"},
     {"crypto", pos_command_crypto, "MACs, key blocks and PINs beside OpenSSL's ciphers"},
     {"lookup", pos_command_lookup, "the terminal table alone, beside a hash table in memory"},

@@ -1,5 +1,6 @@
 /* The options of limits and of connections. */
 #include "bench/options_inside.h"
+#include "core/base/limits.h"
 #include "core/base/option.h"
 
 /* ---- limits ---- */
@@ -31,9 +32,14 @@ void pos_bench_parse_limits(struct pos_bench_options *options, int argc, char **
 
 /* ---- connections ---- */
 
+enum { KEY_LOOPS = POS_KEY_OF_CONNECTIONS, KEY_CHURN };
+
 static const struct argp_option connections_options[] = {
     {"count", 'c', "N", 0, "Idle connections; default 10000", 0},
     {"rounds", POS_KEY_ROUNDS, "N", 0, "Rounds, each on servers started anew; default 3", 0},
+    {"loops", KEY_LOOPS, "N", 0, "Event loops of the gateway, and how they share; default 1", 0},
+    {"churn", KEY_CHURN, "CYCLES", 0,
+     "In the last round make all of them anew four times a cycle, and measure after each", 0},
     {NULL, 0, NULL, 0, NULL, 0}};
 
 static error_t parse_connections(int key, char *argument, struct argp_state *state)
@@ -43,6 +49,14 @@ static error_t parse_connections(int key, char *argument, struct argp_state *sta
     case 'c':
         options->connections = (uint32_t)pos_option_number(state, "--count", argument, 1,
                                                            POS_BENCH_CONNECTION_COUNT_MAX);
+        return 0;
+    case KEY_LOOPS:
+        options->loops =
+            (uint32_t)pos_option_number(state, "--loops", argument, 1, POS_LOOP_COUNT_MAX);
+        return 0;
+    case KEY_CHURN:
+        options->churn =
+            (uint32_t)pos_option_number(state, "--churn", argument, 0, POS_CHURN_COUNT_MAX);
         return 0;
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &options->outputs;
@@ -65,7 +79,8 @@ void pos_bench_parse_connections(struct pos_bench_options *options, int argc, ch
         .parser = parse_connections,
         .children = connections_children,
         .doc = "Measures the memory of its own (/proc/PID/smaps_rollup) that the gateway takes for "
-               "an idle connection, beside a server on libuv that only answers.",
+               "an idle connection, beside a server on libuv that only answers; whether it stays "
+               "what it was when connections come and go; and how loops share them.",
     };
     pos_bench_options_init(options);
     options->connections = 10000;

@@ -13,7 +13,7 @@
 
 /* What a server is measured beside. */
 enum pos_denominator { POS_DENOMINATOR_BARE, POS_DENOMINATOR_LIBUV, POS_DENOMINATOR_REDIS };
-enum { POS_DENOMINATOR_COUNT = 3 };
+enum { POS_DENOMINATOR_COUNT = 3, POS_CHURN_COUNT_MAX = 1000 };
 const char *pos_denominator_name(enum pos_denominator denominator);
 
 struct pos_bench_options {
@@ -51,6 +51,9 @@ struct pos_bench_options {
     double ratio_max; /* 0: none stated */
     struct pos_slo slo;
     const char *hgrm; /* file for the latencies; NULL: none */
+    uint32_t loops;   /* of the gateway; 0: one */
+    /* connections */
+    uint32_t churn; /* cycles in which all are made anew */
 };
 
 /* Parse a command's arguments; end the process with 0 for --help and 2 for wrong usage. */

@@ -14,7 +14,8 @@ enum {
     POS_KEY_RECONNECT,
     POS_KEY_AGAINST,
     POS_KEY_AA,
-    POS_KEY_OF_AUTH,                        /* and on */
+    POS_KEY_OF_CONNECTIONS,                 /* and on */
+    POS_KEY_OF_AUTH = 0x200,                /* and on */
     POS_BENCH_CONNECTION_COUNT_MAX = 19000, /* leaves the gateway's other connections room */
 };
 
