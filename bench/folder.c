@@ -181,6 +181,23 @@ uint64_t pos_folder_size(const char *path)
     return size_found;
 }
 
+static int forget_file(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    (void)walk;
+    int fd = type == FTW_F ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return 0;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    (void)close(fd);
+    return 0;
+}
+
+void pos_folder_forget(const char *path)
+{
+    (void)nftw(path, forget_file, DESCRIPTOR_COUNT, FTW_PHYS);
+}
+
 uint64_t pos_folder_room(const char *path)
 {
     struct statvfs facts;

@@ -24,6 +24,8 @@ POS_MUST_USE enum pos_status pos_folder_copy_database(const char *from, const ch
                                                       const char *to, struct pos_error *error);
 
 uint64_t pos_folder_size(const char *path); /* bytes on the disk of the files in it; one thread */
+/* The kernel forgets what it has in memory of the files in it, as far as that is on the disk. */
+void pos_folder_forget(const char *path);
 uint64_t pos_folder_room(const char *path); /* free bytes of its file system; 0: not known */
 
 /* The last lines of a log in it, to standard error: why something did not start. */

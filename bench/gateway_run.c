@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/machine.h"
 #include "bench/process.h"
 #include "core/base/file.h"
 
@@ -15,24 +16,11 @@ enum {
     SPARE_CONNECTIONS = 100,
 };
 
-/* What the machine can give without swapping; 0: not known. */
-static uint64_t available_mb(void)
-{
-    char line[128];
-    unsigned long long kilobytes = 0;
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file != NULL && kilobytes == 0 && fgets(line, sizeof line, file) != NULL)
-        (void)sscanf(line, "MemAvailable: %llu kB", &kilobytes);
-    if (file != NULL)
-        (void)fclose(file);
-    return kilobytes / 1024;
-}
-
 /* Enough for all rows, but not more than two thirds of what there is: then the disk is in play. */
 static void choose_cache(struct pos_gateway_run *run, const struct pos_bench_options *options)
 {
     uint64_t wanted = options->rows * ROW_CACHE_SIZE / 1048576 + CACHE_MB_MIN;
-    uint64_t most = available_mb() * 2 / 3;
+    uint64_t most = pos_machine_available() / 1048576 * 2 / 3;
     run->cache_mb = wanted;
     if (options->cache_mb > 0)
         run->cache_mb = options->cache_mb;

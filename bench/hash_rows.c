@@ -30,14 +30,20 @@ static uint64_t hash(const void *smn)
     return value ^ value >> 29;
 }
 
+static uint64_t places_for(uint64_t rows)
+{
+    uint64_t places = 2;
+    while (places < 2 * rows)
+        places *= 2;
+    return places;
+}
+
 struct pos_hash_rows *pos_hash_rows_create(uint64_t rows, const struct pos_terminal_hot *sample)
 {
     uint8_t memory[POS_HOT_ROW_SIZE_MAX];
     struct pos_buffer bytes = pos_buffer(memory, sizeof memory);
     struct pos_hash_rows *table = calloc(1, sizeof *table);
-    uint64_t places = 2;
-    while (places < 2 * rows)
-        places *= 2;
+    uint64_t places = places_for(rows);
     if (table == NULL || pos_terminal_hot_encode(sample, &bytes) != POS_OK) {
         free(table);
         return NULL;
@@ -92,8 +98,12 @@ enum pos_status pos_hash_rows_find(const struct pos_hash_rows *table, const stru
     return POS_ERR_NOT_FOUND;
 }
 
+uint64_t pos_hash_rows_size_of(uint64_t rows, size_t row_size)
+{
+    return places_for(rows) * sizeof(uint32_t) + rows * (POS_SMN_SIZE + row_size);
+}
+
 uint64_t pos_hash_rows_size(const struct pos_hash_rows *table)
 {
-    return (table->mask + 1) * sizeof *table->first +
-           table->capacity * (POS_SMN_SIZE + table->row_size);
+    return pos_hash_rows_size_of(table->capacity, table->row_size);
 }

@@ -5,7 +5,7 @@
 #ifndef POS_BENCH_HASH_ROWS_H
 #define POS_BENCH_HASH_ROWS_H
 
-#include "core/store/terminal_bulk.h"
+#include "core/store/terminal_table.h"
 
 struct pos_hash_rows;
 
@@ -21,5 +21,7 @@ POS_MUST_USE enum pos_status pos_hash_rows_add(struct pos_hash_rows *table,
 enum pos_status pos_hash_rows_find(const struct pos_hash_rows *table, const struct pos_smn *smn,
                                    struct pos_terminal_hot *row);
 uint64_t pos_hash_rows_size(const struct pos_hash_rows *table); /* bytes of memory */
+/* What one for so many rows of so many bytes would take. */
+uint64_t pos_hash_rows_size_of(uint64_t rows, size_t row_size);
 
 #endif

@@ -1,9 +1,7 @@
 /*
  * `lookup`: the terminal table alone, without a gateway: rows that are there and SMNs that are not,
- * one at a time and in batches, beside the same rows in memory.
- *
- * Rows hold keys of the right size and no meaning, each its own, so that they take the room of real
- * ones. What is asked for was drawn beforehand, uniformly.
+ * one at a time and in batches, beside the same rows in memory. Where the cache does not hold the
+ * table it is read from the disk, and says how often.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,216 +11,209 @@
 #include "bench/folder.h"
 #include "bench/hash_rows.h"
 #include "bench/interrupt.h"
-#include "bench/micro.h"
+#include "bench/machine.h"
+#include "bench/table.h"
 #include "bench/terminals.h"
+#include "bench/ways.h"
 #include "core/audit/chain.h"
 #include "core/base/clock.h"
-#include "core/crypto/random.h"
-#include "core/store/terminal_bulk.h"
 
 enum {
-    LOAD_BATCH = 4096,
-    ASKED_COUNT_MAX = 1 << 20, /* SMNs drawn of each kind */
-    ROW_CACHE_SIZE = 160,      /* bytes of cache a row when none is stated: row, key, their part */
+    ROW_CACHE_SIZE = 160, /* bytes of cache a row when none is stated: row, key, their part */
     CACHE_MB_MIN = 64,
+    WAY_COUNT = 4,
     KEY_ROWS = 0x500,
     KEY_BATCH,
     KEY_CACHE_MB,
+    KEY_KEEP,
+    KEY_TABLE,
 };
-#define MISS_RATIO 0.25 /* the target: of a look-up that finds */
-
-struct asking {
-    struct pos_smn *smns;
-    size_t count, next;
-    enum pos_status expected;
-};
-
-/* What a subject asks: one of the two kinds, by so many at once. */
-struct way {
-    struct asking *asking;
-    uint32_t batch;
-};
+#define MISS_RATIO  0.25 /* the target: of a look-up that finds */
+#define CACHE_EXTRA 1.1  /* what a block cache takes for what it holds, at most */
 
 static struct lookup {
     struct pos_micro micro;
     uint64_t rows, cache_mb;
     uint32_t batch;
+    const char *keep, *kept; /* folders to leave the table in, and that has it; NULL: none */
     char folder[POS_PATH_SIZE_MAX], path[POS_PATH_SIZE_MAX + 16];
+    struct pos_table_made made;
+    double opening_s;
     struct pos_terminal_table *table;
+    struct pos_terminal_room room;
     struct pos_audit_chain chain;
-    struct pos_hash_rows *memory;
-    struct asking hits, misses;
-    struct way ways[4];
+    struct pos_hash_rows *memory; /* NULL: there was no room */
+    struct pos_asking hits, misses;
+    struct pos_way ways[WAY_COUNT];
+    size_t way_count;
 } lookup = {.micro = {.command = "lookup"}, .rows = 1000000, .batch = 32};
 
-/* ---- what is measured ---- */
+/* ---- the table ---- */
 
-static const struct pos_smn *next_smns(struct asking *asking, size_t count)
+static enum pos_status find_folder(struct pos_error *error)
 {
-    if (asking->next + count > asking->count)
-        asking->next = 0;
-    const struct pos_smn *smns = asking->smns + asking->next;
-    asking->next += count;
-    return smns;
+    struct pos_table table;
+    enum pos_status status = lookup.kept != NULL
+                                 ? pos_table_borrow(lookup.kept, lookup.folder, &table, error)
+                                 : pos_folder_make(lookup.keep, lookup.folder, error);
+    if (status != POS_OK) {
+        lookup.folder[0] = '\0'; /* not ours to remove */
+        return status;
+    }
+    if (lookup.kept == NULL)
+        return pos_table_make(lookup.folder, lookup.rows, &lookup.made, error);
+    return pos_table_expect(&table, lookup.rows, error);
 }
 
-static enum pos_status find_in_table(void *context, uint64_t count)
+/* From the disk: what the kernel still has of making it is not there after a restart. */
+static enum pos_status open_table(struct pos_error *error)
 {
-    struct pos_terminal_hot rows[POS_TURN_REQUEST_COUNT_MAX];
-    enum pos_status found[POS_TURN_REQUEST_COUNT_MAX];
-    const struct way *way = context;
-    for (uint64_t i = 0; i < count; i++) {
-        pos_terminal_table_find(lookup.table, next_smns(way->asking, way->batch), way->batch, rows,
-                                found);
-        for (size_t n = 0; n < way->batch; n++)
-            if (found[n] != way->asking->expected)
-                return POS_ERR_MISMATCH;
-    }
-    return POS_OK;
+    struct pos_terminal_table_options options = {.path = lookup.path,
+                                                 .cache_size = (size_t)lookup.cache_mb << 20};
+    options.audit = pos_audit_chain_init(&lookup.chain);
+    pos_folder_forget(lookup.path);
+    uint64_t start = pos_clock_monotonic_ns();
+    enum pos_status status = pos_terminal_table_open(&options, &lookup.table, error);
+    lookup.opening_s = (double)(pos_clock_monotonic_ns() - start) / 1e9;
+    if (status == POS_OK)
+        pos_terminal_table_measure(lookup.table, &lookup.room);
+    return status;
+}
+
+/* ---- the same in memory ---- */
+
+static bool add_row(void *context, const struct pos_smn *smn, const struct pos_terminal_hot *row)
+{
+    enum pos_status *status = context;
+    *status = pos_hash_rows_add(lookup.memory, smn, row);
+    if (pos_interrupted())
+        *status = POS_ERR_CLOSED;
+    return *status == POS_OK;
+}
+
+static bool take_first(void *context, const struct pos_smn *smn, const struct pos_terminal_hot *row)
+{
+    (void)smn;
+    *(struct pos_terminal_hot *)context = *row;
+    return false;
+}
+
+static enum pos_status copy_to_memory(struct pos_error *error)
+{
+    struct pos_terminal_hot sample = {0};
+    enum pos_status status = pos_terminal_table_walk(lookup.table, NULL, take_first, &sample);
+    if (status == POS_OK)
+        lookup.memory = pos_hash_rows_create(lookup.rows, &sample);
+    if (lookup.memory == NULL)
+        return pos_error_set(error, POS_ERR_MEMORY, "no memory for %llu rows",
+                             (unsigned long long)lookup.rows);
+    enum pos_status added = POS_OK;
+    status = pos_terminal_table_walk(lookup.table, NULL, add_row, &added);
+    status = status == POS_OK ? added : status;
+    return status == POS_OK ? POS_OK
+                            : pos_error_set(error, status, "cannot copy the rows to memory: %s",
+                                            pos_status_text(status));
 }
 
 static enum pos_status find_in_memory(void *context, uint64_t count)
 {
-    struct asking *asking = context;
+    struct pos_asking *asking = context;
     struct pos_terminal_hot row;
     for (uint64_t i = 0; i < count; i++)
-        if (pos_hash_rows_find(lookup.memory, next_smns(asking, 1), &row) != asking->expected)
+        if (pos_hash_rows_find(lookup.memory, pos_asking_next(asking, 1), &row) != asking->expected)
             return POS_ERR_MISMATCH;
     return POS_OK;
 }
 
-/* ---- the rows ---- */
+/* ---- what is measured ---- */
 
-static enum pos_status make_row(struct pos_terminal_hot *row)
+static int add_way(struct pos_asking *asking, uint32_t batch, int floor, const char *name)
 {
-    *row = (struct pos_terminal_hot){.state = POS_TERMINAL_ACTIVE,
-                                     .algorithm = POS_ALGORITHM_A256,
-                                     .proved = true,
-                                     .version = 1};
-    row->tak[0] = (struct pos_key){
-        .usage = POS_USAGE_TAK, .algorithm = POS_ALGORITHM_A256, .size = POS_KEY_VALUE_SIZE_MAX};
-    return pos_random(row->tak[0].data, POS_KEY_VALUE_SIZE_MAX);
-}
-
-static enum pos_status fill(struct pos_smn *smns, struct pos_terminal_hot *rows, uint64_t first,
-                            size_t count)
-{
-    enum pos_status status = POS_OK;
-    for (size_t i = 0; i < count && status == POS_OK; i++) {
-        smns[i] = pos_terminals_smn(first + i);
-        status = make_row(&rows[i]);
-        if (status == POS_OK)
-            status = pos_hash_rows_add(lookup.memory, &smns[i], &rows[i]);
+    struct pos_way *way = &lookup.ways[lookup.way_count++];
+    *way = (struct pos_way){.table = lookup.table,
+                            .asking = asking,
+                            .batch = batch,
+                            .folder = lookup.path,
+                            .micro = &lookup.micro};
+    struct pos_micro_subject subject = {.context = way, .floor = floor};
+    if (lookup.room.holds) {
+        subject.run = pos_way_run;
+        subject.each = batch;
+    } else {
+        subject.take = pos_way_take_from_disk;
     }
-    return status;
-}
-
-static enum pos_status load_rows(void)
-{
-    static struct pos_smn smns[LOAD_BATCH];
-    static struct pos_terminal_hot rows[LOAD_BATCH];
-    enum pos_status status = POS_OK;
-    for (uint64_t first = 0; first < lookup.rows && status == POS_OK; first += LOAD_BATCH) {
-        uint64_t left = lookup.rows - first;
-        size_t count = left < LOAD_BATCH ? (size_t)left : LOAD_BATCH;
-        status = fill(smns, rows, first, count);
-        if (status == POS_OK)
-            status = pos_terminal_table_load(lookup.table, smns, rows, count);
-        if (pos_interrupted())
-            status = POS_ERR_BUSY;
-    }
-    return status == POS_OK ? pos_terminal_table_flush(lookup.table) : status;
-}
-
-static enum pos_status open_table(double *seconds, struct pos_error *error)
-{
-    struct pos_terminal_table_options options = {.path = lookup.path,
-                                                 .create_if_missing = true,
-                                                 .cache_size = (size_t)lookup.cache_mb << 20};
-    options.audit = pos_audit_chain_init(&lookup.chain);
-    uint64_t start = pos_clock_monotonic_ns();
-    enum pos_status status = pos_terminal_table_open(&options, &lookup.table, error);
-    *seconds = (double)(pos_clock_monotonic_ns() - start) / 1e9;
-    return status;
-}
-
-/* Makes it, and opens it again: the second time with all rows. */
-static enum pos_status make_table(struct pos_error *error)
-{
-    double seconds;
-    (void)snprintf(lookup.path, sizeof lookup.path, "%s/terminals", lookup.folder);
-    enum pos_status status = open_table(&seconds, error);
-    if (status != POS_OK)
-        return status;
-    uint64_t start = pos_clock_monotonic_ns();
-    status = load_rows();
-    if (status != POS_OK)
-        return pos_error_set(error, status, "cannot load rows: %s", pos_status_text(status));
-    double loading = (double)(pos_clock_monotonic_ns() - start) / 1e9;
-    pos_terminal_table_close(lookup.table);
-    lookup.table = NULL;
-    double size = (double)pos_folder_size(lookup.path);
-    status = open_table(&seconds, error);
-    pos_micro_fact(&lookup.micro, "rows", (double)lookup.rows, "");
-    pos_micro_fact(&lookup.micro, "block cache", (double)lookup.cache_mb, "MiB");
-    pos_micro_fact(&lookup.micro, "loading", loading, "s");
-    pos_micro_fact(&lookup.micro, "opening", seconds, "s");
-    pos_micro_fact(&lookup.micro, "on disk, a row", size / (double)lookup.rows, "bytes");
-    pos_micro_fact(&lookup.micro, "hash table in memory, a row",
-                   (double)pos_hash_rows_size(lookup.memory) / (double)lookup.rows, "bytes");
-    pos_micro_fact(&lookup.micro, "memory of both, a row",
-                   (double)pos_process_memory(getpid()) / (double)lookup.rows, "bytes");
-    return status;
-}
-
-/* ---- what is asked for ---- */
-
-static enum pos_status draw(struct asking *asking, struct pos_smn (*of)(uint64_t),
-                            enum pos_status expected)
-{
-    asking->count = ASKED_COUNT_MAX;
-    asking->expected = expected;
-    asking->smns = malloc(asking->count * sizeof *asking->smns);
-    if (asking->smns == NULL)
-        return POS_ERR_MEMORY;
-    for (size_t i = 0; i < asking->count; i++) {
-        uint64_t number;
-        enum pos_status status = pos_random(&number, sizeof number);
-        if (status != POS_OK)
-            return status;
-        asking->smns[i] = of((uint64_t)(((unsigned __int128)number * lookup.rows) >> 64));
-    }
-    return POS_OK;
-}
-
-static int add_way(size_t place, struct asking *asking, uint32_t batch, int floor, const char *name)
-{
-    struct way *way = &lookup.ways[place];
-    *way = (struct way){asking, batch};
-    struct pos_micro_subject subject = {
-        .run = find_in_table, .context = way, .each = batch, .floor = floor};
     return pos_micro_add(&lookup.micro, &subject, "RocksDB, %s, %u at once", name, batch);
 }
 
-static void add_pair(size_t place, uint32_t batch, int hit_floor, int miss_floor)
+static void add_pair(uint32_t batch, int hit_floor, int miss_floor)
 {
-    int hit = add_way(place, &lookup.hits, batch, hit_floor, "registered");
-    int miss = add_way(place + 1, &lookup.misses, batch, miss_floor, "unregistered");
-    pos_micro_check(&lookup.micro,
-                    (struct pos_micro_check){.of = miss, .to = hit, .target = MISS_RATIO},
-                    "unregistered/%u", batch);
+    int hit = add_way(&lookup.hits, batch, hit_floor, "registered");
+    int miss = add_way(&lookup.misses, batch, miss_floor, "unregistered");
+    if (lookup.room.holds)
+        pos_micro_check(&lookup.micro,
+                        (struct pos_micro_check){.of = miss, .to = hit, .target = MISS_RATIO},
+                        "unregistered/%u", batch);
 }
 
 static void add_subjects(void)
 {
+    int hit = POS_MICRO_NONE, miss = POS_MICRO_NONE;
     struct pos_micro_subject subject = {
         .run = find_in_memory, .context = &lookup.hits, .floor = POS_MICRO_NONE};
-    int hit = pos_micro_add(&lookup.micro, &subject, "in memory, registered");
-    subject.context = &lookup.misses;
-    int miss = pos_micro_add(&lookup.micro, &subject, "in memory, unregistered");
-    add_pair(0, 1, hit, miss);
+    if (lookup.memory != NULL) {
+        hit = pos_micro_add(&lookup.micro, &subject, "in memory, registered");
+        subject.context = &lookup.misses;
+        miss = pos_micro_add(&lookup.micro, &subject, "in memory, unregistered");
+    }
+    add_pair(1, hit, miss);
     if (lookup.batch > 1)
-        add_pair(2, lookup.batch, hit, miss);
+        add_pair(lookup.batch, hit, miss);
+}
+
+/* ---- what is said ---- */
+
+static void add_fact(const char *name, double value, const char *unit)
+{
+    pos_micro_fact(&lookup.micro, name, value, unit);
+}
+
+static void add_facts(void)
+{
+    double rows = (double)lookup.rows;
+    add_fact("rows", rows, "");
+    add_fact("block cache", (double)lookup.cache_mb, "MiB");
+    if (lookup.made.seconds > 0)
+        add_fact("making", lookup.made.seconds, "s");
+    add_fact("opening, from the disk", lookup.opening_s, "s");
+    add_fact("on disk, a row", (double)pos_folder_size(lookup.path) / rows, "bytes");
+    add_fact("on disk, what every request needs, a row", (double)lookup.room.hot_size / rows,
+             "bytes");
+    add_fact("filters and indexes of it in memory, a row", (double)lookup.room.filters_size / rows,
+             "bytes");
+    if (lookup.memory != NULL)
+        add_fact("hash table in memory, a row", (double)pos_hash_rows_size(lookup.memory) / rows,
+                 "bytes");
+    add_fact("memory of all that, a row", (double)pos_process_memory(getpid()) / rows, "bytes");
+}
+
+/* After the rounds: what a registered SMN costs where the cache does not hold the table. */
+static void add_disk_facts(void)
+{
+    char name[POS_MICRO_NAME_SIZE];
+    for (size_t i = 0; i < lookup.way_count && !lookup.room.holds; i++) {
+        const struct pos_way *way = &lookup.ways[i];
+        const char *who = way->asking == &lookup.hits ? "registered" : "unregistered";
+        (void)snprintf(name, sizeof name, "blocks read, %s, %u at once", who, way->batch);
+        add_fact(name, (double)way->blocks / (double)way->lookups, "a look-up");
+        (void)snprintf(name, sizeof name, "from the disk, %s, %u at once", who, way->batch);
+        add_fact(name, (double)way->disk_bytes / (double)way->lookups, "bytes a look-up");
+    }
+    (void)snprintf(lookup.micro.note, sizeof lookup.micro.note, "%s%s",
+                   lookup.room.holds
+                       ? "the cache holds the table: nothing is read from the disk"
+                       : "the cache does not hold the table: times by the clock on the wall, the "
+                         "kernel forgets the table's files before each round",
+                   lookup.memory != NULL ? "" : "; no hash table in memory");
 }
 
 /* ---- the command ---- */
@@ -240,30 +231,50 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case KEY_CACHE_MB:
         lookup.cache_mb = pos_option_number(state, "--cache-mb", argument, 1, 1 << 20);
         return 0;
+    case KEY_KEEP:
+        lookup.keep = argument;
+        return 0;
+    case KEY_TABLE:
+        lookup.kept = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (lookup.keep != NULL && lookup.kept != NULL)
+            argp_error(state, "--keep and --table: only one of them, there is one table");
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+/* The hash table too, where it has room beside the cache. */
+static bool memory_has_room(void)
+{
+    uint64_t available = pos_machine_available();
+    double wanted = (double)(lookup.cache_mb << 20) * CACHE_EXTRA +
+                    (double)pos_hash_rows_size_of(lookup.rows, POS_HOT_ROW_SIZE_MAX);
+    return available == 0 || wanted < (double)available;
 }
 
 static enum pos_status prepare(struct pos_error *error)
 {
     if (lookup.cache_mb == 0)
         lookup.cache_mb = lookup.rows * ROW_CACHE_SIZE / 1048576 + CACHE_MB_MIN;
-    struct pos_terminal_hot sample;
-    if (make_row(&sample) == POS_OK)
-        lookup.memory = pos_hash_rows_create(lookup.rows, &sample);
-    if (lookup.memory == NULL)
-        return pos_error_set(error, POS_ERR_MEMORY, "no memory for %llu rows",
-                             (unsigned long long)lookup.rows);
-    enum pos_status status = pos_folder_make(NULL, lookup.folder, error);
-    if (status == POS_OK)
-        status = make_table(error);
+    enum pos_status status = find_folder(error);
     if (status != POS_OK)
         return status;
-    status = draw(&lookup.hits, pos_terminals_smn, POS_OK);
+    (void)snprintf(lookup.path, sizeof lookup.path, "%s/terminals", lookup.folder);
+    bool copies = memory_has_room();
+    status = open_table(error);
+    if (status == POS_OK && copies && lookup.room.holds)
+        status = copy_to_memory(error);
+    if (status != POS_OK)
+        return status;
+    status = pos_asking_draw(&lookup.hits, lookup.rows, pos_terminals_smn, POS_OK);
     if (status == POS_OK)
-        status = draw(&lookup.misses, pos_terminals_stranger, POS_ERR_NOT_FOUND);
+        status =
+            pos_asking_draw(&lookup.misses, lookup.rows, pos_terminals_stranger, POS_ERR_NOT_FOUND);
     add_subjects();
+    add_facts();
     return status == POS_OK ? POS_OK : pos_error_set(error, status, "cannot draw what to ask for");
 }
 
@@ -272,9 +283,9 @@ static void release(void)
     if (lookup.table != NULL)
         pos_terminal_table_close(lookup.table);
     pos_hash_rows_destroy(lookup.memory);
-    free(lookup.hits.smns);
-    free(lookup.misses.smns);
-    if (lookup.folder[0] != '\0')
+    pos_asking_destroy(&lookup.hits);
+    pos_asking_destroy(&lookup.misses);
+    if (lookup.folder[0] != '\0' && lookup.keep == NULL)
         pos_folder_remove(lookup.folder);
 }
 
@@ -283,8 +294,13 @@ int pos_command_lookup(int argc, char **argv)
     static const struct argp_option own[] = {
         {"rows", KEY_ROWS, "N", 0, "Rows of the table; default 1000000", 0},
         {"batch", KEY_BATCH, "N", 0, "Looked up at once beside one by one; default 32", 0},
-        {"cache-mb", KEY_CACHE_MB, "MIB", 0, "RocksDB's block cache; default: enough for all rows",
+        {"cache-mb", KEY_CACHE_MB, "MIB", 0,
+         "RocksDB's block cache; default: enough for all rows. With less the table is read from "
+         "the disk",
          0},
+        {"keep", KEY_KEEP, "FOLDER", 0, "Make the table in a new FOLDER and leave it there", 0},
+        {"table", KEY_TABLE, "FOLDER", 0,
+         "On a copy of a table that auth or lookup --keep left, of as many rows", 0},
         {NULL, 0, NULL, 0, NULL, 0}};
     static const struct argp argp = {.options = own, .parser = parse};
     struct pos_error error = {0};
@@ -298,6 +314,8 @@ int pos_command_lookup(int argc, char **argv)
     pos_micro_number(&lookup.micro, "cache_mb", lookup.cache_mb);
     if (status == POS_OK)
         status = pos_micro_measure(&lookup.micro, &error);
+    if (status == POS_OK)
+        add_disk_facts();
     int code = pos_micro_finish(&lookup.micro, status, &error);
     release();
     return code;

@@ -59,3 +59,15 @@ void pos_machine_text(char text[POS_MACHINE_TEXT_SIZE])
     (void)snprintf(text, POS_MACHINE_TEXT_SIZE, "%s, %ld cores, %s", machine.processor,
                    machine.cores, machine.kernel);
 }
+
+uint64_t pos_machine_available(void)
+{
+    char line[128];
+    unsigned long long kilobytes = 0;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file != NULL && kilobytes == 0 && fgets(line, sizeof line, file) != NULL)
+        (void)sscanf(line, "MemAvailable: %llu kB", &kilobytes);
+    if (file != NULL)
+        (void)fclose(file);
+    return kilobytes * 1024;
+}

@@ -19,6 +19,9 @@ struct pos_machine {
 
 void pos_machine_read(struct pos_machine *machine);
 
+/* Bytes that it can give without swapping, now; 0: not known. */
+uint64_t pos_machine_available(void);
+
 /* "Intel(R) Xeon(R) ..., 2 cores, Linux 6.1.0", NUL-terminated. */
 void pos_machine_text(char text[POS_MACHINE_TEXT_SIZE]);
 

@@ -8,6 +8,7 @@
 #include "bench/interrupt.h"
 #include "bench/module.h"
 #include "bench/process.h"
+#include "bench/progress.h"
 #include "bench/terminals.h"
 #include "core/audit/chain.h"
 #include "core/base/clock.h"
@@ -69,6 +70,16 @@ enum pos_status pos_table_read(const char *folder, struct pos_table *table, stru
     return status == POS_OK
                ? POS_OK
                : pos_error_set(error, status, "%s is not a table of this version", path);
+}
+
+enum pos_status pos_table_expect(const struct pos_table *table, uint64_t rows,
+                                 struct pos_error *error)
+{
+    if (table->rows == rows)
+        return POS_OK;
+    return pos_error_set(error, POS_ERR_MISMATCH,
+                         "the table has %llu rows, not %llu: --rows says how many",
+                         (unsigned long long)table->rows, (unsigned long long)rows);
 }
 
 enum pos_status pos_table_borrow(const char *kept, char folder[POS_PATH_SIZE_MAX],
@@ -134,9 +145,8 @@ static enum pos_status make_rows(void *context, size_t thread, uint64_t first, s
 static bool progress(void *context, uint64_t done)
 {
     const struct making *making = context;
-    if (done < making->table->rows)
-        (void)fprintf(stderr, "%llu of %llu rows\n", (unsigned long long)done,
-                      (unsigned long long)making->table->rows);
+    pos_progress_say("%llu of %llu rows are made", (unsigned long long)done,
+                     (unsigned long long)making->table->rows);
     return !pos_interrupted();
 }
 
@@ -225,6 +235,7 @@ enum pos_status pos_table_make(const char *folder, uint64_t rows, struct pos_tab
     for (size_t i = 0; i < making.thread_count && making.sessions[i] != NULL; i++)
         pos_hsm_session_close(making.sessions[i]);
     pos_module_close(&making.module);
+    pos_progress_wipe();
     pos_pin_self(core);
     return status;
 }

@@ -28,14 +28,18 @@ struct pos_table_made {
     uint64_t disk_bytes; /* of terminals/ */
 };
 
-/* In `folder`, which is empty. Says on standard error how far it is when that takes long; uses
- * every core. `made` may be NULL. POS_ERR_CLOSED: a signal came. */
+/* In `folder`, which is empty. Uses every core; the progress line says how far it is. `made` may be
+ * NULL. POS_ERR_CLOSED: a signal came. */
 POS_MUST_USE enum pos_status pos_table_make(const char *folder, uint64_t rows,
                                             struct pos_table_made *made, struct pos_error *error);
 
 /* POS_ERR_NOT_FOUND: there is none, or it was not finished; POS_ERR_CORRUPT. */
 POS_MUST_USE enum pos_status pos_table_read(const char *folder, struct pos_table *table,
                                             struct pos_error *error);
+
+/* POS_ERR_MISMATCH: it does not have so many. */
+POS_MUST_USE enum pos_status pos_table_expect(const struct pos_table *table, uint64_t rows,
+                                              struct pos_error *error);
 
 /* A copy to work on in a new folder beside `kept`, which stays as it is: its tables are links, as
  * RocksDB never changes one. Also reads it. POS_ERR_BUSY: somebody has it open. */

@@ -268,13 +268,10 @@ enum pos_status pos_terminals_open(const struct pos_terminals_options *options,
     struct pos_table table;
     struct pos_terminals *terminals;
     enum pos_status status = pos_table_read(options->folder, &table, error);
-    if (status != POS_OK)
-        return status;
-    if (table.rows != options->rows)
-        return pos_error_set(error, POS_ERR_MISMATCH,
-                             "the table has %llu rows, not %llu: --rows says how many",
-                             (unsigned long long)table.rows, (unsigned long long)options->rows);
-    status = pos_terminals_assume(options, &terminals, error);
+    if (status == POS_OK)
+        status = pos_table_expect(&table, options->rows, error);
+    if (status == POS_OK)
+        status = pos_terminals_assume(options, &terminals, error);
     if (status != POS_OK)
         return status;
     if (options->mac)
