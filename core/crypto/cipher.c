@@ -75,10 +75,17 @@ void pos_cipher_fini(struct pos_cipher *cipher)
     pos_secret_wipe(cipher, sizeof *cipher);
 }
 
+/* Eight bytes at a time: blocks have 8 or 16. */
 static void exchange_chain(const struct pos_cipher *cipher, const uint8_t *iv, uint8_t *block)
 {
-    for (size_t i = 0; i < cipher->block_size; i++)
-        block[i] ^= (uint8_t)(iv[i] ^ cipher->chain[i]);
+    for (size_t i = 0; i < cipher->block_size; i += sizeof(uint64_t)) {
+        uint64_t wanted, there, word;
+        memcpy(&wanted, iv + i, sizeof wanted);
+        memcpy(&there, cipher->chain + i, sizeof there);
+        memcpy(&word, block + i, sizeof word);
+        word ^= wanted ^ there;
+        memcpy(block + i, &word, sizeof word);
+    }
 }
 
 static enum pos_status update(struct pos_cipher *cipher, uint8_t *data, size_t size)

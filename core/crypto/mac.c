@@ -20,6 +20,7 @@
 #include "core/base/hex.h"
 #include "core/base/secret.h"
 #include "core/crypto/cipher.h"
+#include "core/crypto/cmac.h"
 
 enum { PENDING_SIZE = 256, DES_BLOCK_SIZE = 8, DES_KEY_SIZE = 8 };
 
@@ -37,25 +38,14 @@ struct pos_mac {
 
 static const uint8_t zero_block[POS_CIPHER_BLOCK_SIZE_MAX];
 
-/* SP 800-38B clause 6.1: shift left by one bit, and XOR R where a bit fell out. */
-static void double_block(const uint8_t *in, size_t size, uint8_t *out)
-{
-    assert(size == 8 || size == 16);
-    uint8_t carry = in[0] >> 7;
-    for (size_t i = 0; i + 1 < size; i++)
-        out[i] = (uint8_t)(in[i] << 1 | in[i + 1] >> 7);
-    uint8_t reduction = size == 16 ? 0x87 : 0x1B;
-    out[size - 1] = (uint8_t)((in[size - 1] << 1) ^ (reduction & -carry));
-}
-
 static enum pos_status make_subkeys(struct pos_mac *context)
 {
     uint8_t block[POS_CIPHER_BLOCK_SIZE_MAX] = {0};
     size_t size = context->cipher.block_size;
     enum pos_status status = pos_cipher_cbc(&context->cipher, zero_block, block, size);
     if (status == POS_OK) {
-        double_block(block, size, context->whole_subkey);
-        double_block(context->whole_subkey, size, context->padded_subkey);
+        pos_cmac_double(block, size, context->whole_subkey);
+        pos_cmac_double(context->whole_subkey, size, context->padded_subkey);
     }
     pos_secret_wipe(block, sizeof block);
     return status;
