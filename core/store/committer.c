@@ -144,7 +144,8 @@ enum pos_status pos_committer_create(const struct pos_committer_options *options
     made->transaction.audit_family = options->audit_family;
     (void)pthread_mutex_init(&made->lock, NULL);
     (void)pthread_cond_init(&made->wake, NULL);
-    made->transaction.batch = pos_rocks_batch_create(options->rocks);
+    made->transaction.batch = options->blind ? pos_rocks_batch_create_blind(options->rocks)
+                                             : pos_rocks_batch_create(options->rocks);
     enum pos_status status =
         made->transaction.batch == NULL
             ? pos_error_set(error, POS_ERR_MEMORY, "no memory for a batch")
@@ -199,16 +200,9 @@ enum pos_status pos_committer_submit(struct pos_committer *committer, struct pos
     return full ? POS_ERR_BUSY : POS_OK;
 }
 
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    enum pos_status status;
-    bool done;
-};
-
 static void wake_waiter(struct pos_commit *commit, enum pos_status status)
 {
-    struct waiter *waiter = commit->waiter;
+    struct pos_commit_waiter *waiter = commit->waiter;
     (void)pthread_mutex_lock(&waiter->lock);
     waiter->status = status;
     waiter->done = true;
@@ -216,21 +210,33 @@ static void wake_waiter(struct pos_commit *commit, enum pos_status status)
     (void)pthread_mutex_unlock(&waiter->lock);
 }
 
+enum pos_status pos_committer_start(struct pos_committer *committer, struct pos_commit *commit,
+                                    struct pos_commit_waiter *waiter)
+{
+    *waiter = (struct pos_commit_waiter){.lock = PTHREAD_MUTEX_INITIALIZER,
+                                         .wake = PTHREAD_COND_INITIALIZER};
+    commit->waiter = waiter;
+    commit->done = wake_waiter;
+    return pos_committer_submit(committer, commit);
+}
+
+enum pos_status pos_committer_await(struct pos_commit *commit)
+{
+    struct pos_commit_waiter *waiter = commit->waiter;
+    (void)pthread_mutex_lock(&waiter->lock);
+    while (!waiter->done)
+        (void)pthread_cond_wait(&waiter->wake, &waiter->lock);
+    (void)pthread_mutex_unlock(&waiter->lock);
+    (void)pthread_cond_destroy(&waiter->wake);
+    (void)pthread_mutex_destroy(&waiter->lock);
+    return waiter->status;
+}
+
 enum pos_status pos_committer_run(struct pos_committer *committer, struct pos_commit *commit)
 {
-    struct waiter waiter = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
-    commit->waiter = &waiter;
-    commit->done = wake_waiter;
-    enum pos_status status = pos_committer_submit(committer, commit);
-    if (status != POS_OK)
-        return status;
-    (void)pthread_mutex_lock(&waiter.lock);
-    while (!waiter.done)
-        (void)pthread_cond_wait(&waiter.wake, &waiter.lock);
-    (void)pthread_mutex_unlock(&waiter.lock);
-    (void)pthread_cond_destroy(&waiter.wake);
-    (void)pthread_mutex_destroy(&waiter.lock);
-    return waiter.status;
+    struct pos_commit_waiter waiter;
+    enum pos_status status = pos_committer_start(committer, commit, &waiter);
+    return status == POS_OK ? pos_committer_await(commit) : status;
 }
 
 void pos_committer_stats(struct pos_committer *committer, struct pos_committer_stats *stats)

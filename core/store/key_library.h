@@ -223,6 +223,17 @@ POS_MUST_USE enum pos_status pos_key_library_add(struct pos_key_library *library
                                                  const struct pos_key_row *rows, size_t count,
                                                  const struct pos_batch_row *batch,
                                                  const void *event);
+/* Its two halves, so that the next rows can be made while these are on their way to the disk:
+ * `rows` and `event` are borrowed until await returned, which says what became of them and gives
+ * the addition's memory back. When start fails there is none; POS_ERR_MEMORY. Between the two this
+ * thread writes nothing else here, and other threads' writes wait. */
+struct pos_key_addition;
+POS_MUST_USE enum pos_status pos_key_library_add_start(struct pos_key_library *library,
+                                                       const struct pos_key_row *rows, size_t count,
+                                                       const struct pos_batch_row *batch,
+                                                       const void *event,
+                                                       struct pos_key_addition **addition);
+POS_MUST_USE enum pos_status pos_key_library_add_await(struct pos_key_addition *addition);
 /* Moves all keys of a batch and the batch itself to exported (from generated; `mother` is the
  * destination) or loaded (from exported; `mother` the same or NULL). One row is written however
  * many keys there are, and they move together: a key's state is the later of its own and its

@@ -16,55 +16,31 @@ static enum pos_status decide(struct pos_commit *commit, struct pos_transaction 
     return status;
 }
 
-enum pos_status pos_library_run(struct pos_key_library *library, struct pos_library_write *write)
+enum pos_status pos_library_start(struct pos_key_library *library, struct pos_library_write *write)
 {
     if (library->committer == NULL)
         return POS_ERR_NOT_ALLOWED; /* a follower */
     write->library = library;
     write->commit.decide = decide;
     (void)pthread_mutex_lock(&library->writing);
-    enum pos_status status = pos_committer_run(library->committer, &write->commit);
-    (void)pthread_mutex_unlock(&library->writing);
+    enum pos_status status =
+        pos_committer_start(library->committer, &write->commit, &write->waiter);
+    if (status != POS_OK)
+        (void)pthread_mutex_unlock(&library->writing);
     return status;
 }
 
-/* ---- add ---- */
-
-struct add {
-    struct pos_library_write write;
-    const struct pos_key_row *rows;
-    size_t count;
-    const struct pos_batch_row *batch;
-};
-
-/* The batch's row as it will be: new, or the newest one made longer. */
-static enum pos_status grow_batch(const struct add *add, struct pos_batch_row *batch)
+enum pos_status pos_library_await(struct pos_library_write *write)
 {
-    struct pos_key_library *library = add->write.library;
-    uint32_t next_index, next_batch;
-    enum pos_status status = pos_key_library_next(library, &next_index, &next_batch);
-    if (status != POS_OK)
-        return status;
-    if (add->count == 0 || add->rows[0].index != next_index)
-        return POS_ERR_ORDER;
-    if (add->count > POS_KEY_INDEX_MAX || next_index > POS_KEY_INDEX_MAX - add->count + 1)
-        return POS_ERR_EXHAUSTED;
-    if (add->batch->number == next_batch) {
-        *batch = *add->batch;
-        batch->first = next_index;
-        batch->count = (uint32_t)add->count;
-        return batch->state == POS_BATCH_GENERATED ? POS_OK : POS_ERR_STATE;
-    }
-    if (add->batch->number != next_batch - 1)
-        return POS_ERR_ORDER;
-    status = pos_key_library_find_batch(library, add->batch->number, batch);
-    if (status != POS_OK)
-        return status;
-    if (batch->state != POS_BATCH_GENERATED || batch->algorithm != add->batch->algorithm ||
-        batch->form != add->batch->form)
-        return POS_ERR_STATE;
-    batch->count += (uint32_t)add->count;
-    return POS_OK;
+    enum pos_status status = pos_committer_await(&write->commit);
+    (void)pthread_mutex_unlock(&write->library->writing);
+    return status;
+}
+
+enum pos_status pos_library_run(struct pos_key_library *library, struct pos_library_write *write)
+{
+    enum pos_status status = pos_library_start(library, write);
+    return status == POS_OK ? pos_library_await(write) : status;
 }
 
 enum pos_status pos_library_put_batch(struct pos_transaction *transaction,
@@ -91,49 +67,6 @@ enum pos_status pos_library_put_key(struct pos_transaction *transaction,
         pos_transaction_put(transaction, POS_LIBRARY_KEYS, pos_key4_view(&key),
                             pos_buffer_view(&value));
     return status;
-}
-
-/* A new key says nothing that only its batch may say. */
-static bool key_is_new(const struct pos_key_row *row, const struct pos_batch_row *batch)
-{
-    return row->state == POS_KEY_GENERATED && row->batch == batch->number &&
-           row->algorithm == batch->algorithm && row->form == batch->form &&
-           row->mother[0] == '\0' && row->serial[0] == '\0' && row->exported_ms == 0 &&
-           row->loaded_ms == 0 && row->tmk.size > 0;
-}
-
-static enum pos_status stage_add(struct pos_library_write *write,
-                                 struct pos_transaction *transaction)
-{
-    _Static_assert(offsetof(struct add, write) == 0, "the write is the add");
-    const struct add *add = (const struct add *)(void *)write;
-    struct pos_batch_row batch;
-    enum pos_status status = grow_batch(add, &batch);
-    if (status == POS_OK)
-        status = pos_library_put_batch(transaction, &batch);
-    for (size_t i = 0; status == POS_OK && i < add->count; i++) {
-        const struct pos_key_row *row = &add->rows[i];
-        if (row->index != add->rows[0].index + i)
-            status = POS_ERR_ORDER;
-        else if (!key_is_new(row, &batch))
-            status = POS_ERR_FORMAT;
-        else
-            status = pos_library_put_key(transaction, row);
-    }
-    if (status == POS_OK)
-        pos_transaction_raise(transaction, batch.first + batch.count - 1);
-    return status;
-}
-
-enum pos_status pos_key_library_add(struct pos_key_library *library, const struct pos_key_row *rows,
-                                    size_t count, const struct pos_batch_row *batch,
-                                    const void *event)
-{
-    struct add add = {.write = {.stage = stage_add, .event = event},
-                      .rows = rows,
-                      .count = count,
-                      .batch = batch};
-    return pos_library_run(library, &add.write);
 }
 
 /* ---- move a batch ---- */

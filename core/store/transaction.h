@@ -5,6 +5,8 @@
 #ifndef POS_STORE_TRANSACTION_H
 #define POS_STORE_TRANSACTION_H
 
+#include <pthread.h>
+
 #include "core/store/anchor.h"
 #include "core/store/committer.h"
 #include "core/store/rocks.h"
@@ -13,6 +15,9 @@ struct pos_committer_options {
     struct pos_rocks *rocks;       /* borrowed until the committer is destroyed */
     struct pos_audit_writer audit; /* append NULL: an event is refused with POS_ERR_USAGE */
     size_t audit_family;           /* sequence, 8 bytes big endian -> record */
+    /* One write is submitted at a time and reads no row that it staged itself: rows are staged
+     * without an index (pos_rocks_batch_create_blind). */
+    bool blind;
     /* Counts synced batches in meta, and in the anchor when there is one. NULL: neither, and no row
      * for it. Else the database was born with pos_anchor_birth. */
     const struct pos_anchor_options *anchor;
@@ -33,6 +38,19 @@ POS_MUST_USE enum pos_status pos_committer_create(const struct pos_committer_opt
                                                   struct pos_error *error);
 /* Commits what is queued, then ends the thread. NULL is fine. */
 void pos_committer_destroy(struct pos_committer *committer);
+
+/* The two halves of pos_committer_run. Commit and waiter are kept from start until await returned;
+ * start's errors are those of pos_committer_submit, and then there is nothing to wait for. */
+struct pos_commit_waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    enum pos_status status;
+    bool done;
+};
+POS_MUST_USE enum pos_status pos_committer_start(struct pos_committer *committer,
+                                                 struct pos_commit *commit,
+                                                 struct pos_commit_waiter *waiter);
+POS_MUST_USE enum pos_status pos_committer_await(struct pos_commit *commit);
 
 /* Moves the anchor's epoch on, in a synced batch, and waits. */
 POS_MUST_USE enum pos_status pos_committer_move_epoch(struct pos_committer *committer);

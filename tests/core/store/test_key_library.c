@@ -115,6 +115,45 @@ Test(key_library, refuses_keys_out_of_order)
     cr_expect_eq(add(8, 1, 1, NULL), POS_ERR_ORDER, "an older batch does not grow");
 }
 
+/* The next chunk is made while one is on its way; it is in order when its turn comes. */
+Test(key_library, adds_a_chunk_while_the_next_is_made)
+{
+    struct pos_key_row rows[2][8];
+    struct pos_batch_row batch = test_batch_row(1);
+    struct pos_key_addition *addition;
+    for (uint32_t chunk = 0; chunk < 5; chunk++) {
+        for (uint32_t i = 0; i < 8; i++)
+            rows[chunk % 2][i] = test_key_row(1 + 8 * chunk + i, 1);
+        if (chunk > 0)
+            cr_assert_eq(pos_key_library_add_await(addition), POS_OK);
+        cr_assert_eq(
+            pos_key_library_add_start(library, rows[chunk % 2], 8, &batch, "chunk", &addition),
+            POS_OK);
+        batch.created_ms = 1; /* it keeps what it needs of the batch */
+    }
+    cr_assert_eq(pos_key_library_add_await(addition), POS_OK);
+    expect_next(41, 2);
+    cr_expect_str_eq(records(), "1:chunk 2:chunk 3:chunk 4:chunk 5:chunk");
+    cr_expect_eq(key_of(library, 40).generated_ms, 1040);
+    cr_assert_eq(pos_key_library_find_batch(library, 1, &batch), POS_OK);
+    cr_expect(batch.first == 1 && batch.count == 40 && batch.created_ms == 900);
+}
+
+Test(key_library, says_what_became_of_a_chunk_when_it_is_awaited)
+{
+    struct pos_key_row row = test_key_row(2, 1);
+    struct pos_batch_row batch = test_batch_row(1);
+    struct pos_key_addition *addition;
+    cr_assert_eq(pos_key_library_add_start(library, &row, 1, &batch, "gap", &addition), POS_OK);
+    cr_expect_eq(pos_key_library_add_await(addition), POS_ERR_ORDER);
+    row = test_key_row(1, 1);
+    cr_assert_eq(pos_key_library_add_start(library, &row, 1, &batch, "fail", &addition), POS_OK);
+    cr_expect_eq(pos_key_library_add_await(addition), POS_ERR_CRYPTO);
+    expect_next(1, 1);
+    cr_expect_eq(add(1, 1, 1, "afterwards"), POS_OK, "others write again");
+    cr_expect_str_eq(records(), "1:afterwards");
+}
+
 Test(key_library, moves_a_batch_with_all_its_keys)
 {
     cr_assert_eq(add(1, 10, 1, NULL), POS_OK);
@@ -323,6 +362,12 @@ Test(key_library, a_follower_does_not_write)
     library = follow("scratch");
     cr_expect_eq(add(1, 1, 1, NULL), POS_ERR_NOT_ALLOWED);
     cr_expect_eq(pos_key_library_audit(library, "no"), POS_ERR_NOT_ALLOWED);
+    struct pos_key_row row = test_key_row(1, 1);
+    struct pos_batch_row batch = test_batch_row(1);
+    struct pos_key_addition *addition;
+    cr_expect_eq(pos_key_library_add_start(library, &row, 1, &batch, NULL, &addition),
+                 POS_ERR_NOT_ALLOWED);
+    cr_expect(addition == NULL);
     pos_key_library_close(library);
     library = writer;
 }

@@ -201,3 +201,58 @@ Test(rocks, says_when_a_row_is_not_in_memory)
                  POS_ERR_NOT_FOUND, "the filter is in memory");
     pos_rocks_close(rocks);
 }
+
+/* ---- blind batches ---- */
+
+static void put_text(struct pos_rocks_batch *batch, const char *key, const char *value)
+{
+    pos_rocks_batch_put(batch, 0, pos_bytes_text(key), pos_bytes_text(value));
+}
+
+static bool join_key(void *context, struct pos_bytes key, struct pos_bytes value)
+{
+    char *text = context;
+    size_t used = strlen(text);
+    (void)snprintf(text + used, 32 - used, "%.*s=%.*s ", (int)key.size, (const char *)key.data,
+                   (int)value.size, (const char *)value.data);
+    return true;
+}
+
+static void expect_seen(struct pos_rocks_batch *batch, const char *rows, const char *what)
+{
+    char text[32] = "";
+    cr_assert_eq(pos_rocks_batch_walk(batch, 0, pos_bytes(NULL, 0), join_key, text), POS_OK);
+    cr_expect_str_eq(text, rows, "%s: %s", what, text);
+}
+
+Test(rocks, writes_what_is_staged_blindly_and_shows_none_of_it_before)
+{
+    char folder[TEST_PATH_SIZE], memory[8];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    struct pos_rocks *rocks;
+    test_folder(folder);
+    struct pos_rocks_options options = options_for(test_path(folder, "db"));
+    cr_assert_eq(pos_rocks_open(&options, &rocks, NULL), POS_OK);
+    struct pos_rocks_batch *batch = pos_rocks_batch_create_blind(rocks);
+    put_text(batch, "a", "1");
+    put_text(batch, "b", "1");
+    pos_rocks_batch_mark(batch);
+    put_text(batch, "c", "1");
+    cr_expect_eq(pos_rocks_batch_count(batch), 3);
+    pos_rocks_batch_undo(batch);
+    cr_expect_eq(pos_rocks_batch_count(batch), 2);
+    cr_expect_eq(pos_rocks_batch_get(batch, 0, pos_bytes_text("a"), &value), POS_ERR_NOT_FOUND);
+    expect_seen(batch, "", "staged");
+    cr_assert_eq(pos_rocks_batch_write(batch, true), POS_OK);
+    pos_rocks_batch_clear(batch);
+    put_text(batch, "a", "2");
+    put_text(batch, "a", "3"); /* the last one counts */
+    pos_rocks_batch_delete(batch, 0, pos_bytes_text("b"));
+    cr_expect_eq(pos_rocks_batch_get(batch, 0, pos_bytes_text("a"), &value), POS_OK);
+    cr_expect(pos_bytes_equal_text(pos_buffer_view(&value), "1"));
+    expect_seen(batch, "a=1 b=1 ", "written, and staged again");
+    cr_assert_eq(pos_rocks_batch_write(batch, false), POS_OK);
+    expect_seen(batch, "a=3 ", "written again");
+    pos_rocks_batch_destroy(batch);
+    pos_rocks_close(rocks);
+}
