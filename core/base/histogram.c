@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 enum { STEP_BITS = 7 };
+#define ROUNDING 1e-6 /* what 0.07 * 100 is more than 7 */
 _Static_assert(1 << STEP_BITS == POS_HISTOGRAM_STEPS, "steps are a power of two");
 
 static uint64_t load(const _Atomic uint64_t *cell)
@@ -72,9 +73,11 @@ uint64_t pos_histogram_quantile(const struct pos_histogram *histogram, double sh
     uint64_t count = pos_histogram_count(histogram);
     if (count == 0)
         return 0;
-    uint64_t wanted = (uint64_t)(share * (double)count + 0.5);
-    if (wanted == 0)
-        wanted = 1;
+    /* The next whole number: with one less, fewer than the share would lie there. */
+    double exact = share * (double)count;
+    uint64_t wanted = (uint64_t)exact;
+    if (exact - (double)wanted > ROUNDING || wanted == 0)
+        wanted++;
     uint64_t seen = 0;
     for (size_t i = 0; i < POS_HISTOGRAM_SLOTS; i++) {
         seen += load(&histogram->slots[i]);

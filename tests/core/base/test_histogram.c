@@ -48,6 +48,35 @@ Test(histogram, quantiles_of_one_to_a_thousand)
     cr_expect_eq(pos_histogram_count_below(&histogram, 1000), 1000);
 }
 
+/* 59 of 60 are less than 99 %: only the largest has that many at or below it. */
+Test(histogram, a_quantile_has_its_whole_share_at_or_below_it)
+{
+    for (uint64_t count = 1; count <= 127; count++) {
+        pos_histogram_record(&histogram, count);
+        for (int percent = 1; percent <= 100; percent++) {
+            uint64_t found = pos_histogram_quantile(&histogram, percent / 100.0);
+            cr_expect(100 * found >= percent * count, "%d %% of %lu: %lu", percent, count, found);
+            cr_expect(100 * (found - 1) < percent * count, "%d %% of %lu: %lu is not the first",
+                      percent, count, found);
+        }
+    }
+}
+
+/* p99.99 of what a run gives: a power of ten apart, each off by less than 1 %. */
+Test(histogram, quantiles_of_latencies_are_off_by_less_than_one_percent)
+{
+    static const struct {
+        double share, exact;
+    } rows[] = {{0.5, 5e5}, {0.9, 9e5}, {0.99, 99e4}, {0.999, 999e3}, {0.9999, 9999e2}};
+    for (uint64_t i = 1; i <= 1000000; i++)
+        pos_histogram_record(&histogram, 1000 * i); /* 1 us to 1 s */
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        double found = (double)pos_histogram_quantile(&histogram, rows[i].share) / 1000;
+        cr_expect(found >= rows[i].exact && found <= rows[i].exact * 1.01, "%g: %g", rows[i].share,
+                  found);
+    }
+}
+
 Test(histogram, huge_values_stay_in_bounds)
 {
     pos_histogram_record(&histogram, UINT64_MAX);
