@@ -1,6 +1,6 @@
 /*
- * `compare A B`: what two reports of `limits` or `auth` in JSON say of the same servers, and which
- * of it differs beyond the noise.
+ * `compare A B`: what two reports in JSON say of the same servers, or of the same small things, and
+ * which of it differs beyond the noise.
  *
  * The noise of a figure is the spread of its rounds. A figure changed when the spreads of the two
  * reports have no value in common; a report of one round has no spread and shows no change. Ratios
@@ -20,9 +20,22 @@ struct comparison {
     size_t compared, changed, single;
 };
 
-static const char *const measures[] = {
-    "cpu_us_per_request", "requests_per_second", "latency_p50_us", "latency_p99_us",
-    "latency_p999_us",    "latency_p9999_us",    "latency_max_us",
+/* Ratios before what they are of. */
+static const struct {
+    const char *key, *said;
+} measures[] = {
+    {"value", "ratio"}, /* of a check */
+    {"ratio", "ratio to its floor"},
+    {"ns", "ns each"},
+    {"cpu_us_per_request", "CPU us a request"},
+    {"requests_per_second", "requests a second"},
+    {"latency_p50_us", "latency p50 us"},
+    {"latency_p99_us", "latency p99 us"},
+    {"latency_p999_us", "latency p99.9 us"},
+    {"latency_p9999_us", "latency p99.99 us"},
+    {"latency_max_us", "latency max us"},
+    {"bytes_connected", "bytes a connection, connected"},
+    {"bytes_used", "bytes a connection, after a request"},
 };
 
 /* What makes figures of two runs incomparable, or at least worth a look. */
@@ -30,7 +43,7 @@ static const char *const conditions[] = {
     "machine",   "connections", "outstanding", "duration_s", "rate",
     "reconnect", "rows",        "working_set", "lookup",     "unregistered_percent",
     "mac",       "dialect",     "cache_mb",    "requests",   "warm_up_s",
-    "command",
+    "command",   "terminals",   "batch",       "alg",        "flood",
 };
 
 static bool read_summary(json_t *from, struct pos_summary *summary)
@@ -89,19 +102,27 @@ static void compare_ratios(struct comparison *comparison)
     }
 }
 
-static void compare_servers(struct comparison *comparison)
+/* A check of a time, which stands among the subjects. */
+static bool is_plain_check(json_t *item)
+{
+    return json_object_get(item, "met") != NULL && json_object_get(item, "to") == NULL;
+}
+
+/* Checks, servers, or the subjects of a small command: whatever has a name. */
+static void compare_list(struct comparison *comparison, const char *list)
 {
     json_t *a, *b;
     size_t i, j;
-    json_array_foreach(json_object_get(comparison->a, "servers"), i, a)
+    json_array_foreach(json_object_get(comparison->a, list), i, a)
     {
-        json_array_foreach(json_object_get(comparison->b, "servers"), j, b)
+        json_array_foreach(json_object_get(comparison->b, list), j, b)
         {
-            if (!is_same(a, b, "name"))
+            if (!is_same(a, b, "name") || is_plain_check(a))
                 continue;
             for (size_t k = 0; k < sizeof measures / sizeof measures[0]; k++)
-                compare_one(comparison, json_string_value(json_object_get(a, "name")), measures[k],
-                            json_object_get(a, measures[k]), json_object_get(b, measures[k]));
+                compare_one(comparison, json_string_value(json_object_get(a, "name")),
+                            measures[k].said, json_object_get(a, measures[k].key),
+                            json_object_get(b, measures[k].key));
         }
     }
 }
@@ -126,12 +147,14 @@ static int compare(struct comparison *comparison)
 {
     say_conditions(comparison);
     compare_ratios(comparison);
-    compare_servers(comparison);
+    compare_list(comparison, "checks");
+    compare_list(comparison, "servers");
+    compare_list(comparison, "subjects");
     if (comparison->single > 0)
         (void)printf("%zu figures have no spread, since a report has one round: not judged\n",
                      comparison->single);
     else if (comparison->compared == 0) {
-        (void)fprintf(stderr, "posgate-bench compare: the reports have no server in common\n");
+        (void)fprintf(stderr, "posgate-bench compare: the reports have nothing in common\n");
         return POS_EXIT_FAILED;
     }
     if (comparison->compared > 0 && comparison->changed == 0)
@@ -151,12 +174,12 @@ static json_t *load(const char *name)
                       error.line);
         return NULL;
     }
-    if (json_is_array(json_object_get(report, "servers")))
+    if (json_is_array(json_object_get(report, "servers")) ||
+        json_is_array(json_object_get(report, "subjects")))
         return report;
-    (void)fprintf(stderr,
-                  "posgate-bench compare: %s is no report of limits or auth: name two that --json "
-                  "wrote\n",
-                  name);
+    bool is_sweep = json_is_array(json_object_get(report, "sweep"));
+    (void)fprintf(stderr, "posgate-bench compare: %s is %s: name two that --json wrote\n", name,
+                  is_sweep ? "a sweep, whose rates follow from the run" : "no report");
     json_decref(report);
     return NULL;
 }
@@ -167,7 +190,7 @@ int pos_command_compare(int argc, char **argv)
     if (argc != 3 || argv[1][0] == '-' || argv[2][0] == '-') {
         (void)fprintf(asked ? stdout : stderr,
                       "Usage: posgate-bench compare A B\n\nSays what changed from report A to "
-                      "report B beyond the noise; both are what `limits` or `auth` wrote with "
+                      "report B beyond the noise; both are what the same command wrote with "
                       "--json.\n");
         return asked ? POS_EXIT_DONE : POS_EXIT_USAGE;
     }

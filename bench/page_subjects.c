@@ -17,8 +17,9 @@ static struct pos_scale find_scale(json_t *subjects)
         pos_scale_take(&scale, pos_page_number(ns, "low"));
         pos_scale_take(&scale, pos_page_number(ns, "high"));
     }
-    scale.low = pow(10, floor(log10(scale.low)));
-    scale.high = pow(10, ceil(log10(scale.high * 1.001)));
+    bool empty = !(scale.low <= scale.high);
+    scale.low = empty ? 1 : pow(10, floor(log10(scale.low)));
+    scale.high = empty ? 10 : pow(10, ceil(log10(scale.high * 1.001)));
     scale.from = EDGE;
     scale.to = WIDTH - EDGE;
     return scale;

@@ -92,6 +92,7 @@ Test(compare, says_what_it_cannot_read)
         {"good", "nowhere", 1, "nowhere"},
         {"empty", "good", 1, "empty"},
         {"list", "good", 1, "list is no report"},
+        {"good", "sweep", 1, "sweep is a sweep"},
         {"good", "", 2, "Usage"},
         {"good", "good good", 2, "Usage"},
         {"good", "--json", 2, "Usage"},
@@ -100,7 +101,10 @@ Test(compare, says_what_it_cannot_read)
     char line[2 * POS_PATH_SIZE_MAX];
     int code;
     write_report("good", (struct figures){5, 0, 2, 2, 2, "g"});
-    (void)snprintf(line, sizeof line, "cd %s && : >empty && echo '[1]' >list", folder);
+    (void)snprintf(line, sizeof line,
+                   "cd %s && : >empty && echo '[1]' >list && "
+                   "echo '{\"sweep\": []}' >sweep",
+                   folder);
     free(run(line, &code));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char *text = compare(rows[i].a, rows[i].b, &code);
@@ -110,18 +114,67 @@ Test(compare, says_what_it_cannot_read)
     }
 }
 
-/* Whatever auth writes, compare reads: a report does not differ from itself. */
-Test(compare, a_real_report_is_no_change_to_itself)
+static void write_small(const char *name, double ratio, double ns, const char *batch)
+{
+    char path[POS_PATH_SIZE_MAX + 16];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *to = fopen(path, "we");
+    cr_assert_not_null(to);
+    (void)fprintf(
+        to,
+        "{\"command\": \"lookup\", \"rounds\": 5, \"batch\": %s, \"checks\": [{\"name\": "
+        "\"miss\", \"met\": true, \"to\": \"hit\", \"value\": {\"median\": %g, \"low\": %g, "
+        "\"high\": %g}}, {\"name\": \"time\", \"met\": true, \"value\": {\"median\": %g, "
+        "\"low\": 1, \"high\": 1}}], \"subjects\": [{\"name\": \"miss\", \"ns\": {\"median\": %g, "
+        "\"low\": %g, \"high\": %g}}]}",
+        batch, ratio, ratio * 0.99, ratio * 1.01, ns, ns, ns * 0.99, ns * 1.01);
+    (void)fclose(to);
+}
+
+/* A check of a ratio and the subject itself; a check of a time is the subject again. */
+Test(compare, small_commands_are_compared_by_what_they_measure)
+{
+    static const struct {
+        const char *name;
+        double ratio, ns;
+        const char *batch, *said[2];
+    } rows[] = {
+        {"the same", 0.2, 500, "32", {"no change beyond the noise in 2 figures\n", ""}},
+        {"slower", 0.2, 600, "32", {"miss, ns each: 600", "+20.0 %"}},
+        {"another ratio", 0.1, 500, "32", {"miss, ratio: 0.1", "-50.0 %"}},
+        {"other options", 0.2, 500, "8", {"batch is 8, was 32", "no change"}},
+    };
+    write_small("a", 0.2, 500, "32");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int code;
+        write_small("b", rows[i].ratio, rows[i].ns, rows[i].batch);
+        char *text = compare("a", "b", &code);
+        cr_expect_eq(code, 0, "%s", rows[i].name);
+        for (size_t j = 0; j < 2; j++)
+            cr_expect(strstr(text, rows[i].said[j]) != NULL, "%s: %s", rows[i].name, text);
+        free(text);
+    }
+}
+
+static void expect_same(const char *command, const char *said)
 {
     char line[2 * POS_PATH_SIZE_MAX];
     int code;
-    (void)snprintf(line, sizeof line,
-                   PROGRAM " auth -c 5 --rows 50 --rounds 2 -d 0.1 --warm-up 0.1 --json >%s/real",
-                   folder);
+    (void)snprintf(line, sizeof line, PROGRAM " %s --json >%s/real", command, folder);
     free(run(line, &code));
     cr_assert_eq(code, 0);
     char *text = compare("real", "real", &code);
     cr_expect_eq(code, 0);
-    cr_expect_eq(strncmp(text, "no change beyond the noise in 15", 32), 0, "%s", text);
+    cr_expect_eq(strncmp(text, said, strlen(said)), 0, "%s", text);
     free(text);
+}
+
+/* Whatever a command writes, compare reads: a report does not differ from itself. */
+Test(compare, a_real_report_is_no_change_to_itself)
+{
+    expect_same("auth -c 5 --rows 50 --rounds 2 -d 0.1 --warm-up 0.1",
+                "no change beyond the noise in 15");
+    expect_same("lookup --rows 1000 --batch 8 --rounds 2 -d 0.001",
+                "no change beyond the noise in 12");
+    expect_same("connections --count 100 --rounds 2", "no change beyond the noise in");
 }

@@ -38,7 +38,7 @@ static json_t *run_command(size_t i, const char *more, int *code)
     char line[512];
     snprintf(line, sizeof line, PROGRAM " %s %s" SHORT "%s", commands[i].name, commands[i].options,
              more);
-    return run_json(line, code);
+    return run_report(line, code);
 }
 
 static void expect_summary(json_t *object, const char *key, const char *name)

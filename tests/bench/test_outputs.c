@@ -66,8 +66,69 @@ Test(outputs, a_file_that_cannot_be_written_is_said_before_the_run)
     cr_expect_eq(code, 1);
     cr_expect(strstr(text, "--hgrm: cannot write /nowhere/run.hgrm") != NULL, "%s", text);
     free(text);
+    text = run(PROGRAM " auth --duration 3600 --html /nowhere/run.html 2>&1", &code);
+    cr_expect_eq(code, 1);
+    cr_expect(strstr(text, "--html: cannot write /nowhere/run.html") != NULL, "%s", text);
+    free(text);
+    text = run(PROGRAM " codec --duration 600 --html /nowhere/run.html 2>&1", &code);
+    cr_expect_eq(code, 1);
+    free(text);
+    text = run(PROGRAM " codec --rounds 1 -d 0.0005 --html /dev/full 2>&1", &code);
+    cr_expect_eq(code, 1);
+    cr_expect(strstr(text, "/dev/full is not whole") != NULL, "%s", text);
+    free(text);
     text = run(PROGRAM QUICK "--hgrm /dev/full 2>&1", &code);
     cr_expect_eq(code, 1);
     cr_expect(strstr(text, "/dev/full is not whole") != NULL, "%s", text);
+    free(text);
+}
+
+/* A file for each rate, each with what was asked for at it. */
+Test(outputs, a_sweep_leaves_latencies_of_each_rate)
+{
+    int code;
+    char folder[POS_PATH_SIZE_MAX], line[2 * POS_PATH_SIZE_MAX];
+    struct pos_error error;
+    cr_assert_eq(pos_folder_make(NULL, folder, &error), POS_OK);
+    (void)snprintf(line, sizeof line,
+                   "cd %s && " PROGRAM
+                   " auth -c 5 --rows 50 --sweep --rounds 1 -d 0.05 --warm-up 0 "
+                   "--hgrm ./run.2.hgrm >/dev/null 2>&1; ls | tr '\\n' ' '; "
+                   "grep -L 'Total count    = *[1-9]' *.hgrm",
+                   folder);
+    char *text = run(line, &code);
+    cr_expect_str_eq(text,
+                     "run.2-10.hgrm run.2-20.hgrm run.2-30.hgrm run.2-40.hgrm run.2-50.hgrm "
+                     "run.2-60.hgrm run.2-70.hgrm run.2-80.hgrm run.2-90.hgrm run.2-95.hgrm ");
+    free(text);
+    pos_folder_remove(folder);
+}
+
+/* `script` gives it a terminal. */
+Test(outputs, a_line_on_a_terminal_says_how_far_a_run_is)
+{
+    static const char *const lines[] = {
+        "making a table of 50 rows",
+        "\r\033[Kwarming up, bare epoll; ",
+        "\r\033[Kround 1 of 1, posgate-gateway: ",
+        " a second, p99 ",
+        " us, 0 errors; ",
+        " s left",
+    };
+    int code;
+    char *text = run("script -qec '" PROGRAM " auth -c 5 --rows 50 --rounds 1 -d 1.2 --warm-up 0.1 "
+                     ">/dev/null' /dev/null",
+                     &code);
+    cr_expect_eq(code, 0);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        cr_expect(strstr(text, lines[i]) != NULL, "no '%s' in %s", lines[i], text);
+    size_t size = strlen(text);
+    cr_expect(size > 4 && strcmp(text + size - 4, "\r\033[K") == 0, "the line is gone at last");
+    free(text);
+    text = run("script -qec '" PROGRAM " codec --rounds 60 -d 0.0005 >/dev/null' /dev/null", &code);
+    cr_expect(strstr(text, " of 60, ") != NULL, "%s", text);
+    free(text);
+    text = run(PROGRAM QUICK "2>&1 >/dev/null", &code);
+    cr_expect_str_eq(text, "", "nothing is said to a file: %s", text);
     free(text);
 }

@@ -47,7 +47,8 @@ static double ratio_of(json_t *report, const char *of, const char *to)
 Test(program, limits_measures_servers_that_only_answer)
 {
     int code;
-    json_t *report = run_json(PROGRAM " limits --against bare,libuv -c 20 -o 4 --aa" SHORT, &code);
+    json_t *report =
+        run_report(PROGRAM " limits --against bare,libuv -c 20 -o 4 --aa" SHORT, &code);
     json_t *servers = json_object_get(report, "servers");
     cr_expect_eq(code, 0);
     cr_expect_eq(json_array_size(servers), 3);
@@ -68,7 +69,7 @@ Test(program, limits_measures_redis_when_it_is_there)
     if (access("/usr/bin/redis-server", X_OK) != 0)
         cr_skip_test("redis-server is not installed");
     json_t *report =
-        run_json(PROGRAM " limits --against redis,bare --rows 5000 -c 20 -o 16" SHORT, &code);
+        run_report(PROGRAM " limits --against redis,bare --rows 5000 -c 20 -o 16" SHORT, &code);
     json_t *servers = json_object_get(report, "servers");
     cr_expect_eq(code, 0);
     cr_assert_eq(json_array_size(servers), 2);
@@ -82,7 +83,7 @@ Test(program, strangers_get_97_and_the_run_is_good)
 {
     int code;
     json_t *report =
-        run_json(PROGRAM " auth -c 20 --rows 500 --unregistered 50 --mac on" SHORT, &code);
+        run_report(PROGRAM " auth -c 20 --rows 500 --unregistered 50 --mac on" SHORT, &code);
     json_t *server = json_array_get(json_object_get(report, "servers"), 1);
     double replies = number_at(server, "replies", NULL), refused = number_at(server, "codes", "97");
     cr_expect_eq(code, 0);
@@ -97,7 +98,7 @@ Test(program, a_rate_is_kept_and_its_latency_reported)
 {
     int code;
     json_t *report =
-        run_json(PROGRAM " auth -c 50 --rows 500 --rate 1000 --reconnect 3" SHORT, &code);
+        run_report(PROGRAM " auth -c 50 --rows 500 --rate 1000 --reconnect 3" SHORT, &code);
     json_t *servers = json_object_get(report, "servers");
     cr_expect_eq(code, 0);
     cr_expect_eq(number_at(report, "rate", NULL), 1000);
@@ -114,11 +115,11 @@ Test(program, a_rate_is_kept_and_its_latency_reported)
 Test(program, the_gateway_is_measured_twice_with_one_thing_different)
 {
     int code;
-    json_t *report = run_json(PROGRAM " auth -c 10 --rows 500 --vs mac=on" SHORT, &code);
+    json_t *report = run_report(PROGRAM " auth -c 10 --rows 500 --vs mac=on" SHORT, &code);
     cr_expect_eq(code, 0);
     cr_expect(ratio_of(report, "gateway, mac=on", "posgate-gateway") > 0);
     json_decref(report);
-    report = run_json(PROGRAM " auth -c 10 --rows 500 --vs connections=40" SHORT, &code);
+    report = run_report(PROGRAM " auth -c 10 --rows 500 --vs connections=40" SHORT, &code);
     cr_expect_eq(code, 0);
     json_t *server = json_array_get(json_object_get(report, "servers"), 2);
     cr_expect_eq(number_at(server, "answered_connections", NULL), 40);
@@ -128,9 +129,9 @@ Test(program, the_gateway_is_measured_twice_with_one_thing_different)
 Test(program, a_sweep_goes_from_quiet_to_nearly_full)
 {
     int code;
-    json_t *report = run_json(PROGRAM " auth -c 10 --rows 500 --sweep --rounds 1 --duration 0.1 "
-                                      "--warm-up 0.05 --json 2>/dev/null",
-                              &code);
+    json_t *report = run_report(PROGRAM " auth -c 10 --rows 500 --sweep --rounds 1 --duration 0.1 "
+                                        "--warm-up 0.05 --json 2>/dev/null",
+                                &code);
     json_t *points = json_object_get(json_array_get(json_object_get(report, "sweep"), 1), "points");
     double capacity = number_at(report, "closed_loop_per_second", NULL);
     cr_assert_eq(json_array_size(points), 10);
@@ -146,7 +147,7 @@ Test(program, a_sweep_goes_from_quiet_to_nearly_full)
 Test(program, an_idle_connection_takes_some_memory_and_not_much)
 {
     int code;
-    json_t *report = run_json(PROGRAM " connections --count 2000 --rounds 1 --json", &code);
+    json_t *report = run_report(PROGRAM " connections --count 2000 --rounds 1 --json", &code);
     json_t *servers = json_object_get(report, "servers");
     cr_expect_eq(code, 0);
     cr_assert_eq(json_array_size(servers), 2);
@@ -164,7 +165,7 @@ static void auth(const char *options, const char *dialect, bool mac)
     int code;
     char line[512];
     snprintf(line, sizeof line, PROGRAM " auth -c 50 --rows 2000 %s" SHORT, options);
-    json_t *report = run_json(line, &code);
+    json_t *report = run_report(line, &code);
     json_t *servers = json_object_get(report, "servers");
     cr_expect_eq(code, 0, "%s", options);
     cr_assert_eq(json_array_size(servers), 2);

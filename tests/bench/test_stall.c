@@ -31,6 +31,8 @@ static pid_t stall_later(pid_t pid)
     _exit(0);
 }
 
+static struct pos_series series; /* of the last run */
+
 static void run(const struct pos_bench_options *options, const struct pos_measured *server,
                 bool stall, uint32_t outstanding, struct pos_histogram *latency)
 {
@@ -45,7 +47,8 @@ static void run(const struct pos_bench_options *options, const struct pos_measur
     };
     cr_assert_eq(pos_load_open(&load_options, &load, &error), POS_OK, "%s", error.text);
     struct pos_load_phase phase = {
-        .warm_up_s = 0.2, .duration_s = 2.5, .rate = RATE, .latency = latency};
+        .warm_up_s = 0.2, .duration_s = 2.5, .rate = RATE, .latency = latency, .series = &series};
+    pos_series_init(&series, 1, phase.duration_s);
     pid_t stopper = stall ? stall_later(server->pid) : 0;
     pos_load_run(load, &phase);
     pos_load_close(load);
@@ -71,6 +74,22 @@ static void expect_second(const struct pos_histogram *latency, const char *name)
     cr_expect(max >= 990 && max < 2500, "%s: max %lu ms", name, max);
 }
 
+/* Nothing came for a second, then what had waited, the longest for about as long. */
+static void expect_silence(const char *name)
+{
+    uint64_t came = 0, longest_ns = 0;
+    size_t silent = 0;
+    for (size_t i = 0; i < series.count; i++) {
+        came += series.points[i].count;
+        silent += series.points[i].count == 0 && series.points[i].length_s > 0.09;
+        if (series.points[i].max_ns > longest_ns)
+            longest_ns = series.points[i].max_ns;
+    }
+    cr_expect_eq(came, COUNT, "%s: %lu came", name, (unsigned long)came);
+    cr_expect(silent >= 8, "%s: %zu intervals without a reply", name, silent);
+    cr_expect(longest_ns >= 990000000, "%s: %lu ns", name, (unsigned long)longest_ns);
+}
+
 Test(stall, a_gateway_that_stands_still_for_a_second_is_seen, .timeout = 60)
 {
     static struct pos_histogram latency;
@@ -87,8 +106,10 @@ Test(stall, a_gateway_that_stands_still_for_a_second_is_seen, .timeout = 60)
     /* Whether requests pile up at the gateway or before they are sent, they came due. */
     run(&options, server, true, options.outstanding_open, &latency);
     expect_second(&latency, "sent in time");
+    expect_silence("sent in time");
     run(&options, server, true, 1, &latency);
     expect_second(&latency, "one on a connection");
+    expect_silence("one on a connection");
     /* The same without it. */
     run(&options, server, false, options.outstanding_open, &latency);
     cr_expect_eq(pos_histogram_count(&latency), COUNT);
