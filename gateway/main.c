@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/base/exit_code.h"
+#include "core/base/program.h"
 #include "core/base/secret.h"
-#include "core/base/version.h"
 #include "gateway/descriptors.h"
 #include "gateway/gateway.h"
 
@@ -15,8 +15,7 @@ enum { REPORT_SIZE_MAX = 65536 };
 
 struct arguments {
     const char *config;
-    bool check, dump, version, accept_old_table;
-    int verbose;
+    bool check, dump, verbose, accept_old_table;
 };
 
 static const char *const default_config = "/etc/posgate/gateway.conf";
@@ -30,8 +29,7 @@ static const struct argp_option options[] = {
      "Serve once from a terminal table that is older than its anchor: a restored backup. What "
      "happened since is lost; that it was accepted is recorded",
      0},
-    {"verbose", 'v', NULL, 0, "Log debug events; twice with --version: libraries and build", 0},
-    {"version", 'V', NULL, 0, "Print the version", 0},
+    {"verbose", 'v', NULL, 0, "Log debug events", 0},
     {0}};
 
 static error_t take_option(int key, char *value, struct argp_state *state)
@@ -42,10 +40,7 @@ static error_t take_option(int key, char *value, struct argp_state *state)
         arguments->config = value;
         return 0;
     case 'v':
-        arguments->verbose++;
-        return 0;
-    case 'V':
-        arguments->version = true;
+        arguments->verbose = true;
         return 0;
     case OPTION_CHECK:
         arguments->check = true;
@@ -99,14 +94,6 @@ static int dump_defaults(void)
     return fwrite(text, 1, out.size, stdout) == out.size ? POS_EXIT_DONE : POS_EXIT_FAILED;
 }
 
-static int print_version(const struct arguments *arguments)
-{
-    (void)printf("%s\n", pos_version_line());
-    if (arguments->verbose >= 2)
-        (void)fputs(pos_version_details(), stdout);
-    return POS_EXIT_DONE;
-}
-
 static enum pos_status read_settings(const char *path, struct pos_gateway_settings *settings)
 {
     static struct pos_config_report report;
@@ -151,7 +138,7 @@ static int serve(struct pos_gateway_settings *settings, const struct arguments *
 {
     static struct pos_gateway gateway;
     struct pos_error error = {.status = POS_OK};
-    pos_log_set_level(arguments->verbose > 0 ? POS_LOG_DEBUG : settings->log.level);
+    pos_log_set_level(arguments->verbose ? POS_LOG_DEBUG : settings->log.level);
     pos_log_set_json(settings->log.format == POS_LOG_FORMAT_JSON);
     if (pos_secret_protect_process() != POS_OK)
         pos_log(POS_LOG_WARNING, "core-dumps", "reason=\"cannot be switched off\"");
@@ -169,10 +156,8 @@ int main(int count, char **values)
 {
     static struct pos_gateway_settings settings;
     struct arguments arguments = {.config = default_config};
-    argp_err_exit_status = 2;
+    pos_program_begin(count, values);
     (void)argp_parse(&parser, count, values, 0, NULL, &arguments);
-    if (arguments.version)
-        return print_version(&arguments);
     if (arguments.dump)
         return dump_defaults();
     if (read_settings(arguments.config, &settings) != POS_OK)

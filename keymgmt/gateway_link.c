@@ -1,14 +1,10 @@
 #include "keymgmt/gateway_link.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "core/base/admin_socket.h"
 #include "core/base/hex.h"
 
 enum {
@@ -20,102 +16,32 @@ enum {
 };
 
 struct pos_gateway_link {
-    int socket;
-    const char *path, *who;
+    struct pos_admin_socket socket;
+    const char *who;
     char answer[ANSWER_SIZE_MAX];
 };
-
-/* ---- the socket ---- */
-
-static enum pos_status explain_connect(const char *path, int number, struct pos_error *error)
-{
-    if (number == EACCES || number == EPERM)
-        return pos_error_set(error, POS_ERR_NOT_ALLOWED,
-                             "the gateway's socket %s is not for this user: run this as the user "
-                             "that the gateway runs as",
-                             path);
-    return pos_error_set(
-        error, POS_ERR_UNREACHABLE,
-        "no gateway answers at %s: %s. Is it running, and is this the admin.socket "
-        "of its configuration?",
-        path, strerror(number));
-}
 
 enum pos_status pos_gateway_link_open(const char *path, const char *who,
                                       struct pos_gateway_link **link, struct pos_error *error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (path[0] == '\0' || strlen(path) >= sizeof address.sun_path)
-        return pos_error_set(error, POS_ERR_USAGE,
-                             "the gateway's socket is a path of 1 to %zu "
-                             "characters",
-                             sizeof address.sun_path - 1);
-    memcpy(address.sun_path, path, strlen(path) + 1);
     struct pos_gateway_link *made = calloc(1, sizeof *made);
     if (made == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for the gateway's answers");
-    made->path = path;
     made->who = who;
-    made->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (made->socket < 0 ||
-        connect(made->socket, (const struct sockaddr *)&address, sizeof address) != 0) {
-        int number = errno;
-        pos_gateway_link_close(made);
-        return explain_connect(path, number, error);
-    }
-    *link = made;
-    return POS_OK;
+    enum pos_status status = pos_admin_socket_open(path, &made->socket, error);
+    if (status == POS_OK)
+        *link = made;
+    else
+        free(made);
+    return status;
 }
 
 void pos_gateway_link_close(struct pos_gateway_link *link)
 {
     if (link == NULL)
         return;
-    if (link->socket >= 0)
-        (void)close(link->socket);
+    pos_admin_socket_close(&link->socket);
     free(link);
-}
-
-static enum pos_status network_failure(const struct pos_gateway_link *link, int number,
-                                       struct pos_error *error)
-{
-    if (number == EAGAIN || number == EWOULDBLOCK)
-        return pos_error_set(error, POS_ERR_TIMEOUT, "the gateway at %s gives no answer in time",
-                             link->path);
-    return pos_error_set(error, POS_ERR_NETWORK, "the gateway at %s cannot be spoken to: %s",
-                         link->path, strerror(number));
-}
-
-static enum pos_status send_line(struct pos_gateway_link *link, char *text, struct pos_error *error)
-{
-    size_t size = strlen(text);
-    text[size] = '\n'; /* in the place of the NUL; it is not read as text any more */
-    for (size_t sent = 0; sent < size + 1;) {
-        ssize_t count = send(link->socket, text + sent, size + 1 - sent, MSG_NOSIGNAL);
-        if (count < 0 && errno != EINTR)
-            return network_failure(link, errno, error);
-        sent += count > 0 ? (size_t)count : 0;
-    }
-    return POS_OK;
-}
-
-/* One line; nothing follows it, because one request is asked at a time. */
-static enum pos_status receive_line(struct pos_gateway_link *link, struct pos_error *error)
-{
-    for (size_t size = 0; size < ANSWER_SIZE_MAX - 1;) {
-        ssize_t count = recv(link->socket, link->answer + size, ANSWER_SIZE_MAX - 1 - size, 0);
-        if (count == 0)
-            return pos_error_set(error, POS_ERR_CLOSED,
-                                 "the gateway at %s ended before it answered", link->path);
-        if (count < 0 && errno != EINTR)
-            return network_failure(link, errno, error);
-        size += count > 0 ? (size_t)count : 0;
-        if (size > 0 && link->answer[size - 1] == '\n') {
-            link->answer[size - 1] = '\0';
-            return POS_OK;
-        }
-    }
-    return pos_error_set(error, POS_ERR_LENGTH, "the gateway at %s answers too much", link->path);
 }
 
 /* ---- asking ---- */
@@ -137,23 +63,11 @@ static enum pos_status read_answer(const struct pos_gateway_link *link, json_t *
         return POS_OK;
     const char *words = json_string_value(json_object_get(*answer, "error"));
     enum pos_status status = status_of(json_string_value(json_object_get(*answer, "status")));
-    (void)pos_error_set(error, status, "the gateway at %s refuses: %s", link->path,
+    (void)pos_error_set(error, status, "the gateway at %s refuses: %s", link->socket.path,
                         words == NULL ? "its answer cannot be read" : words);
     json_decref(*answer);
     *answer = NULL;
     return status;
-}
-
-static enum pos_status exchange(struct pos_gateway_link *link, char *text, int timeout_seconds,
-                                json_t **answer, struct pos_error *error)
-{
-    const struct timeval patience = {.tv_sec = timeout_seconds};
-    (void)setsockopt(link->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    (void)setsockopt(link->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    enum pos_status status = send_line(link, text, error);
-    if (status == POS_OK)
-        status = receive_line(link, error);
-    return status == POS_OK ? read_answer(link, answer, error) : status;
 }
 
 /* Gives the request up. */
@@ -166,9 +80,11 @@ static enum pos_status ask(struct pos_gateway_link *link, json_t *request, int t
     json_decref(request);
     if (text == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory to ask the gateway");
-    enum pos_status status = exchange(link, text, timeout_seconds, answer, error);
+    enum pos_status status =
+        pos_admin_socket_ask(&link->socket, pos_bytes_text(text), timeout_seconds, link->answer,
+                             sizeof link->answer, error);
     free(text);
-    return status;
+    return status == POS_OK ? read_answer(link, answer, error) : status;
 }
 
 /* {"sequence": N, "hash": "..."} */

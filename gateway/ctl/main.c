@@ -3,20 +3,18 @@
  * as JSON. One line of JSON out, one back (gateway/admin.h).
  */
 #include <argp.h>
-#include <errno.h>
 #include <jansson.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "core/base/admin_socket.h"
 #include "core/base/exit_code.h"
-#include "core/base/version.h"
+#include "core/base/nearest.h"
+#include "core/base/program.h"
 
 enum {
     WORD_COUNT_MAX = 8,
@@ -24,40 +22,38 @@ enum {
     TIMEOUT_SECONDS = 15,
     LONG_TIMEOUT_SECONDS = 3600,
     PATH_SIZE_MAX = 4096,
+    NAME_SIZE_MAX = 64,
 };
 
 struct arguments {
     const char *socket, *operator_name;
     const char *words[WORD_COUNT_MAX];
     size_t word_count;
-    bool json, version;
-    int verbose;
+    bool json;
 };
 
 static const struct argp_option options[] = {
     {"socket", 's', "PATH", 0, "Admin socket of the gateway (/run/posgate/gateway.sock)", 0},
     {"operator", 'o', "NAME", 0, "Who does it, for the audit log (your login name)", 0},
     {"json", 'j', NULL, 0, "Print the answer as JSON", 0},
-    {"verbose", 'v', NULL, 0, "Twice with --version: libraries and build", 0},
-    {"version", 'V', NULL, 0, "Print the version", 0},
     {0}};
 
-/* What may be asked: its words, then the names of its arguments. */
+/* What may be asked. */
 static const struct command {
-    const char *words[2];
-    const char *arguments[4];
-    int timeout_seconds; /* 0: TIMEOUT_SECONDS */
+    const char *name;         /* one word or two */
+    const char *arguments[4]; /* behind it; NULL ends */
+    int timeout_seconds;
 } commands[] = {
-    {{"status"}, {0}, 0},
-    {{"terminal", "find"}, {"prefix"}, 0},
-    {{"terminal", "show"}, {"smn"}, 0},
-    {{"terminal", "bind"}, {"smn", "tid", "mid"}, 0},
-    {{"terminal", "suspend"}, {"smn"}, 0},
-    {{"terminal", "resume"}, {"smn"}, 0},
-    {{"terminal", "revoke"}, {"smn"}, 0},
-    {{"reload"}, {0}, 0},
-    {{"log-level"}, {"level"}, 0},
-    {{"backup"}, {"path"}, LONG_TIMEOUT_SECONDS},
+    {"status", {0}, TIMEOUT_SECONDS},
+    {"terminal find", {"prefix"}, TIMEOUT_SECONDS},
+    {"terminal show", {"smn"}, TIMEOUT_SECONDS},
+    {"terminal bind", {"smn", "tid", "mid"}, TIMEOUT_SECONDS},
+    {"terminal suspend", {"smn"}, TIMEOUT_SECONDS},
+    {"terminal resume", {"smn"}, TIMEOUT_SECONDS},
+    {"terminal revoke", {"smn"}, TIMEOUT_SECONDS},
+    {"reload", {0}, TIMEOUT_SECONDS},
+    {"log-level", {"level"}, TIMEOUT_SECONDS},
+    {"backup", {"path"}, LONG_TIMEOUT_SECONDS},
 };
 
 static error_t take_option(int key, char *value, struct argp_state *state)
@@ -73,11 +69,8 @@ static error_t take_option(int key, char *value, struct argp_state *state)
     case 'j':
         arguments->json = true;
         return 0;
-    case 'v':
-        arguments->verbose++;
-        return 0;
-    case 'V':
-        arguments->version = true;
+    case ARGP_KEY_NO_ARGS:
+        argp_usage(state);
         return 0;
     case ARGP_KEY_ARG:
         if (arguments->word_count == WORD_COUNT_MAX)
@@ -111,23 +104,25 @@ static const struct argp parser = {
 
 /* ---- asking ---- */
 
-static size_t word_count(const char *const *words, size_t max)
+static size_t name_word_count(const struct command *command)
+{
+    return strchr(command->name, ' ') == NULL ? 1 : 2;
+}
+
+static size_t argument_count(const struct command *command)
 {
     size_t count = 0;
-    while (count < max && words[count] != NULL)
+    while (count < 4 && command->arguments[count] != NULL)
         count++;
     return count;
 }
 
-static bool begins_with(const struct arguments *arguments, const struct command *command)
+/* What was typed where a name of so many words stands. */
+static void typed_name(const struct arguments *arguments, size_t count, char name[NAME_SIZE_MAX])
 {
-    size_t count = word_count(command->words, 2);
-    if (arguments->word_count < count)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(arguments->words[i], command->words[i]) != 0)
-            return false;
-    return true;
+    const char *const *words = arguments->words;
+    bool two = count == 2 && arguments->word_count >= 2;
+    (void)snprintf(name, NAME_SIZE_MAX, "%s%s%s", words[0], two ? " " : "", two ? words[1] : "");
 }
 
 static const char *login_name(void)
@@ -136,23 +131,33 @@ static const char *login_name(void)
     return entry == NULL ? "posgatectl" : entry->pw_name;
 }
 
+static bool takes(const struct command *command, const struct arguments *arguments)
+{
+    size_t given = arguments->word_count - name_word_count(command);
+    if (given == argument_count(command))
+        return true;
+    (void)fprintf(stderr, "posgatectl: '%s' takes %zu more words, not %zu; see --help\n",
+                  command->name, argument_count(command), given);
+    return false;
+}
+
 /* NULL with a sentence on stderr. */
 static const struct command *find_command(const struct arguments *arguments)
 {
+    char one[NAME_SIZE_MAX], two[NAME_SIZE_MAX];
+    typed_name(arguments, 1, one);
+    typed_name(arguments, 2, two);
+    struct pos_nearest nearest[] = {pos_nearest(one), pos_nearest(two)};
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        const struct command *command = &commands[i];
-        if (!begins_with(arguments, command))
-            continue;
-        size_t words = word_count(command->words, 2);
-        size_t wanted = word_count(command->arguments, 4);
-        if (arguments->word_count - words == wanted)
-            return command;
-        (void)fprintf(stderr, "posgatectl: '%s %s' takes %zu more words, not %zu; see --help\n",
-                      command->words[0], words > 1 ? command->words[1] : "", wanted,
-                      arguments->word_count - words);
-        return NULL;
+        size_t words = name_word_count(&commands[i]);
+        if (strcmp(words == 1 ? one : two, commands[i].name) == 0)
+            return takes(&commands[i], arguments) ? &commands[i] : NULL;
+        pos_nearest_offer(&nearest[words - 1], commands[i].name);
     }
-    (void)fprintf(stderr, "posgatectl: no such command; see posgatectl --help\n");
+    const char *meant = nearest[0].found != NULL ? nearest[0].found : nearest[1].found;
+    (void)fprintf(stderr, "posgatectl: '%s' is not a command; %s%s%s\n", two,
+                  meant == NULL ? "see " : "did you mean '",
+                  meant == NULL ? "posgatectl --help" : meant, meant == NULL ? "" : "'?");
     return NULL;
 }
 
@@ -168,84 +173,36 @@ static json_t *argument_value(const char *name, const char *word)
 
 static json_t *make_request(const struct arguments *arguments, const struct command *command)
 {
-    char name[64];
-    size_t words = word_count(command->words, 2);
-    (void)snprintf(name, sizeof name, "%s%s%s", command->words[0], words > 1 ? " " : "",
-                   words > 1 ? command->words[1] : "");
     json_t *request =
-        json_pack("{s:s, s:s}", "command", name, "operator",
+        json_pack("{s:s, s:s}", "command", command->name, "operator",
                   arguments->operator_name != NULL ? arguments->operator_name : login_name());
-    for (size_t k = 0; k < word_count(command->arguments, 4); k++)
-        json_object_set_new(request, command->arguments[k],
-                            argument_value(command->arguments[k], arguments->words[words + k]));
+    for (size_t k = 0; k < argument_count(command); k++)
+        json_object_set_new(
+            request, command->arguments[k],
+            argument_value(command->arguments[k], arguments->words[name_word_count(command) + k]));
     return request;
 }
 
-static int open_socket(const char *path, int timeout_seconds)
+/* *answer is owned by the caller. */
+static enum pos_status ask(const char *path, int timeout_seconds, const char *request,
+                           json_t **answer, struct pos_error *error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    int file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (file < 0)
-        return -1;
-    const struct timeval patience = {.tv_sec = timeout_seconds};
-    (void)setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    (void)setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    if (connect(file, (const struct sockaddr *)&address, sizeof address) == 0)
-        return file;
-    int number = errno;
-    (void)close(file);
-    errno = number;
-    return -1;
-}
-
-static bool send_all(int file, const char *text, size_t size)
-{
-    while (size > 0) {
-        ssize_t sent = send(file, text, size, MSG_NOSIGNAL);
-        if (sent <= 0)
-            return false;
-        text += sent;
-        size -= (size_t)sent;
-    }
-    return true;
-}
-
-/* One line, without its end; NULL when none came in time. */
-static char *receive_line(int file)
-{
+    struct pos_admin_socket admin;
+    enum pos_status status = pos_admin_socket_open(path, &admin, error);
+    if (status != POS_OK)
+        return status;
     char *line = malloc(ANSWER_SIZE_MAX);
-    size_t size = 0;
-    while (line != NULL && size < ANSWER_SIZE_MAX - 1) {
-        ssize_t got = recv(file, line + size, ANSWER_SIZE_MAX - 1 - size, 0);
-        if (got <= 0)
-            break;
-        char *end = memchr(line + size, '\n', (size_t)got);
-        size += (size_t)got;
-        if (end != NULL) {
-            *end = '\0';
-            return line;
-        }
-    }
+    if (line == NULL)
+        status = pos_error_set(error, POS_ERR_MEMORY, "no memory for the answer");
+    else
+        status = pos_admin_socket_ask(&admin, pos_bytes_text(request), timeout_seconds, line,
+                                      ANSWER_SIZE_MAX, error);
+    pos_admin_socket_close(&admin);
+    *answer = status == POS_OK ? json_loads(line, 0, NULL) : NULL;
     free(line);
-    return NULL;
-}
-
-static json_t *ask(int file, json_t *request)
-{
-    char *text = json_dumps(request, JSON_COMPACT);
-    json_t *answer = NULL;
-    if (text != NULL && send_all(file, text, strlen(text)) && send_all(file, "\n", 1)) {
-        char *line = receive_line(file);
-        answer = line == NULL ? NULL : json_loads(line, 0, NULL);
-        free(line);
-    }
-    free(text);
-    return answer;
+    if (status == POS_OK && *answer == NULL)
+        return pos_error_set(error, POS_ERR_FORMAT, "the gateway's answer cannot be read");
+    return status;
 }
 
 /* ---- printing ---- */
@@ -316,27 +273,17 @@ static int run(const struct arguments *arguments)
     const struct command *command = find_command(arguments);
     if (command == NULL)
         return POS_EXIT_USAGE;
-    json_t *request = make_request(arguments, command);
-    int timeout_seconds =
-        command->timeout_seconds == 0 ? TIMEOUT_SECONDS : command->timeout_seconds;
-    int file = open_socket(arguments->socket, timeout_seconds);
-    if (file < 0) {
-        int number = errno;
-        (void)fprintf(
-            stderr,
-            "posgatectl: no gateway answers at %s: %s. Is it running, and is --socket the "
-            "one in its configuration (admin.socket)?\n",
-            arguments->socket, strerror(number));
-        json_decref(request);
-        return number == EACCES ? POS_EXIT_DENIED : POS_EXIT_ABSENT;
-    }
-    json_t *answer = ask(file, request);
-    (void)close(file);
+    json_t *request = make_request(arguments, command), *answer = NULL;
+    char *text = json_dumps(request, JSON_COMPACT);
     json_decref(request);
-    if (answer == NULL) {
-        (void)fprintf(stderr, "posgatectl: the gateway gave no answer within %d s\n",
-                      timeout_seconds);
-        return POS_EXIT_AGAIN;
+    struct pos_error error = {.text = "no memory to ask the gateway"};
+    enum pos_status status =
+        text == NULL ? POS_ERR_MEMORY
+                     : ask(arguments->socket, command->timeout_seconds, text, &answer, &error);
+    free(text);
+    if (status != POS_OK) {
+        (void)fprintf(stderr, "posgatectl: %s\n", error.text);
+        return pos_exit_code(status);
     }
     int code = print_answer(arguments, answer);
     json_decref(answer);
@@ -346,13 +293,7 @@ static int run(const struct arguments *arguments)
 int main(int count, char **values)
 {
     struct arguments arguments = {.socket = "/run/posgate/gateway.sock"};
-    argp_err_exit_status = POS_EXIT_USAGE;
+    pos_program_begin(count, values);
     (void)argp_parse(&parser, count, values, 0, NULL, &arguments);
-    if (arguments.version) {
-        (void)printf("%s\n", pos_version_line());
-        if (arguments.verbose >= 2)
-            (void)fputs(pos_version_details(), stdout);
-        return POS_EXIT_DONE;
-    }
     return run(&arguments);
 }
