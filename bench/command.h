@@ -16,6 +16,7 @@ int pos_command_sign_on(int argc, char **argv);
 int pos_command_generate(int argc, char **argv);
 int pos_command_mixed(int argc, char **argv);
 int pos_command_flood(int argc, char **argv);
+int pos_command_stall(int argc, char **argv);
 int pos_command_compare(int argc, char **argv);
 
 /* Says the error on standard error; the exit code that belongs to it. */

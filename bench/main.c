@@ -19,7 +19,8 @@ static const struct {
 } commands[] = {
     {"limits", pos_command_limits, "what this machine allows: servers that only answer, and redis"},
     {"auth", pos_command_auth, "authentications on the real gateway, and their ratio to that"},
-    {"connections", pos_command_connections, "memory that an idle one takes, and after many; loops that share them"},
+    {"connections", pos_command_connections,
+     "memory of idle ones, also after churn; how loops share them"},
     {"codec", pos_command_codec, "messages taken apart and built, in all dialects"},
     {"crypto", pos_command_crypto, "MACs, key blocks and PINs beside OpenSSL's ciphers"},
     {"lookup", pos_command_lookup, "the terminal table alone, beside a hash table in memory"},
@@ -28,6 +29,7 @@ static const struct {
     {"generate", pos_command_generate, "terminals' keys made and stored, beside the crypto alone"},
     {"mixed", pos_command_mixed, "latency of authentications beside registrations"},
     {"flood", pos_command_flood, "latency of good requests beside a flood of strangers"},
+    {"stall", pos_command_stall, "whether a gateway that stands still for a second is seen"},
     {"compare", pos_command_compare, "what changed between two reports beyond the noise"},
 };
 
