@@ -90,8 +90,9 @@ struct pos_gateway_counters {
     struct pos_counter refusals[POS_REFUSAL_COUNT];
     struct pos_counter keep_alives;
     struct pos_counter lookups, lookup_batches;
-    struct pos_counter remembered; /* requests that needed no look-up */
-    struct pos_counter reads;      /* look-ups that had to wait for the disk */
+    struct pos_counter remembered;  /* requests that needed no look-up */
+    struct pos_counter reads;       /* look-ups that had to wait for the disk */
+    struct pos_counter blocks_read; /* by the loop itself, as they were just written */
     struct pos_counter host_requests, host_replies, host_replies_late, host_replies_unmatched;
     struct pos_counter host_connects, host_connect_failures, host_up; /* host_up: a gauge */
     struct pos_counter host_replies_bad_mac;

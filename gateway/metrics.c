@@ -22,6 +22,7 @@ static void add_loop(struct pos_gateway_counters *sum, const struct pos_gateway_
     add(&sum->lookup_batches, &loop->lookup_batches);
     add(&sum->remembered, &loop->remembered);
     add(&sum->reads, &loop->reads);
+    add(&sum->blocks_read, &loop->blocks_read);
     add(&sum->host_requests, &loop->host_requests);
     add(&sum->host_replies, &loop->host_replies);
     add(&sum->host_replies_late, &loop->host_replies_late);
@@ -141,6 +142,9 @@ static void write_requests(struct pos_buffer *out, const struct pos_gateway_coun
            pos_counter_read(&sum->remembered));
     single(out, "lookup_reads_total", "counter", "Look-ups that had to wait for the disk.",
            pos_counter_read(&sum->reads));
+    single(out, "lookup_blocks_read_total", "counter",
+           "Blocks that a loop read itself, because they had just been written.",
+           pos_counter_read(&sum->blocks_read));
     histogram(out, "reply_seconds", "From the turn that read a request to its reply.",
               &sum->reply_time);
     histogram(out, "lookup_seconds", "One turn's look-ups, together.", &sum->lookup_time);

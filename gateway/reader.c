@@ -56,6 +56,7 @@ static struct pos_read_job *take_job(struct pos_readers *readers, bool *stopping
 static void measure(struct pos_readers *readers)
 {
     struct pos_terminal_room room;
+    pos_terminal_table_settle(readers->table);
     pos_terminal_table_measure(readers->table, &room);
     (void)pthread_mutex_lock(&readers->lock);
     bool changed = room.holds != readers->held;

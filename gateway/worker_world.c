@@ -9,7 +9,9 @@ static void find(void *context, const struct pos_smn *smns, size_t count,
 {
     struct pos_worker *worker = context;
     uint64_t start_ns = pos_clock_monotonic_ns();
-    pos_terminal_table_find_now(worker->options.table, smns, count, rows, found);
+    size_t read = pos_terminal_table_find_now(worker->options.table, smns, count, rows, found);
+    if (read > 0)
+        pos_counter_add(&worker->counters.blocks_read, read);
     pos_histogram_record(&worker->counters.lookup_time, pos_clock_monotonic_ns() - start_ns);
 }
 

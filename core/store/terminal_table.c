@@ -205,17 +205,47 @@ static enum pos_status find_in_memory(struct pos_terminal_table *table, const st
     return status == POS_OK ? pos_terminal_hot_decode(pos_buffer_view(&bytes), row) : status;
 }
 
-/* A batch would read the disk whatever it is told. */
-void pos_terminal_table_find_now(struct pos_terminal_table *table, const struct pos_smn *smns,
-                                 size_t count, struct pos_terminal_hot *rows,
-                                 enum pos_status *found)
+/* A batch reads the disk whatever it is told, but RocksDB counts what it read. */
+static size_t find_counted(struct pos_terminal_table *table, const struct pos_smn *smns,
+                           size_t count, struct pos_terminal_hot *rows, enum pos_status *found)
 {
-    if (!atomic_load_explicit(&table->cache_too_small, memory_order_relaxed)) {
-        pos_terminal_table_find(table, smns, count, rows, found);
-        return;
+    static _Thread_local bool counts;
+    if (!counts)
+        pos_rocks_count_reads(counts = true);
+    uint64_t before = pos_rocks_reads().blocks;
+    pos_terminal_table_find(table, smns, count, rows, found);
+    return (size_t)(pos_rocks_reads().blocks - before);
+}
+
+static bool is_set(const atomic_bool *flag)
+{
+    return atomic_load_explicit(flag, memory_order_relaxed);
+}
+
+size_t pos_terminal_table_find_now(struct pos_terminal_table *table, const struct pos_smn *smns,
+                                   size_t count, struct pos_terminal_hot *rows,
+                                   enum pos_status *found)
+{
+    if (!is_set(&table->cache_too_small) && !is_set(&table->blocks_missing)) {
+        size_t read = find_counted(table, smns, count, rows, found);
+        if (read > 0)
+            atomic_store_explicit(&table->blocks_missing, true, memory_order_relaxed);
+        return read;
     }
-    for (size_t i = 0; i < count; i++)
+    bool missed = false;
+    for (size_t i = 0; i < count; i++) {
         found[i] = find_in_memory(table, &smns[i], &rows[i]);
+        missed |= found[i] == POS_ERR_BUSY;
+    }
+    if (missed)
+        atomic_store_explicit(&table->missed, true, memory_order_relaxed);
+    return 0;
+}
+
+void pos_terminal_table_settle(struct pos_terminal_table *table)
+{
+    if (!atomic_exchange_explicit(&table->missed, false, memory_order_relaxed))
+        atomic_store_explicit(&table->blocks_missing, false, memory_order_relaxed);
 }
 
 void pos_terminal_table_measure(struct pos_terminal_table *table, struct pos_terminal_room *room)

@@ -82,10 +82,17 @@ void pos_terminal_table_find(struct pos_terminal_table *table, const struct pos_
 /*
  * As find, for an event loop: never reads the disk where the cache does not hold the table.
  * found[i] may be POS_ERR_BUSY then: find it, on a thread that may wait.
+ *
+ * Where the cache holds the table a batch can still meet blocks that were just written (a flush, a
+ * compaction) and reads them; how many is returned. From then on nobody's find_now reads, as above,
+ * until pos_terminal_table_settle: so that is at most one turn a loop in the time between two.
  */
-void pos_terminal_table_find_now(struct pos_terminal_table *table, const struct pos_smn *smns,
-                                 size_t count, struct pos_terminal_hot *rows,
-                                 enum pos_status *found);
+size_t pos_terminal_table_find_now(struct pos_terminal_table *table, const struct pos_smn *smns,
+                                   size_t count, struct pos_terminal_hot *rows,
+                                   enum pos_status *found);
+/* Now and then, by whoever finds for the loops: when no find_now was busy since the last time, they
+ * batch again. Any thread. */
+void pos_terminal_table_settle(struct pos_terminal_table *table);
 
 /* Whether the cache holds what every request needs. */
 struct pos_terminal_room {

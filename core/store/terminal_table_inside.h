@@ -23,7 +23,10 @@ struct pos_terminal_table {
     struct pos_tally tally;
     struct pos_changes changes;
     uint64_t cache_size;
+    /* find_now batches, and may read, only where neither of the first two is set. */
     atomic_bool cache_too_small; /* to hold the hot rows */
+    atomic_bool blocks_missing;  /* a batch had to read what was just written: so others have to */
+    atomic_bool missed;          /* a find_now was busy, since pos_terminal_table_settle */
 };
 
 _Static_assert((int)POS_TERMINAL_STATE_COUNT <= (int)POS_TALLY_STATE_COUNT_MAX,

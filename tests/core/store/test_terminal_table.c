@@ -636,3 +636,59 @@ Test(terminal_table, knows_when_the_cache_does_not_hold_it)
     pos_terminal_table_find_now(table, &smn, 1, &row, &found);
     cr_expect_eq(found, POS_ERR_NOT_FOUND, "the filter says so");
 }
+
+/* ---- blocks that were just written, so that the cache lacks them ---- */
+
+static size_t find_now(uint32_t index, enum pos_status expected, const char *what)
+{
+    struct pos_terminal_hot row;
+    enum pos_status found;
+    struct pos_smn smn = test_smn("123L013K", index);
+    size_t read = pos_terminal_table_find_now(table, &smn, 1, &row, &found);
+    cr_expect_eq(found, expected, "%s: row %u: %s", what, index, pos_status_text(found));
+    cr_expect(found != POS_OK || row.version == index);
+    return read;
+}
+
+static void fetch(uint32_t index)
+{
+    struct pos_terminal_hot row;
+    enum pos_status found;
+    struct pos_smn smn = test_smn("123L013K", index);
+    pos_terminal_table_find(table, &smn, 1, &row, &found);
+    cr_expect_eq(found, POS_OK);
+}
+
+Test(terminal_table, reads_what_was_just_written_once_and_then_leaves_it_to_others)
+{
+    load_rows(8000);
+    cr_expect_gt(find_now(1, POS_OK, "just written"), 0, "it is said that it was read");
+    cr_expect_eq(find_now(1, POS_OK, "its block is cached"), 0);
+    cr_expect_eq(find_now(4000, POS_ERR_BUSY, "another block"), 0);
+    pos_terminal_table_settle(table);
+    cr_expect_eq(find_now(4000, POS_ERR_BUSY, "something was missed since"), 0);
+    fetch(4000);
+    pos_terminal_table_settle(table); /* the miss before */
+    cr_expect_eq(find_now(4000, POS_OK, "fetched"), 0);
+    cr_expect_eq(find_now(8000, POS_ERR_BUSY, "a third block"), 0);
+    fetch(8000);
+    pos_terminal_table_settle(table);
+    cr_expect_eq(find_now(8000, POS_OK, "fetched"), 0);
+    pos_terminal_table_settle(table); /* nothing was missed */
+    cr_expect_gt(find_now(2000, POS_OK, "batches again"), 0);
+}
+
+Test(terminal_table, batches_while_nothing_has_to_be_read)
+{
+    load_rows(8000);
+    reopen(); /* fills the cache */
+    for (uint32_t i = 1; i <= 8000; i += 100)
+        cr_expect_eq(find_now(i, POS_OK, "cached"), 0);
+    struct pos_terminal_write write = write_for(POS_TERMINAL_REGISTER, "FRESH001", 9000);
+    cr_assert_eq(pos_terminal_table_run(table, &write), POS_OK);
+    struct pos_terminal_hot row;
+    enum pos_status found;
+    cr_expect_eq(pos_terminal_table_find_now(table, &write.smn, 1, &row, &found), 0,
+                 "what is not flushed yet is in memory");
+    cr_expect_eq(found, POS_OK);
+}
