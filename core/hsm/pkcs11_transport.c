@@ -9,6 +9,7 @@
 #include "core/crypto/exchange.h"
 #include "core/crypto/kcv.h"
 #include "core/hsm/key_attributes.h"
+#include "core/hsm/outgoing_block.h"
 #include "core/hsm/pkcs11_inside.h"
 #include "core/hsm/working_form.h"
 
@@ -66,19 +67,16 @@ static enum pos_status export_block(struct pos_pkcs11_session *session,
                                     struct pos_pkcs11_lease *lease, const struct pos_key *tmk,
                                     const struct pos_key *ktk, struct pos_buffer *block)
 {
-    struct pos_key_block_attributes attributes = pos_key_attributes(POS_USAGE_TMK, tmk->algorithm);
     const struct pos_protection *protection;
-    struct pos_kcv kc;
+    struct pos_kcv kcv;
     enum pos_status status = protection_of(session, lease, ktk, &protection);
     if (status == POS_OK)
         status = pos_pkcs11_read_key(lease, tmk, session->page->first);
     if (status == POS_OK)
-        status = pos_kcv_compute(tmk->algorithm, session->page->first, &kc);
+        status = pos_kcv_compute(tmk->algorithm, session->page->first, &kcv);
     if (status != POS_OK)
         return status;
-    const struct pos_key_block_optional optional = {.kc = &kc, .kp = &protection->kcv};
-    return pos_key_block_wrap(protection->protector, &attributes, &optional, tmk->algorithm,
-                              session->page->first, block);
+    return pos_outgoing_block_export(protection, tmk->algorithm, session->page->first, &kcv, block);
 }
 
 enum pos_status pos_pkcs11_export_tmk(struct pos_hsm_session *base, const struct pos_key *tmk,
@@ -205,23 +203,6 @@ enum pos_status pos_pkcs11_import_tmk(struct pos_hsm_session *base, struct pos_b
 
 /* ---- to a terminal ---- */
 
-/* Under the session key that both ends can make and nobody else. */
-static enum pos_status wrap_for_terminal(enum pos_algorithm algorithm, const uint8_t *clear,
-                                         const uint8_t *session_key, struct pos_buffer *block)
-{
-    struct pos_key_block_attributes attributes = pos_key_attributes(POS_USAGE_TMK, algorithm);
-    attributes.mode = 'D'; /* a terminal unwraps with it and never wraps */
-    attributes.exportable = 'N';
-    struct pos_key_block_protector *protector;
-    enum pos_status status =
-        pos_key_block_protector_create(POS_ALGORITHM_A256, session_key, &protector);
-    if (status != POS_OK)
-        return status;
-    status = pos_key_block_wrap(protector, &attributes, NULL, algorithm, clear, block);
-    pos_key_block_protector_destroy(protector);
-    return status;
-}
-
 static enum pos_status read_tmk(struct pos_pkcs11_session *session, const struct pos_key *tmk)
 {
     struct pos_pkcs11_lease lease;
@@ -245,7 +226,7 @@ enum pos_status pos_pkcs11_deliver_tmk(struct pos_hsm_session *base, const struc
     if (status == POS_OK)
         status = read_tmk(session, tmk);
     if (status == POS_OK)
-        status = wrap_for_terminal(tmk->algorithm, page->first, page->second, block);
+        status = pos_outgoing_block_deliver(page->second, tmk->algorithm, page->first, block);
     if (status == POS_OK)
         pos_exchange_public(exchange, mother_public);
     pos_exchange_destroy(exchange);
@@ -257,19 +238,14 @@ static enum pos_status wrap_block(struct pos_pkcs11_session *session,
                                   struct pos_pkcs11_lease *lease, const struct pos_key *tmk,
                                   const struct pos_key *working_key, struct pos_buffer *block)
 {
-    struct pos_key_block_attributes attributes =
-        pos_key_attributes(working_key->usage, working_key->algorithm);
-    if (working_key->usage == POS_USAGE_TPK)
-        attributes.mode = 'E'; /* a terminal encrypts PINs and never decrypts one */
-    attributes.exportable = 'N';
     const struct pos_protection *protection;
     enum pos_status status = protection_of(session, lease, tmk, &protection);
     if (status == POS_OK)
         status = pos_pkcs11_read_key(lease, working_key, session->page->first);
     if (status != POS_OK)
         return status;
-    return pos_key_block_wrap(protection->protector, &attributes, NULL, working_key->algorithm,
-                              session->page->first, block);
+    return pos_outgoing_block_working(protection, working_key->usage, working_key->algorithm,
+                                      session->page->first, block);
 }
 
 enum pos_status pos_pkcs11_wrap_working_key(struct pos_hsm_session *base, const struct pos_key *tmk,

@@ -9,6 +9,7 @@
 #include "core/crypto/exchange.h"
 #include "core/crypto/kcv.h"
 #include "core/hsm/key_attributes.h"
+#include "core/hsm/outgoing_block.h"
 #include "core/hsm/software_inside.h"
 #include "core/hsm/working_form.h"
 
@@ -34,15 +35,12 @@ static enum pos_status export_open_tmk(struct pos_software_session *session,
                                        const struct pos_protection *protection,
                                        const struct pos_key *tmk, struct pos_buffer *block)
 {
-    struct pos_key_block_attributes attributes = pos_key_attributes(POS_USAGE_TMK, tmk->algorithm);
-    struct pos_kcv kc;
+    struct pos_kcv kcv;
     enum pos_status status =
-        pos_kcv_make(session->check_values, tmk->algorithm, session->page->first, &kc);
+        pos_kcv_make(session->check_values, tmk->algorithm, session->page->first, &kcv);
     if (status != POS_OK)
         return status;
-    const struct pos_key_block_optional optional = {.kc = &kc, .kp = &protection->kcv};
-    return pos_key_block_wrap(protection->protector, &attributes, &optional, tmk->algorithm,
-                              session->page->first, block);
+    return pos_outgoing_block_export(protection, tmk->algorithm, session->page->first, &kcv, block);
 }
 
 enum pos_status pos_software_export_tmk(struct pos_hsm_session *base, const struct pos_key *tmk,
@@ -109,23 +107,6 @@ enum pos_status pos_software_import_tmk(struct pos_hsm_session *base, struct pos
 
 /* ---- to a terminal ---- */
 
-/* Under the session key that both ends can make and nobody else. */
-static enum pos_status wrap_for_terminal(const struct pos_key *tmk, const uint8_t *clear,
-                                         const uint8_t *session_key, struct pos_buffer *block)
-{
-    struct pos_key_block_attributes attributes = pos_key_attributes(POS_USAGE_TMK, tmk->algorithm);
-    attributes.mode = 'D'; /* a terminal unwraps with it and never wraps */
-    attributes.exportable = 'N';
-    struct pos_key_block_protector *protector;
-    enum pos_status status =
-        pos_key_block_protector_create(POS_ALGORITHM_A256, session_key, &protector);
-    if (status != POS_OK)
-        return status;
-    status = pos_key_block_wrap(protector, &attributes, NULL, tmk->algorithm, clear, block);
-    pos_key_block_protector_destroy(protector);
-    return status;
-}
-
 enum pos_status pos_software_deliver_tmk(struct pos_hsm_session *base, const struct pos_key *tmk,
                                          const uint8_t *terminal_public, uint8_t *mother_public,
                                          struct pos_buffer *block)
@@ -140,7 +121,7 @@ enum pos_status pos_software_deliver_tmk(struct pos_hsm_session *base, const str
     if (status == POS_OK)
         status = pos_software_open_key(session, tmk, page->first);
     if (status == POS_OK)
-        status = wrap_for_terminal(tmk, page->first, page->second, block);
+        status = pos_outgoing_block_deliver(page->second, tmk->algorithm, page->first, block);
     if (status == POS_OK)
         pos_exchange_public(exchange, mother_public);
     pos_exchange_destroy(exchange);
@@ -154,18 +135,13 @@ enum pos_status pos_software_wrap_working_key(struct pos_hsm_session *base,
                                               struct pos_buffer *block)
 {
     struct pos_software_session *session = pos_software_own(base);
-    struct pos_key_block_attributes attributes =
-        pos_key_attributes(working_key->usage, working_key->algorithm);
-    if (working_key->usage == POS_USAGE_TPK)
-        attributes.mode = 'E'; /* a terminal encrypts PINs and never decrypts one */
-    attributes.exportable = 'N';
     const struct pos_protection *protection;
     enum pos_status status = protection_of(session, tmk, &protection);
     if (status == POS_OK)
         status = pos_software_open_key(session, working_key, session->page->first);
     if (status == POS_OK)
-        status = pos_key_block_wrap(protection->protector, &attributes, NULL,
-                                    working_key->algorithm, session->page->first, block);
+        status = pos_outgoing_block_working(protection, working_key->usage, working_key->algorithm,
+                                            session->page->first, block);
     pos_software_forget(session);
     return status;
 }
