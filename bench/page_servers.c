@@ -17,6 +17,8 @@ static const struct measure measures[] = {
     {"latency_p9999_us", "latency p99.99", pos_html_time},
     {"latency_max_us", "latency max", pos_html_time},
     {"sent_late_p99_us", "sent late, p99", pos_html_time},
+    {"server_busy_percent", "server's core busy, %", pos_html_number},
+    {"load_busy_percent", "load's core busy, %", pos_html_number},
     {"bytes_connected", "bytes a connection, connected", pos_html_number},
     {"bytes_used", "bytes a connection, after a request", pos_html_number},
 };
@@ -112,6 +114,23 @@ static void write_memory(json_t *servers, FILE *to)
     (void)fputs("</tr>\n", to);
 }
 
+/* Where the load was at its end before the server, figures are of the load. */
+static void write_bound(json_t *servers, FILE *to)
+{
+    json_t *server;
+    size_t i;
+    json_array_foreach(servers, i, server)
+    {
+        if (!json_is_true(json_object_get(server, "load_bound")))
+            continue;
+        (void)fputs("<p class=\"bad\">", to);
+        pos_html_text(to, pos_page_text(server, "name"));
+        (void)fputs(" could have done more: the load was at its end, and throughput and latency "
+                    "say more of it than of the server</p>\n",
+                    to);
+    }
+}
+
 void pos_page_servers(json_t *report, FILE *to)
 {
     json_t *servers = json_object_get(report, "servers"), *server;
@@ -121,6 +140,7 @@ void pos_page_servers(json_t *report, FILE *to)
     pos_page_section(to, "All figures",
                      "Median of the rounds; below it the lowest and the highest round, and each "
                      "round as a dot, on one scale for all servers.");
+    write_bound(servers, to);
     (void)fputs("<div class=\"wide\"><table>\n<thead><tr><th></th>", to);
     json_array_foreach(servers, i, server)
     {

@@ -53,7 +53,7 @@ const char pos_page_style[] =
     "td svg{display:block;min-width:180px}\n"
     ".good{color:var(--good)}\n"
     ".bad{color:var(--bad)}\n"
-    ".good,.bad{font-weight:600;white-space:nowrap}\n"
+    ".good,.bad{font-weight:600}\n"
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:3px "
     "20px;margin:0;font-size:13.5px}\n"
     "dt{color:var(--soft)}\n"

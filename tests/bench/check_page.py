@@ -15,7 +15,7 @@ import xml.etree.ElementTree
 VOID = {"meta"}
 SUMMARIES = ("cpu_us_per_request", "requests_per_second", "latency_p50_us", "latency_p99_us",
              "latency_p999_us", "latency_p9999_us", "latency_max_us", "sent_late_p99_us",
-             "bytes_connected", "bytes_used")
+             "server_busy_percent", "load_busy_percent", "bytes_connected", "bytes_used")
 POINT = ("rate", "requests_per_second", "cpu_us_per_request", "latency_p50_us", "latency_p99_us",
          "latency_p999_us", "latency_p9999_us", "latency_max_us", "sent_late_p99_us")
 FAILURES = ("replies", "unanswered", "lost_connections", "unmatched", "unreadable")
@@ -175,6 +175,9 @@ def check(page, report):
     check_alone(text)
     check_drawings(root, report)
     check_figures(root, report)
+    bound = [server["name"] for server in report.get("servers", []) if server.get("load_bound")]
+    expect(len([p for p in root.iter("p") if p.get("class") == "bad"]) == len(bound),
+           "a word on loads at their end:", bound)
     check_course(report)
 
 
