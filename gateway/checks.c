@@ -27,6 +27,26 @@ bool pos_request_has_mac(const struct pos_request *request)
     return pos_message_mac(&request->message, &covered, mac) == POS_OK;
 }
 
+bool pos_check_proof(struct pos_request *request, bool required,
+                     void (*again)(struct pos_request *request))
+{
+    bool present = pos_request_has_mac(request);
+    if (!present && !required)
+        return true;
+    enum pos_status status =
+        pos_check_mac(request, &request->dossier.row.tmk, POS_MAC_REGISTRATION);
+    if (status == POS_OK)
+        return true;
+    if (status == POS_ERR_BUSY)
+        pos_session_bring_key(request, again);
+    else if (status == POS_ERR_MAC)
+        pos_reply_code(request, POS_RESPONSE_MAC,
+                       present ? POS_REFUSAL_BAD_PROOF : POS_REFUSAL_NO_MAC);
+    else
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_SECURITY_MODULE);
+    return false;
+}
+
 bool pos_policy_uses_ecb(const struct pos_policy *policy, enum pos_algorithm tmk)
 {
     return policy->mac_ecb && pos_algorithm_working(tmk) == POS_ALGORITHM_T2;

@@ -14,34 +14,11 @@
 
 void pos_registration_start(struct pos_request *request)
 {
-    struct pos_session *session = request->session;
     if (pos_smn_key_index(&request->smn) < POS_KEY_INDEX_MIN) {
         pos_reply_code(request, POS_RESPONSE_NOT_REGISTERED, POS_REFUSAL_UNKNOWN_INDEX);
         return;
     }
-    pos_request_move(request, POS_REQUEST_DOSSIER);
-    if (session->options.world.fetch(session->options.world.context, request) != POS_OK)
-        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_OVERLOAD);
-}
-
-/* True when the request may be registered as far as its MAC goes. */
-static bool proof_is_good(struct pos_request *request)
-{
-    bool present = pos_request_has_mac(request);
-    if (!present && !request->policy->proof_to_register)
-        return true;
-    enum pos_status status =
-        pos_check_mac(request, &request->dossier.row.tmk, POS_MAC_REGISTRATION);
-    if (status == POS_OK)
-        return true;
-    if (status == POS_ERR_BUSY)
-        pos_session_bring_key(request, pos_registration_fetched);
-    else if (status == POS_ERR_MAC)
-        pos_reply_code(request, POS_RESPONSE_MAC,
-                       present ? POS_REFUSAL_BAD_PROOF : POS_REFUSAL_NO_MAC);
-    else
-        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_SECURITY_MODULE);
-    return false;
+    pos_session_fetch_dossier(request);
 }
 
 static bool given_to_another_serial(const struct pos_request *request)
@@ -75,7 +52,8 @@ static void submit_registration(struct pos_request *request, bool proved)
 
 void pos_registration_fetched(struct pos_request *request)
 {
-    if (!pos_check_dossier(request) || !proof_is_good(request))
+    if (!pos_check_dossier(request) ||
+        !pos_check_proof(request, request->policy->proof_to_register, pos_registration_fetched))
         return;
     bool proved = request->policy->proof_to_register && request->proof.verified;
     if (!given_to_another_serial(request))

@@ -371,6 +371,14 @@ static bool would_write(const struct pos_request *request)
     return request->write.operation != POS_TERMINAL_SIGN_ON || hot->tak[1].size == 0;
 }
 
+void pos_session_fetch_dossier(struct pos_request *request)
+{
+    const struct pos_world *world = &request->session->options.world;
+    pos_request_move(request, POS_REQUEST_DOSSIER);
+    if (world->fetch(world->context, request) != POS_OK)
+        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_OVERLOAD);
+}
+
 void pos_session_submit(struct pos_request *request)
 {
     struct pos_session *session = request->session;

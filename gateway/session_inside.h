@@ -59,6 +59,11 @@ POS_MUST_USE enum pos_status pos_reply_take_rrn(struct pos_request *request);
 POS_MUST_USE enum pos_status pos_check_mac(struct pos_request *request, const struct pos_key *key,
                                            enum pos_mac_purpose purpose);
 bool pos_request_has_mac(const struct pos_request *request);
+/* Verifies the MAC with which a terminal proves the dossier's TMK, when there is one or `required`
+ * says that there must be. False when the request may not go on: it was answered, or goes on with
+ * `again` when the key is there. */
+bool pos_check_proof(struct pos_request *request, bool required,
+                     void (*again)(struct pos_request *request));
 /* The MACs of a terminal with such a TMK are UnionPay's ECB MACs on this listener. */
 bool pos_policy_uses_ecb(const struct pos_policy *policy, enum pos_algorithm tmk);
 /* A row that proved its key is refused on listeners that ask for less: what is weaker must not undo
@@ -117,6 +122,12 @@ void pos_session_bring_key(struct pos_request *request, void (*again)(struct pos
 /* Counts what the module was asked for and passes the status on. */
 enum pos_status pos_session_count_verb(struct pos_session *session, enum pos_verb verb,
                                        enum pos_status status);
+
+/* ---- the table, where one waits for it ---- */
+
+/* Has the rows of the request's key index read, then goes on with its kind's ..._fetched; answers
+ * 96 when too many wait. */
+void pos_session_fetch_dossier(struct pos_request *request);
 
 /* A durable write in three steps: begin, say what goes into the audit chain if the outcome is this
  * one (at most POS_REQUEST_EVENT_COUNT_MAX; static texts), submit. What the operation takes besides

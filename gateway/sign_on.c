@@ -23,7 +23,6 @@
 
 void pos_sign_on_start(struct pos_request *request)
 {
-    struct pos_session *session = request->session;
     if (request->found == POS_ERR_NOT_FOUND) {
         pos_reply_code(request, POS_RESPONSE_NOT_REGISTERED, POS_REFUSAL_UNKNOWN_SMN);
         return;
@@ -32,29 +31,7 @@ void pos_sign_on_start(struct pos_request *request)
         pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_DATABASE);
         return;
     }
-    pos_request_move(request, POS_REQUEST_DOSSIER);
-    if (session->options.world.fetch(session->options.world.context, request) != POS_OK)
-        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_OVERLOAD);
-}
-
-/* True when the request may go on as far as its MAC goes. */
-static bool mac_is_good(struct pos_request *request)
-{
-    bool present = pos_request_has_mac(request);
-    if (!present && request->policy->sign_on_without_mac)
-        return true;
-    enum pos_status status =
-        pos_check_mac(request, &request->dossier.row.tmk, POS_MAC_REGISTRATION);
-    if (status == POS_OK)
-        return true;
-    if (status == POS_ERR_BUSY)
-        pos_session_bring_key(request, pos_sign_on_fetched);
-    else if (status == POS_ERR_MAC)
-        pos_reply_code(request, POS_RESPONSE_MAC,
-                       present ? POS_REFUSAL_BAD_PROOF : POS_REFUSAL_NO_MAC);
-    else
-        pos_reply_code(request, POS_RESPONSE_MALFUNCTION, POS_REFUSAL_SECURITY_MODULE);
-    return false;
+    pos_session_fetch_dossier(request);
 }
 
 /* ---- the reply's keys ---- */
@@ -147,8 +124,9 @@ static void offer(struct pos_request *request)
 void pos_sign_on_fetched(struct pos_request *request)
 {
     const struct pos_dossier *dossier = &request->dossier;
-    if (!pos_check_dossier(request) || !mac_is_good(request) || !pos_check_listener(request) ||
-        !pos_check_state(request, &request->hot))
+    if (!pos_check_dossier(request) ||
+        !pos_check_proof(request, !request->policy->sign_on_without_mac, pos_sign_on_fetched) ||
+        !pos_check_listener(request) || !pos_check_state(request, &request->hot))
         return;
     if (dossier->hot.state == POS_TERMINAL_ACTIVE && dossier->hot.tak[1].size > 0)
         deliver(request, &dossier->hot, &dossier->detail);
