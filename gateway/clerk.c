@@ -1,12 +1,12 @@
 #include "gateway/clerk.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 #include "core/base/log.h"
 
 enum {
@@ -198,14 +198,11 @@ static uint64_t wait_ns(const struct pos_clerk *clerk)
 /* Waits for jobs until the next time to catch up; takes all there are. */
 static struct pos_clerk_job *take_jobs(struct pos_clerk *clerk, bool *stopping)
 {
-    struct timespec until;
     uint64_t due_ns = clerk->caught_up_ns + wait_ns(clerk);
-    until.tv_sec = (time_t)(due_ns / NS_PER_SECOND);
-    until.tv_nsec = (long)(due_ns % NS_PER_SECOND);
     (void)pthread_mutex_lock(&clerk->lock);
-    int waited = 0;
-    while (clerk->first == NULL && !clerk->stopping && waited != ETIMEDOUT)
-        waited = pthread_cond_timedwait(&clerk->wake, &clerk->lock, &until);
+    while (clerk->first == NULL && !clerk->stopping &&
+           pos_condition_wait_until(&clerk->wake, &clerk->lock, due_ns))
+        ;
     struct pos_clerk_job *jobs = clerk->first;
     clerk->first = NULL;
     clerk->last = &clerk->first;
@@ -248,11 +245,7 @@ enum pos_status pos_clerk_start(const struct pos_clerk_options *options, struct 
         return POS_ERR_MEMORY;
     made->options = *options;
     made->last = &made->first;
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&made->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    pos_condition_init(&made->wake);
     (void)pthread_mutex_init(&made->lock, NULL);
     if (pthread_create(&made->thread, NULL, work, made) != 0) {
         (void)pthread_cond_destroy(&made->wake);

@@ -1,15 +1,14 @@
 #include "gateway/reader.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 #include "core/base/log.h"
 
-enum { MEASURE_INTERVAL_NS = 1000000000, NS_PER_SECOND = 1000000000 };
+enum { MEASURE_INTERVAL_NS = 1000000000 };
 
 struct pos_readers {
     struct pos_terminal_table *table;
@@ -35,9 +34,7 @@ static struct pos_read_job *take_job(struct pos_readers *readers, bool *stopping
         job = readers->first;
         if (job != NULL || readers->stopping || pos_clock_monotonic_ns() >= due_ns)
             break;
-        struct timespec until = {.tv_sec = (time_t)(due_ns / NS_PER_SECOND),
-                                 .tv_nsec = (long)(due_ns % NS_PER_SECOND)};
-        (void)pthread_cond_timedwait(&readers->wake, &readers->lock, &until);
+        (void)pos_condition_wait_until(&readers->wake, &readers->lock, due_ns);
     }
     *stopping = job == NULL && readers->stopping;
     if (job != NULL) {
@@ -96,11 +93,7 @@ enum pos_status pos_readers_start(struct pos_terminal_table *table, uint32_t thr
     made->held = room.holds;
     made->last = &made->first;
     made->measure_due_ns = pos_clock_monotonic_ns() + MEASURE_INTERVAL_NS;
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&made->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    pos_condition_init(&made->wake);
     (void)pthread_mutex_init(&made->lock, NULL);
     enum pos_status status = POS_OK;
     while (status == POS_OK && made->thread_count < thread_count) {

@@ -1,16 +1,14 @@
 #include "gateway/strongroom.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 
 enum {
     NS_PER_MS = 1000000,
-    NS_PER_SECOND = 1000000000,
     PARCELS_A_THREAD = 8, /* keys under way to the loops; a page of locked memory each */
 };
 
@@ -218,12 +216,8 @@ enum pos_status pos_strongroom_start(const struct pos_strongroom_options *option
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for the strongroom");
     made->options = *options;
     made->last = &made->first;
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&made->wake, &monotonic);
-    (void)pthread_cond_init(&made->ended, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    pos_condition_init(&made->wake);
+    pos_condition_init(&made->ended);
     (void)pthread_mutex_init(&made->lock, NULL);
     enum pos_status status = make_parcels(made);
     if (status == POS_OK)
@@ -242,11 +236,8 @@ enum pos_status pos_strongroom_start(const struct pos_strongroom_options *option
 static bool wait_for_keepers(struct pos_strongroom *room, uint32_t patience_ms)
 {
     uint64_t until_ns = pos_clock_monotonic_ns() + (uint64_t)patience_ms * NS_PER_MS;
-    const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
-                                   .tv_nsec = (long)(until_ns % NS_PER_SECOND)};
-    int waited = 0;
-    while (room->running > 0 && waited != ETIMEDOUT)
-        waited = pthread_cond_timedwait(&room->ended, &room->lock, &until);
+    while (room->running > 0 && pos_condition_wait_until(&room->ended, &room->lock, until_ns))
+        ;
     return room->running == 0;
 }
 

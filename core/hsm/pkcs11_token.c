@@ -8,16 +8,15 @@
  * never after a refused PIN, because tokens count those and lock themselves.
  */
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 #include "core/base/secret.h"
 #include "core/hsm/pkcs11.h"
 
-enum { NS_PER_MS = 1000000, MS_PER_S = 1000 };
+enum { NS_PER_MS = 1000000 };
 
 static const struct pos_pkcs11_traits all_traits[POS_ALGORITHM_COUNT] = {
     [POS_ALGORITHM_T2] = {CKK_DES2, CKM_DES2_KEY_GEN, CKM_DES3_ECB, CKM_DES3_CMAC, 8},
@@ -218,11 +217,7 @@ enum pos_status pos_pkcs11_token_open(struct pos_pkcs11_token *token,
     CK_TOKEN_INFO info;
     *token = (struct pos_pkcs11_token){0};
     (void)pthread_mutex_init(&token->lock, NULL);
-    pthread_condattr_t clock;
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&token->returned, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    pos_condition_init(&token->returned);
     enum pos_status status = take_options(token, options, error);
     if (status == POS_OK)
         status = pos_pkcs11_library_open(options->module, &token->library, error);
@@ -293,14 +288,6 @@ static enum pos_status recover(struct pos_pkcs11_token *token)
 
 /* ---- the pool ---- */
 
-static struct timespec deadline_of_waiting(void)
-{
-    struct timespec when;
-    (void)clock_gettime(CLOCK_MONOTONIC, &when);
-    when.tv_sec += POS_PKCS11_WAIT_MS / MS_PER_S;
-    return when;
-}
-
 /* Under the lock. POS_ERR_BUSY: all are lent. */
 static enum pos_status take_session(struct pos_pkcs11_token *token, CK_SESSION_HANDLE *session)
 {
@@ -328,12 +315,12 @@ static enum pos_status take_session(struct pos_pkcs11_token *token, CK_SESSION_H
 
 static enum pos_status take_or_wait(struct pos_pkcs11_token *token, CK_SESSION_HANDLE *session)
 {
-    const struct timespec deadline = deadline_of_waiting();
+    uint64_t deadline_ns = pos_clock_monotonic_ns() + (uint64_t)POS_PKCS11_WAIT_MS * NS_PER_MS;
     for (;;) {
         enum pos_status status = take_session(token, session);
         if (status != POS_ERR_BUSY)
             return status;
-        if (pthread_cond_timedwait(&token->returned, &token->lock, &deadline) == ETIMEDOUT)
+        if (!pos_condition_wait_until(&token->returned, &token->lock, deadline_ns))
             return POS_ERR_LIMIT;
     }
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/condition.h"
 #include "core/base/error.h"
 #include "core/base/secret.h"
 #include "core/base/version.h"
@@ -120,4 +121,20 @@ Test(version, is_one_line_with_details_behind)
     (void)snprintf(line, sizeof line, "commit: %s\n", pos_version_commit());
     cr_expect_not_null(strstr(pos_version_details(), line), "%s", pos_version_details());
     cr_expect_eq(pos_version_details()[strlen(pos_version_details()) - 1], '\n');
+}
+
+Test(condition, waits_until_a_time_and_no_shorter)
+{
+    enum { SHORT_NS = 20000000 };
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t condition;
+    pos_condition_init(&condition);
+    uint64_t until_ns = pos_clock_monotonic_ns() + SHORT_NS;
+    pthread_mutex_lock(&lock);
+    while (pos_condition_wait_until(&condition, &lock, until_ns))
+        ;
+    cr_expect_geq(pos_clock_monotonic_ns(), until_ns);
+    cr_expect(!pos_condition_wait_until(&condition, &lock, 0), "long ago");
+    pthread_mutex_unlock(&lock);
+    pthread_cond_destroy(&condition);
 }
