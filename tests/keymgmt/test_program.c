@@ -274,16 +274,9 @@ static void carry_a_batch(const char *name, enum pos_algorithm algorithm)
     expect_state("exported", 0);
 }
 
-static const char *const whats[] = {"init",
-                                    "ceremony-component",
-                                    "ceremony-component",
-                                    "ceremony-lmk",
-                                    "ceremony-component",
-                                    "ceremony-component",
-                                    "ceremony-ktk",
-                                    "generate",
-                                    "generate",
-                                    "export",
+static const char *const whats[] = {"init",         "ceremony-component", "ceremony-component",
+                                    "ceremony-lmk", "ceremony-component", "ceremony-component",
+                                    "ceremony-ktk", "generate",           "export",
                                     "load"};
 
 Test(program, carries_aes_256_keys_from_ceremony_to_mother)

@@ -309,8 +309,8 @@ def keymgmt_on_failing_disk():
         whole.generate(20)
         acknowledged = 20
         for fault in ("FAIL_SYNC_AFTER", "FAIL_WRITE_AFTER"):
-            # The first chunk of 500 is good, a later one is not.
-            out = expect_refusal(whole, fault, "generate", "--count", "2500", "--json",
+            # The first chunk of 4,000 is good, a later one is not.
+            out = expect_refusal(whole, fault, "generate", "--count", "20000", "--json",
                                  prefix=failing(**{fault: 2}))
             acknowledged += json.loads(out)["count"] if out else 0
             library_is_whole(whole, acknowledged, "generate, " + fault)
