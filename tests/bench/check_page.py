@@ -149,6 +149,15 @@ def check_figures(root, report):
         expect(False, "on the page, not of the report:", value)
 
 
+def check_tables(root):
+    """A figure that is left out leaves a hole, also where another is the same number."""
+    for table in root.iter("table"):
+        heads = [len(row) for row in table.iterfind("thead/tr")]
+        for row in table.iterfind("tbody/tr"):
+            expect(not heads or len(row) == heads[0], "a row of the table:",
+                   " ".join(row.itertext())[:80])
+
+
 def check_course(report):
     """Intervals hold all replies that the latencies are of, and no other."""
     for server in report.get("servers", []) + report.get("traces", []):
@@ -175,6 +184,7 @@ def check(page, report):
     check_alone(text)
     check_drawings(root, report)
     check_figures(root, report)
+    check_tables(root)
     bound = [server["name"] for server in report.get("servers", []) if server.get("load_bound")]
     expect(len([p for p in root.iter("p") if p.get("class") == "bad"]) == len(bound),
            "a word on loads at their end:", bound)

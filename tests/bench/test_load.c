@@ -220,6 +220,27 @@ static void load_at_rate(uint32_t outstanding, bool spins, struct pos_load_phase
     close(server.listen_fd);
 }
 
+/* Ten requests in 50 ms; the last one's reply comes long after. It belongs to the course as it does
+ * to the latencies. */
+Test(load, what_is_answered_after_the_stretch_is_in_its_course)
+{
+    static struct pos_histogram latency;
+    static struct pos_series series;
+    struct pos_load_phase phase = {.duration_s = 0.05,
+                                   .requests_max = 10,
+                                   .rate = 200,
+                                   .latency = &latency,
+                                   .series = &series};
+    uint64_t came = 0;
+    pos_series_init(&series, 1, phase.duration_s);
+    load_at_rate(1, false, &phase);
+    for (size_t i = 0; i < series.count; i++)
+        came += series.points[i].count;
+    cr_expect_eq(pos_histogram_count(&latency), 10);
+    cr_expect_eq(came, 10, "%lu", (unsigned long)came);
+    cr_expect(series.points[0].count < 10 && series.count > 1, "the tenth is in another interval");
+}
+
 Test(load, at_a_rate_latency_is_from_when_a_request_should_have_gone_out)
 {
     static struct pos_histogram latency, lateness;

@@ -127,6 +127,8 @@ Test(outputs, a_line_on_a_terminal_says_how_far_a_run_is)
     free(text);
     text = run("script -qec '" PROGRAM " codec --rounds 60 -d 0.0005 >/dev/null' /dev/null", &code);
     cr_expect(strstr(text, " of 60, ") != NULL, "%s", text);
+    size = strlen(text);
+    cr_expect(size > 4 && strcmp(text + size - 4, "\r\033[K") == 0, "it is gone at last");
     free(text);
     text = run(PROGRAM QUICK "2>&1 >/dev/null", &code);
     cr_expect_str_eq(text, "", "nothing is said to a file: %s", text);
