@@ -116,7 +116,7 @@ static enum pos_status scan_key(struct scan *scan, uint32_t index)
 static enum pos_status scan_trailer(struct scan *scan)
 {
     struct pos_bytes line;
-    struct pos_key_file_trailer trailer;
+    struct pos_trailer trailer;
     enum pos_status status = next(scan, &line);
     if (status != POS_OK)
         return status;

@@ -53,13 +53,13 @@ enum pos_status pos_key_file_sink_add(struct pos_key_file_sink *sink,
 
 enum pos_status pos_key_file_sink_finish(struct pos_key_file_sink *sink, struct pos_error *error)
 {
-    struct pos_key_file_trailer trailer = {.count = sink->count};
+    struct pos_trailer trailer = {.count = sink->count};
     enum pos_status status = pos_hsm_file_mac_finish(sink->session, trailer.mac);
     if (status != POS_OK)
         return pos_error_set(error, status, "the security module failed");
     uint8_t memory[POS_KEY_FILE_LINE_SIZE_MAX + 1];
     struct pos_buffer line = pos_buffer(memory, sizeof memory);
-    pos_key_file_write_trailer(&trailer, &line);
+    pos_trailer_write(&trailer, &line);
     status = put_line(sink, &line, false, error);
     return status == POS_OK ? pos_part_file_sync(&sink->part, error) : status;
 }

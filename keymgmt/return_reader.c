@@ -99,9 +99,9 @@ static enum pos_status read_key(struct reading *reading)
 static enum pos_status read_trailer(struct reading *reading)
 {
     const char *path = reading->reader.path;
-    struct pos_return_file_trailer trailer;
+    struct pos_trailer trailer;
     struct pos_bytes line;
-    uint8_t mac[POS_RETURN_FILE_MAC_SIZE];
+    uint8_t mac[POS_TRAILER_MAC_SIZE];
     enum pos_status status = next(reading, &line);
     if (status != POS_OK)
         return status;

@@ -9,7 +9,7 @@ struct pos_return_file {
     struct pos_return_file_header header;
     struct pos_return_file_key *keys; /* owned; in order of their indexes */
     size_t count;
-    char mac[2 * POS_RETURN_FILE_MAC_SIZE + 1]; /* in hexadecimal: names the file */
+    char mac[2 * POS_TRAILER_MAC_SIZE + 1]; /* in hexadecimal: names the file */
 };
 
 /* Which KTK the file's MAC is under; any failure refuses the file. */

@@ -1,14 +1,11 @@
 #include "core/wire/key_file.h"
 
-#include <string.h>
-
 #include "core/base/clock.h"
 #include "core/wire/record.h"
 
 static const char kind_name[] = "key file";
 static const char header_mark[] = "#POSGATE-KEYS|";
 static const char key_mark[] = "K|";
-static const char trailer_mark[] = "#END|";
 
 enum pos_status pos_key_file_line_kind(struct pos_bytes line, enum pos_key_file_line *kind)
 {
@@ -16,7 +13,7 @@ enum pos_status pos_key_file_line_kind(struct pos_bytes line, enum pos_key_file_
         *kind = POS_KEY_FILE_HEADER;
     else if (pos_record_starts(line, key_mark))
         *kind = POS_KEY_FILE_KEY;
-    else if (pos_record_starts(line, trailer_mark))
+    else if (pos_trailer_is(line))
         *kind = POS_KEY_FILE_TRAILER;
     else
         return POS_ERR_FORMAT;
@@ -112,18 +109,10 @@ enum pos_status pos_key_file_read_key(struct pos_bytes line, struct pos_key_file
     return pos_record_finish(&record, &again);
 }
 
-_Static_assert((int)POS_KEY_FILE_MAC_SIZE == (int)POS_RECORD_MAC_SIZE, "one trailer for all");
-
-enum pos_status pos_key_file_read_trailer(struct pos_bytes line,
-                                          struct pos_key_file_trailer *trailer,
+enum pos_status pos_key_file_read_trailer(struct pos_bytes line, struct pos_trailer *trailer,
                                           struct pos_error *error)
 {
-    struct pos_record_trailer read;
-    enum pos_status status =
-        pos_record_read_trailer(kind_name, line, 1, POS_KEY_FILE_COUNT_MAX, &read, error);
-    trailer->count = read.count;
-    memcpy(trailer->mac, read.mac, sizeof trailer->mac);
-    return status;
+    return pos_trailer_read(kind_name, line, 1, POS_KEY_FILE_COUNT_MAX, trailer, error);
 }
 
 void pos_key_file_write_header(const struct pos_key_file_header *header, struct pos_buffer *line)
@@ -147,11 +136,4 @@ void pos_key_file_write_key(const struct pos_key_file_key *key, struct pos_buffe
     pos_buffer_put(line, key->block);
     pos_buffer_put_text(line, "|");
     pos_buffer_put_text(line, kcv);
-}
-
-void pos_key_file_write_trailer(const struct pos_key_file_trailer *trailer, struct pos_buffer *line)
-{
-    struct pos_record_trailer written = {.count = trailer->count};
-    memcpy(written.mac, trailer->mac, sizeof written.mac);
-    pos_record_write_trailer(&written, line);
 }

@@ -14,8 +14,9 @@
 
 #include "core/base/error.h"
 #include "core/base/limits.h"
+#include "core/wire/trailer.h"
 
-enum { POS_KEY_FILE_VERSION = 1, POS_KEY_FILE_MAC_SIZE = 16 };
+enum { POS_KEY_FILE_VERSION = 1 };
 
 struct pos_key_file_header {
     uint32_t batch;
@@ -34,11 +35,6 @@ struct pos_key_file_key {
     struct pos_kcv kcv;
 };
 
-struct pos_key_file_trailer {
-    uint32_t count;
-    uint8_t mac[POS_KEY_FILE_MAC_SIZE];
-};
-
 enum pos_key_file_line { POS_KEY_FILE_HEADER, POS_KEY_FILE_KEY, POS_KEY_FILE_TRAILER };
 
 /* What kind of line this is; POS_ERR_FORMAT when none. */
@@ -52,13 +48,11 @@ POS_MUST_USE enum pos_status pos_key_file_read_header(struct pos_bytes line,
 POS_MUST_USE enum pos_status
 pos_key_file_read_key(struct pos_bytes line, struct pos_key_file_key *key, struct pos_error *error);
 POS_MUST_USE enum pos_status pos_key_file_read_trailer(struct pos_bytes line,
-                                                       struct pos_key_file_trailer *trailer,
+                                                       struct pos_trailer *trailer,
                                                        struct pos_error *error);
 
-/* Each appends one line without LF. Check line->overflow. */
+/* Each appends one line without LF; pos_trailer_write does the last. Check line->overflow. */
 void pos_key_file_write_header(const struct pos_key_file_header *header, struct pos_buffer *line);
 void pos_key_file_write_key(const struct pos_key_file_key *key, struct pos_buffer *line);
-void pos_key_file_write_trailer(const struct pos_key_file_trailer *trailer,
-                                struct pos_buffer *line);
 
 #endif

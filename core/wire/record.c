@@ -4,9 +4,6 @@
 #include <time.h>
 
 #include "core/base/clock.h"
-#include "core/base/hex.h"
-
-static const char trailer_mark[] = "#END|";
 
 bool pos_record_starts(struct pos_bytes line, const char *mark)
 {
@@ -135,34 +132,4 @@ enum pos_status pos_record_finish(struct pos_record *record, const struct pos_bu
         pos_record_refuse(record,
                           "line is not in its one allowed form (digits, zeros, upper case)");
     return record->status;
-}
-
-/* ---- the trailer ---- */
-
-enum { TRAILER_SIZE_MAX = 64 };
-
-enum pos_status pos_record_read_trailer(const char *kind, struct pos_bytes line, uint32_t count_min,
-                                        uint32_t count_max, struct pos_record_trailer *trailer,
-                                        struct pos_error *error)
-{
-    struct pos_record record = pos_record_begin(kind, line, TRAILER_SIZE_MAX, trailer_mark, error);
-    *trailer = (struct pos_record_trailer){.count = 0};
-    trailer->count = pos_record_number(&record, pos_record_piece(&record, "", false, ""), count_min,
-                                       count_max, "count of the trailer is out of range");
-    struct pos_bytes mac =
-        pos_record_piece(&record, "CMAC:", true, "MAC of the trailer is missing");
-    if (pos_hex_decode(mac, trailer->mac, POS_RECORD_MAC_SIZE) != POS_OK)
-        pos_record_refuse(&record, "MAC of the trailer is not 32 hexadecimal digits");
-    char memory[TRAILER_SIZE_MAX];
-    struct pos_buffer again = pos_buffer(memory, sizeof memory);
-    if (record.status == POS_OK)
-        pos_record_write_trailer(trailer, &again);
-    return pos_record_finish(&record, &again);
-}
-
-void pos_record_write_trailer(const struct pos_record_trailer *trailer, struct pos_buffer *line)
-{
-    char mac[2 * POS_RECORD_MAC_SIZE + 1];
-    pos_hex_encode(pos_bytes(trailer->mac, sizeof trailer->mac), mac);
-    pos_buffer_format(line, "%s%u|CMAC:%s", trailer_mark, trailer->count, mac);
 }

@@ -10,8 +10,6 @@
 #include "core/base/error.h"
 #include "core/base/key.h"
 
-enum { POS_RECORD_MAC_SIZE = 16 };
-
 /* What is left of a line, and where the first mistake is told. */
 struct pos_record {
     struct pos_bytes line, rest;
@@ -44,16 +42,5 @@ void pos_record_version(struct pos_record *record, uint32_t known);
 /* The line as its module would write it must be the line that was read. */
 POS_MUST_USE enum pos_status pos_record_finish(struct pos_record *record,
                                                const struct pos_buffer *again);
-
-/* "#END|count|CMAC:32 hex digits", which ends files of either kind. */
-struct pos_record_trailer {
-    uint32_t count;
-    uint8_t mac[POS_RECORD_MAC_SIZE];
-};
-POS_MUST_USE enum pos_status pos_record_read_trailer(const char *kind, struct pos_bytes line,
-                                                     uint32_t count_min, uint32_t count_max,
-                                                     struct pos_record_trailer *trailer,
-                                                     struct pos_error *error);
-void pos_record_write_trailer(const struct pos_record_trailer *trailer, struct pos_buffer *line);
 
 #endif

@@ -139,24 +139,8 @@ void pos_return_file_write_key(const struct pos_return_file_key *key, struct pos
 
 /* ---- trailer ---- */
 
-_Static_assert((int)POS_RETURN_FILE_MAC_SIZE == (int)POS_RECORD_MAC_SIZE, "one trailer for all");
-
-enum pos_status pos_return_file_read_trailer(struct pos_bytes line,
-                                             struct pos_return_file_trailer *trailer,
+enum pos_status pos_return_file_read_trailer(struct pos_bytes line, struct pos_trailer *trailer,
                                              struct pos_error *error)
 {
-    struct pos_record_trailer read;
-    enum pos_status status =
-        pos_record_read_trailer(kind_name, line, 0, POS_RETURN_FILE_COUNT_MAX, &read, error);
-    trailer->count = read.count;
-    memcpy(trailer->mac, read.mac, sizeof trailer->mac);
-    return status;
-}
-
-void pos_return_file_write_trailer(const struct pos_return_file_trailer *trailer,
-                                   struct pos_buffer *line)
-{
-    struct pos_record_trailer written = {.count = trailer->count};
-    memcpy(written.mac, trailer->mac, sizeof written.mac);
-    pos_record_write_trailer(&written, line);
+    return pos_trailer_read(kind_name, line, 0, POS_RETURN_FILE_COUNT_MAX, trailer, error);
 }

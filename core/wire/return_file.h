@@ -18,10 +18,10 @@
 
 #include "core/base/error.h"
 #include "core/base/limits.h"
+#include "core/wire/trailer.h"
 
 enum {
     POS_RETURN_FILE_VERSION = 1,
-    POS_RETURN_FILE_MAC_SIZE = 16,
     POS_RETURN_FILE_LINE_SIZE_MAX = 200, /* characters, without LF */
 };
 
@@ -51,11 +51,6 @@ struct pos_return_file_key {
     struct pos_kcv kcv;
 };
 
-struct pos_return_file_trailer {
-    uint32_t count;
-    uint8_t mac[POS_RETURN_FILE_MAC_SIZE];
-};
-
 /* Each reads one line strictly: order, names, digits, ranges, nothing left over. POS_ERR_FORMAT,
  * POS_ERR_VERSION. */
 POS_MUST_USE enum pos_status pos_return_file_read_header(struct pos_bytes line,
@@ -65,14 +60,12 @@ POS_MUST_USE enum pos_status pos_return_file_read_key(struct pos_bytes line,
                                                       struct pos_return_file_key *key,
                                                       struct pos_error *error);
 POS_MUST_USE enum pos_status pos_return_file_read_trailer(struct pos_bytes line,
-                                                          struct pos_return_file_trailer *trailer,
+                                                          struct pos_trailer *trailer,
                                                           struct pos_error *error);
 
-/* Each appends one line without LF. Check line->overflow. */
+/* Each appends one line without LF; pos_trailer_write does the last. Check line->overflow. */
 void pos_return_file_write_header(const struct pos_return_file_header *header,
                                   struct pos_buffer *line);
 void pos_return_file_write_key(const struct pos_return_file_key *key, struct pos_buffer *line);
-void pos_return_file_write_trailer(const struct pos_return_file_trailer *trailer,
-                                   struct pos_buffer *line);
 
 #endif

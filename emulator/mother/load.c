@@ -167,7 +167,7 @@ static bool add_to_mac(void *context, uint32_t number, struct pos_bytes line)
     return walk->status == POS_OK;
 }
 
-static enum pos_status compute_mac(struct pos_mother *mother, uint8_t mac[POS_KEY_FILE_MAC_SIZE])
+static enum pos_status compute_mac(struct pos_mother *mother, uint8_t mac[POS_TRAILER_MAC_SIZE])
 {
     struct mac_walk walk = {.session = mother->session};
     enum pos_status status = pos_hsm_file_mac_start(mother->session, &mother->ktk);
@@ -263,10 +263,9 @@ static bool is_files_fault(enum pos_status status)
     return pos_status_class(status) == POS_CLASS_PEER || status == POS_ERR_EXISTS;
 }
 
-static enum pos_response finish(struct pos_mother *mother,
-                                const struct pos_key_file_trailer *trailer)
+static enum pos_response finish(struct pos_mother *mother, const struct pos_trailer *trailer)
 {
-    uint8_t mac[POS_KEY_FILE_MAC_SIZE];
+    uint8_t mac[POS_TRAILER_MAC_SIZE];
     struct pos_error error;
     enum pos_status status = compute_mac(mother, mac);
     if (status != POS_OK)
@@ -289,7 +288,7 @@ static enum pos_response finish(struct pos_mother *mother,
 static enum pos_response take_trailer(struct pos_mother *mother, struct pos_bytes line)
 {
     struct pos_error error;
-    struct pos_key_file_trailer trailer;
+    struct pos_trailer trailer;
     const struct pos_mother_load *load = &mother->load;
     if (pos_key_file_read_trailer(line, &trailer, &error) != POS_OK)
         return refuse(POS_RESPONSE_FORMAT, NULL, &error);

@@ -91,11 +91,11 @@ static enum pos_status put_trailer(struct writing *writing)
 {
     uint8_t memory[POS_RETURN_FILE_LINE_SIZE_MAX + 1];
     struct pos_buffer line = pos_buffer(memory, sizeof memory);
-    struct pos_return_file_trailer trailer = {.count = writing->count};
+    struct pos_trailer trailer = {.count = writing->count};
     enum pos_status status = pos_hsm_file_mac_finish(writing->mother->session, trailer.mac);
     if (status != POS_OK)
         return pos_error_set(writing->error, status, "the security module failed");
-    pos_return_file_write_trailer(&trailer, &line);
+    pos_trailer_write(&trailer, &line);
     return put_line(writing, &line, false);
 }
 

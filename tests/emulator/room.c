@@ -160,7 +160,7 @@ static enum pos_status put_key(struct room *room, struct key_file *file, uint32_
 
 void room_seal_file(struct room *room, struct key_file *file)
 {
-    struct pos_key_file_trailer trailer = {.count = file->header.count};
+    struct pos_trailer trailer = {.count = file->header.count};
     file->line_count = file->header.count + 1;
     must(pos_hsm_file_mac_start(room->session, &room->ktk), "MAC");
     for (size_t i = 0; i < file->line_count; i++) {
@@ -170,7 +170,7 @@ void room_seal_file(struct room *room, struct key_file *file)
     must(pos_hsm_file_mac_finish(room->session, trailer.mac), "MAC");
     memset(file->lines[file->line_count], 0, ROOM_LINE_SIZE);
     struct pos_buffer line = next_line(file);
-    pos_key_file_write_trailer(&trailer, &line);
+    pos_trailer_write(&trailer, &line);
 }
 
 void room_make_file(struct room *room, uint32_t batch, uint32_t first, uint32_t count,

@@ -37,7 +37,7 @@ void fuzz_key_file_line(const uint8_t *data, size_t size)
     struct pos_bytes line = pos_bytes(data, size);
     struct pos_key_file_header header;
     struct pos_key_file_key key;
-    struct pos_key_file_trailer trailer;
+    struct pos_trailer trailer;
     struct pos_error error;
     enum pos_key_file_line kind;
     unsigned readers = 0;
@@ -52,7 +52,7 @@ void fuzz_key_file_line(const uint8_t *data, size_t size)
     }
     if (pos_key_file_read_trailer(line, &trailer, &error) == POS_OK) {
         readers++;
-        pos_key_file_write_trailer(&trailer, &again);
+        pos_trailer_write(&trailer, &again);
     }
     if (readers == 1)
         fuzz_must(pos_key_file_line_kind(line, &kind) == POS_OK, "its kind is known");

@@ -262,14 +262,14 @@ static bool add_line(void *context, uint32_t number, struct pos_bytes line)
 
 static void make_trailer(uint32_t count)
 {
-    struct pos_key_file_trailer trailer = {.count = count};
+    struct pos_trailer trailer = {.count = count};
     struct pos_buffer out = pos_buffer(lines[LINE_COUNT - 1], POS_KEY_FILE_LINE_SIZE_MAX);
     memset(lines[LINE_COUNT - 1], 0, sizeof lines[0]);
     fuzz_must(pos_hsm_file_mac_start(session, &ktk) == POS_OK &&
                   pos_journal_load_walk(mother.journal, add_line, NULL) == POS_OK &&
                   pos_hsm_file_mac_finish(session, trailer.mac) == POS_OK,
               "the file's MAC");
-    pos_key_file_write_trailer(&trailer, &out);
+    pos_trailer_write(&trailer, &out);
 }
 
 /* A line of the good file, with some of its characters changed. */

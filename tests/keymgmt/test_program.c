@@ -46,7 +46,7 @@ struct key_file {
     uint8_t *text; /* owned */
     size_t size;
     struct pos_key_file_header header;
-    struct pos_key_file_trailer trailer;
+    struct pos_trailer trailer;
     struct pos_key_file_key keys[1000];
     size_t key_count;
     size_t covered; /* bytes before the trailer */
@@ -101,7 +101,7 @@ static void expect_mac(const struct key_file *file, enum pos_algorithm algorithm
     cr_assert_eq(pos_derive(algorithm, ktk, POS_DERIVE_KEY_FILE, mac_key), POS_OK);
     cr_assert_eq(pos_mac_create(POS_MAC_CMAC, algorithm, mac_key, &context), POS_OK);
     cr_assert_eq(pos_mac_compute(context, pos_bytes(file->text, file->covered), mac), POS_OK);
-    cr_expect_arr_eq(mac, file->trailer.mac, POS_KEY_FILE_MAC_SIZE);
+    cr_expect_arr_eq(mac, file->trailer.mac, POS_TRAILER_MAC_SIZE);
     pos_mac_destroy(context);
 }
 

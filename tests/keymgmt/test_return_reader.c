@@ -53,10 +53,10 @@ static void make_lines(void)
         pos_return_file_write_key(&key, &line);
         add_line(i + 1, &line);
     }
-    struct pos_return_file_trailer trailer = {.count = 3};
+    struct pos_trailer trailer = {.count = 3};
     cr_assert_eq(pos_hsm_file_mac_finish(session, trailer.mac), POS_OK);
     line = line_at(4);
-    pos_return_file_write_trailer(&trailer, &line);
+    pos_trailer_write(&trailer, &line);
     add_line(4, &line);
 }
 
@@ -194,13 +194,13 @@ Test(return_reader, lines_swapped_doubled_or_left_out_are_refused)
 /* Lines 0 to 3 as they stand now, under a MAC that is right all the same. */
 static void seal_again(void)
 {
-    struct pos_return_file_trailer trailer = {.count = 3};
+    struct pos_trailer trailer = {.count = 3};
     cr_assert_eq(pos_hsm_return_mac_start(session, &ktk), POS_OK);
     for (size_t i = 0; i < 4; i++)
         cr_assert_eq(pos_hsm_file_mac_add(session, pos_bytes_text(lines[i])), POS_OK);
     cr_assert_eq(pos_hsm_file_mac_finish(session, trailer.mac), POS_OK);
     struct pos_buffer line = line_at(4);
-    pos_return_file_write_trailer(&trailer, &line);
+    pos_trailer_write(&trailer, &line);
     pos_buffer_put_text(&line, "\n");
     pos_buffer_put_u8(&line, '\0');
 }
@@ -235,13 +235,13 @@ Test(return_reader, keys_out_of_order_are_refused_under_a_right_mac_too)
 Test(return_reader, the_mac_of_a_key_file_is_no_mac_of_a_return_file)
 {
     char text[TEXT_SIZE_MAX];
-    struct pos_return_file_trailer trailer = {.count = 3};
+    struct pos_trailer trailer = {.count = 3};
     cr_assert_eq(pos_hsm_file_mac_start(session, &ktk), POS_OK);
     for (size_t i = 0; i < 4; i++)
         cr_assert_eq(pos_hsm_file_mac_add(session, pos_bytes_text(lines[i])), POS_OK);
     cr_assert_eq(pos_hsm_file_mac_finish(session, trailer.mac), POS_OK);
     struct pos_buffer line = line_at(4);
-    pos_return_file_write_trailer(&trailer, &line);
+    pos_trailer_write(&trailer, &line);
     pos_buffer_put_text(&line, "\n");
     pos_buffer_put_u8(&line, '\0');
     struct pos_return_file file;

@@ -14,7 +14,7 @@ static enum pos_status read_any(const char *line, struct pos_error *error)
 {
     struct pos_key_file_header header;
     struct pos_key_file_key key;
-    struct pos_key_file_trailer trailer;
+    struct pos_trailer trailer;
     struct pos_bytes bytes = pos_bytes_text(line);
     enum pos_key_file_line kind;
     error->text[0] = '\0';
@@ -79,14 +79,14 @@ Test(key_file, check_values_of_every_algorithm_pass)
 
 Test(key_file, trailer_reads_and_writes)
 {
-    struct pos_key_file_trailer trailer;
+    struct pos_trailer trailer;
     struct pos_error error;
     cr_assert_eq(pos_key_file_read_trailer(pos_bytes_text(trailer_line), &trailer, &error), POS_OK,
                  "%s", error.text);
     cr_expect(trailer.count == 2 && trailer.mac[0] == 0 && trailer.mac[15] == 0xFF);
     char memory[POS_KEY_FILE_LINE_SIZE_MAX];
     struct pos_buffer line = pos_buffer(memory, sizeof memory);
-    pos_key_file_write_trailer(&trailer, &line);
+    pos_trailer_write(&trailer, &line);
     cr_expect(pos_bytes_equal_text(pos_buffer_view(&line), trailer_line));
 }
 

@@ -17,13 +17,13 @@ static enum pos_status read_any(const char *line, struct pos_buffer *again, stru
 {
     struct pos_return_file_header header;
     struct pos_return_file_key key;
-    struct pos_return_file_trailer trailer;
+    struct pos_trailer trailer;
     struct pos_bytes bytes = pos_bytes_text(line);
     enum pos_status status;
     error->text[0] = '\0';
     if (line[0] == '#' && line[1] == 'E') {
         status = pos_return_file_read_trailer(bytes, &trailer, error);
-        pos_return_file_write_trailer(&trailer, again);
+        pos_trailer_write(&trailer, again);
     } else if (line[0] == '#') {
         status = pos_return_file_read_header(bytes, &header, error);
         pos_return_file_write_header(&header, again);
