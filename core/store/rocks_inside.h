@@ -33,6 +33,7 @@ struct pos_rocks {
     rocksdb_block_based_table_options_t *table_options, *rest_table_options;
     rocksdb_cache_t *cache, *rest_cache;
     rocksdb_readoptions_t *read, *read_past_cache, *read_memory;
+    rocksdb_readoptions_t *read_all, *read_all_past_cache; /* ahead of a walk over a whole family */
     rocksdb_writeoptions_t *write, *write_synced, *write_unlogged;
     size_t family_count;
 };

@@ -17,9 +17,11 @@ enum {
     OPEN_FILE_COUNT_MAX = 512,
     BLOCK_SIZE = 4096,
     BLOOM_BITS = 10,
+    READ_AHEAD_SIZE = 2 << 20,        /* RocksDB alone would go up to 256 KiB */
     WRITE_BUFFER_SIZE = 32 << 20,     /* of a family */
     WRITE_BUFFERS_SIZE = 128 << 20,   /* of all families */
     WRITE_AHEAD_SIZE_MAX = 256 << 20, /* bounds what a reopen replays */
+    TABLE_SYNC_SIZE = 1 << 20,        /* a log's sync must not wait behind a whole table */
 };
 
 /* Of a write buffer, for a filter of its keys: most look-ups find nothing in it, and without the
@@ -62,10 +64,12 @@ void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_opti
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
     rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER_SIZE);
-    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
-    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, MEMTABLE_BLOOM_SHARE);
+    rocksdb_options_set_memtable_whole_key_filtering(options, !from->finds_rows);
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(
+        options, from->finds_rows ? 0 : MEMTABLE_BLOOM_SHARE);
     rocksdb_options_set_db_write_buffer_size(options, WRITE_BUFFERS_SIZE);
     rocksdb_options_set_max_total_wal_size(options, WRITE_AHEAD_SIZE_MAX);
+    rocksdb_options_set_bytes_per_sync(options, TABLE_SYNC_SIZE);
     rocksdb_options_set_create_if_missing(options, from->create);
     rocksdb_options_set_create_missing_column_families(options, from->create);
     /* A follower must hold on to files that the writer deletes. */
@@ -78,6 +82,11 @@ void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_opti
     rocksdb_readoptions_set_read_tier(rocks->read_memory, READ_TIER_MEMORY);
     rocks->read_past_cache = rocksdb_readoptions_create();
     rocksdb_readoptions_set_fill_cache(rocks->read_past_cache, 0);
+    rocks->read_all = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_readahead_size(rocks->read_all, READ_AHEAD_SIZE);
+    rocks->read_all_past_cache = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_readahead_size(rocks->read_all_past_cache, READ_AHEAD_SIZE);
+    rocksdb_readoptions_set_fill_cache(rocks->read_all_past_cache, 0);
     rocks->write = rocksdb_writeoptions_create();
     rocks->write_synced = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(rocks->write_synced, 1);
@@ -99,6 +108,8 @@ void pos_rocks_destroy_options(struct pos_rocks *rocks)
     rocksdb_writeoptions_destroy(rocks->write_unlogged);
     rocksdb_writeoptions_destroy(rocks->write_synced);
     rocksdb_writeoptions_destroy(rocks->write);
+    rocksdb_readoptions_destroy(rocks->read_all_past_cache);
+    rocksdb_readoptions_destroy(rocks->read_all);
     rocksdb_readoptions_destroy(rocks->read_past_cache);
     rocksdb_readoptions_destroy(rocks->read_memory);
     rocksdb_readoptions_destroy(rocks->read);

@@ -113,9 +113,11 @@ enum pos_status pos_rocks_walk_iterator(rocksdb_iterator_t *iterator, struct pos
 enum pos_status pos_rocks_walk(struct pos_rocks *rocks, size_t family, struct pos_bytes first,
                                bool cache, pos_rocks_each *each, void *context)
 {
+    const rocksdb_readoptions_t *some = cache ? rocks->read : rocks->read_past_cache;
+    const rocksdb_readoptions_t *all = cache ? rocks->read_all : rocks->read_all_past_cache;
     struct pos_rocks_instance *now = pos_rocks_enter(rocks);
-    rocksdb_iterator_t *iterator = rocksdb_create_iterator_cf(
-        now->db, cache ? rocks->read : rocks->read_past_cache, now->families[family]);
+    rocksdb_iterator_t *iterator =
+        rocksdb_create_iterator_cf(now->db, first.size == 0 ? all : some, now->families[family]);
     enum pos_status status = pos_rocks_walk_iterator(iterator, first, each, context);
     pos_rocks_leave(rocks, now);
     return status;
