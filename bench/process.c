@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { START_TRIES = 6000 }; /* of 10 ms */
+enum { START_TRIES = 30000 }; /* of 10 ms */
 
 struct pos_pinning pos_pinning_choose(void)
 {

@@ -33,7 +33,8 @@ bool pos_process_ended(pid_t pid);
 uint16_t pos_process_free_port(void);
 /* A blocking connection to 127.0.0.1; -1 with errno. */
 int pos_process_connect(uint16_t port);
-/* Until `name`, process `pid`, listens. POS_ERR_IO: it ended; POS_ERR_TIMEOUT: not within 60 s. */
+/* Until `name`, process `pid`, listens. POS_ERR_IO: it ended; POS_ERR_TIMEOUT: not within 5 min:
+ * opening a hundred million rows takes one. */
 POS_MUST_USE enum pos_status pos_process_wait_port(pid_t pid, uint16_t port, const char *name,
                                                    struct pos_error *error);
 
