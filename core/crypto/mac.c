@@ -24,16 +24,22 @@
 
 enum { PENDING_SIZE = 256, DES_BLOCK_SIZE = 8, DES_KEY_SIZE = 8 };
 
-struct pos_mac {
-    enum pos_mac_algorithm mac;
-    struct pos_cipher cipher; /* the whole key */
-    struct pos_cipher single; /* the left half twice; keyed for the retail MAC alone */
-    uint8_t whole_subkey[POS_CIPHER_BLOCK_SIZE_MAX];  /* K1: the last block is a whole one */
-    uint8_t padded_subkey[POS_CIPHER_BLOCK_SIZE_MAX]; /* K2 */
-    bool started;
-    bool fresh; /* no block of this message went through the cipher yet */
+/* What there is of a message so far. Apart from the context: an event loop has thousands of those,
+ * and a MAC takes as long as it takes to bring one into the processor's cache. */
+struct message {
+    bool fresh; /* no block of it went through the cipher yet */
     size_t pending_size;
     uint8_t pending[PENDING_SIZE];
+};
+
+struct pos_mac {
+    enum pos_mac_algorithm mac;
+    bool started;
+    struct pos_cipher cipher;                         /* the whole key */
+    uint8_t whole_subkey[POS_CIPHER_BLOCK_SIZE_MAX];  /* K1: the last block is a whole one */
+    uint8_t padded_subkey[POS_CIPHER_BLOCK_SIZE_MAX]; /* K2 */
+    struct pos_cipher single; /* the left half twice; keyed for the retail MAC alone */
+    struct message *pieces;   /* of a message that comes in pieces; NULL until one did */
 };
 
 static const uint8_t zero_block[POS_CIPHER_BLOCK_SIZE_MAX];
@@ -107,6 +113,9 @@ void pos_mac_destroy(struct pos_mac *context)
         return;
     pos_cipher_fini(&context->cipher);
     pos_cipher_fini(&context->single);
+    if (context->pieces != NULL)
+        pos_secret_wipe(context->pieces, sizeof *context->pieces);
+    free(context->pieces);
     pos_secret_wipe(context, sizeof *context);
     free(context);
 }
@@ -116,60 +125,59 @@ size_t pos_mac_size(const struct pos_mac *context)
     return context->cipher.block_size;
 }
 
-enum pos_status pos_mac_start(struct pos_mac *context)
+/* ---- a message, as it comes ---- */
+
+static void begin(const struct pos_mac *context, struct message *message)
 {
-    context->started = true;
-    context->fresh = true;
-    context->pending_size = 0;
+    message->fresh = true;
+    message->pending_size = 0;
     if (context->mac == POS_MAC_CUP_ECB)
-        memset(context->pending, 0, DES_BLOCK_SIZE);
-    return POS_OK;
+        memset(message->pending, 0, DES_BLOCK_SIZE);
 }
 
 /* Sends the first `size` bytes of what is pending through `cipher`, as a part of the chain. */
-static enum pos_status encrypt_pending(struct pos_mac *context, struct pos_cipher *cipher,
+static enum pos_status encrypt_pending(struct message *message, struct pos_cipher *cipher,
                                        size_t size)
 {
-    const uint8_t *iv = context->fresh ? zero_block : cipher->chain;
-    context->fresh = false;
-    return pos_cipher_cbc(cipher, iv, context->pending, size);
+    const uint8_t *iv = message->fresh ? zero_block : cipher->chain;
+    message->fresh = false;
+    return pos_cipher_cbc(cipher, iv, message->pending, size);
 }
 
-static enum pos_status empty_pending(struct pos_mac *context)
+static enum pos_status empty_pending(struct pos_mac *context, struct message *message)
 {
     struct pos_cipher *cipher =
         context->mac == POS_MAC_RETAIL ? &context->single : &context->cipher;
-    context->pending_size = 0;
-    return encrypt_pending(context, cipher, PENDING_SIZE);
+    message->pending_size = 0;
+    return encrypt_pending(message, cipher, PENDING_SIZE);
 }
 
 /* Here pending_size is the place in the one block that everything is folded into. */
-static void fold(struct pos_mac *context, struct pos_bytes piece)
+static void fold(struct message *message, struct pos_bytes piece)
 {
     for (size_t i = 0; i < piece.size; i++) {
-        context->pending[context->pending_size] ^= piece.data[i];
-        context->pending_size = (context->pending_size + 1) % DES_BLOCK_SIZE;
+        message->pending[message->pending_size] ^= piece.data[i];
+        message->pending_size = (message->pending_size + 1) % DES_BLOCK_SIZE;
     }
 }
 
 /* What is pending goes on only when more follows: the last block is treated in another way. */
-enum pos_status pos_mac_add(struct pos_mac *context, struct pos_bytes piece)
+static enum pos_status add(struct pos_mac *context, struct message *message, struct pos_bytes piece)
 {
-    assert(context->started);
     if (context->mac == POS_MAC_CUP_ECB) {
-        fold(context, piece);
+        fold(message, piece);
         return POS_OK;
     }
     while (piece.size > 0) {
-        if (context->pending_size == PENDING_SIZE) {
-            enum pos_status status = empty_pending(context);
+        if (message->pending_size == PENDING_SIZE) {
+            enum pos_status status = empty_pending(context, message);
             if (status != POS_OK)
                 return status;
         }
-        size_t room = PENDING_SIZE - context->pending_size;
+        size_t room = PENDING_SIZE - message->pending_size;
         size_t size = piece.size < room ? piece.size : room;
-        memcpy(context->pending + context->pending_size, piece.data, size);
-        context->pending_size += size;
+        memcpy(message->pending + message->pending_size, piece.data, size);
+        message->pending_size += size;
         piece = pos_bytes(piece.data + size, piece.size - size);
     }
     return POS_OK;
@@ -178,45 +186,45 @@ enum pos_status pos_mac_add(struct pos_mac *context, struct pos_bytes piece)
 /* ---- the end of a message, each in its way ---- */
 
 /* Clause 6.2: pads the last block where it is not whole, and XORs the subkey that says which. */
-static void close_last_block(struct pos_mac *context)
+static void close_last_block(const struct pos_mac *context, struct message *message)
 {
     size_t block_size = context->cipher.block_size;
     const uint8_t *subkey = context->whole_subkey;
-    if (context->pending_size == 0 || context->pending_size % block_size != 0) {
+    if (message->pending_size == 0 || message->pending_size % block_size != 0) {
         subkey = context->padded_subkey;
-        context->pending[context->pending_size++] = 0x80;
-        while (context->pending_size % block_size != 0)
-            context->pending[context->pending_size++] = 0;
+        message->pending[message->pending_size++] = 0x80;
+        while (message->pending_size % block_size != 0)
+            message->pending[message->pending_size++] = 0;
     }
-    uint8_t *last = context->pending + context->pending_size - block_size;
+    uint8_t *last = message->pending + message->pending_size - block_size;
     for (size_t i = 0; i < block_size; i++)
         last[i] ^= subkey[i];
 }
 
-static enum pos_status finish_cmac(struct pos_mac *context, uint8_t *out)
+static enum pos_status finish_cmac(struct pos_mac *context, struct message *message, uint8_t *out)
 {
-    close_last_block(context);
-    enum pos_status status = encrypt_pending(context, &context->cipher, context->pending_size);
+    close_last_block(context, message);
+    enum pos_status status = encrypt_pending(message, &context->cipher, message->pending_size);
     if (status == POS_OK)
         memcpy(out, context->cipher.chain, context->cipher.block_size);
     return status;
 }
 
 /* ISO 9797-1 clause 6.3.2: as few zeros as make whole blocks, of which there is at least one. */
-static void pad_with_zeros(struct pos_mac *context)
+static void pad_with_zeros(struct message *message)
 {
-    while (context->pending_size == 0 || context->pending_size % DES_BLOCK_SIZE != 0)
-        context->pending[context->pending_size++] = 0;
+    while (message->pending_size == 0 || message->pending_size % DES_BLOCK_SIZE != 0)
+        message->pending[message->pending_size++] = 0;
 }
 
-static enum pos_status finish_retail(struct pos_mac *context, uint8_t *out)
+static enum pos_status finish_retail(struct pos_mac *context, struct message *message, uint8_t *out)
 {
-    pad_with_zeros(context);
-    size_t front = context->pending_size - DES_BLOCK_SIZE;
-    uint8_t *last = context->pending + front;
+    pad_with_zeros(message);
+    size_t front = message->pending_size - DES_BLOCK_SIZE;
+    uint8_t *last = message->pending + front;
     enum pos_status status =
-        front == 0 ? POS_OK : encrypt_pending(context, &context->single, front);
-    const uint8_t *iv = context->fresh ? zero_block : context->single.chain;
+        front == 0 ? POS_OK : encrypt_pending(message, &context->single, front);
+    const uint8_t *iv = message->fresh ? zero_block : context->single.chain;
     if (status == POS_OK)
         status = pos_cipher_cbc(&context->cipher, iv, last, DES_BLOCK_SIZE);
     if (status == POS_OK)
@@ -224,11 +232,12 @@ static enum pos_status finish_retail(struct pos_mac *context, uint8_t *out)
     return status;
 }
 
-static enum pos_status finish_cup_ecb(struct pos_mac *context, uint8_t *out)
+static enum pos_status finish_cup_ecb(struct pos_mac *context, struct message *message,
+                                      uint8_t *out)
 {
     char spelled[2 * DES_BLOCK_SIZE + 1];
-    context->pending_size = DES_BLOCK_SIZE; /* what is to be wiped */
-    uint8_t *block = context->pending;
+    message->pending_size = DES_BLOCK_SIZE; /* what is to be wiped */
+    uint8_t *block = message->pending;
     pos_hex_encode(pos_bytes(block, DES_BLOCK_SIZE), spelled);
     memcpy(block, spelled, DES_BLOCK_SIZE);
     enum pos_status status = pos_cipher_ecb(&context->cipher, block, DES_BLOCK_SIZE);
@@ -244,25 +253,50 @@ static enum pos_status finish_cup_ecb(struct pos_mac *context, uint8_t *out)
     return POS_OK;
 }
 
-enum pos_status pos_mac_finish(struct pos_mac *context, uint8_t *out)
+static enum pos_status finish(struct pos_mac *context, struct message *message, uint8_t *out)
 {
-    static enum pos_status (*const finishes[])(struct pos_mac *, uint8_t *) = {
+    static enum pos_status (*const finishes[])(struct pos_mac *, struct message *, uint8_t *) = {
         [POS_MAC_CMAC] = finish_cmac,
         [POS_MAC_RETAIL] = finish_retail,
         [POS_MAC_CUP_ECB] = finish_cup_ecb,
     };
-    assert(context->started);
-    context->started = false;
-    enum pos_status status = finishes[context->mac](context, out);
-    pos_secret_wipe(context->pending, context->pending_size);
-    context->pending_size = 0;
+    enum pos_status status = finishes[context->mac](context, message, out);
+    pos_secret_wipe(message->pending, message->pending_size);
     return status;
 }
 
-enum pos_status pos_mac_compute(struct pos_mac *context, struct pos_bytes message, uint8_t *out)
+/* ---- what is asked for ---- */
+
+enum pos_status pos_mac_start(struct pos_mac *context)
 {
-    enum pos_status status = pos_mac_start(context);
-    if (status == POS_OK)
-        status = pos_mac_add(context, message);
-    return status == POS_OK ? pos_mac_finish(context, out) : status;
+    if (context->pieces == NULL)
+        context->pieces = calloc(1, sizeof *context->pieces);
+    context->started = context->pieces != NULL;
+    if (!context->started)
+        return POS_ERR_MEMORY;
+    begin(context, context->pieces);
+    return POS_OK;
+}
+
+enum pos_status pos_mac_add(struct pos_mac *context, struct pos_bytes piece)
+{
+    assert(context->started);
+    return add(context, context->pieces, piece);
+}
+
+enum pos_status pos_mac_finish(struct pos_mac *context, uint8_t *out)
+{
+    assert(context->started);
+    context->started = false;
+    return finish(context, context->pieces, out);
+}
+
+/* Uses the cipher that a message in pieces goes through, so that one is over. */
+enum pos_status pos_mac_compute(struct pos_mac *context, struct pos_bytes bytes, uint8_t *out)
+{
+    struct message message;
+    context->started = false;
+    begin(context, &message);
+    enum pos_status status = add(context, &message, bytes);
+    return status == POS_OK ? finish(context, &message, out) : status;
 }
