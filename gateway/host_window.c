@@ -50,8 +50,8 @@ enum pos_status pos_host_key_of_draft(const struct pos_draft *request, struct po
     for (size_t i = 0; i < 3; i++)
         if (!pos_field_set_has(request->present, fields[i]))
             return POS_ERR_FORMAT;
-    return make_key(request->values[11], request->values[37], request->values[41],
-                    (uint16_t)(request->mti + 0x10), key);
+    return make_key(pos_draft_value(request, 11), pos_draft_value(request, 37),
+                    pos_draft_value(request, 41), (uint16_t)(request->mti + 0x10), key);
 }
 
 enum pos_status pos_host_window_create(uint32_t size, struct pos_host_window **window)

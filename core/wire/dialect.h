@@ -8,8 +8,7 @@
 #include "core/base/limits.h"
 #include "core/wire/field.h"
 
-enum pos_digits { POS_DIGITS_BCD, POS_DIGITS_ASCII };          /* MTI, n, n of x+n, z, prefixes */
-enum pos_odd { POS_ODD_ZERO_IN_FRONT, POS_ODD_FILLER_BEHIND }; /* odd count of BCD digits */
+enum pos_digits { POS_DIGITS_BCD, POS_DIGITS_ASCII }; /* MTI, n, n of x+n, z, prefixes */
 enum pos_bitmap { POS_BITMAP_BINARY, POS_BITMAP_HEX };
 enum pos_binary { POS_BINARY_BYTES, POS_BINARY_HEX }; /* b fields */
 
@@ -24,10 +23,10 @@ struct pos_network_code {
 struct pos_dialect {
     const char *name;
     enum pos_digits digits; /* BCD digits also mean BCD length prefixes, ASCII ones ASCII */
-    enum pos_odd odd;       /* BCD only */
-    const uint8_t
-        *odd_front;    /* fields whose filler stands in front all the same; 0 ends; or NULL */
-    bool odd_filler_f; /* filler F is read as well as 0 */
+    /* BCD only, a set as a message's `present` is: the fields that have the filler of an odd number
+     * of digits in front of them; the others have it behind. */
+    uint64_t filler_front[2];
+    bool filler_f; /* filler F is read as well as 0 */
     enum pos_bitmap bitmap;
     bool bitmap_second_empty; /* a second bitmap without a field above 64 is legal */
     enum pos_binary binary;

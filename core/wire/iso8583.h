@@ -1,6 +1,7 @@
 /*
- * The ISO 8583:1987 codec: one pass over the bytes, bounds checked at each step, nothing copied,
- * nothing allocated. What a field is comes from the dialect's table; no dialect is known by name.
+ * The ISO 8583:1987 codec: one pass finds the fields, bounds checked at each step, a second one
+ * looks at what stands in them; nothing copied, nothing allocated. What a field is comes from the
+ * dialect's table; no dialect is known by name.
  *
  * Decoding checks everything: bitmap against the table, every length against what is left,
  * digits are digits, characters are in their set, fillers are fillers, nothing is left over.
@@ -33,7 +34,7 @@ struct pos_decode_error {
 };
 
 struct pos_field_view {
-    uint16_t offset; /* of the content, behind any prefix, in bytes from the MTI */
+    uint32_t offset; /* of the content, behind any prefix, in bytes from the MTI */
     uint16_t size;   /* bytes on the wire, without prefix */
     uint16_t count;  /* digits, characters or (kind b) bytes that it stands for */
 };
@@ -94,16 +95,29 @@ POS_MUST_USE enum pos_status pos_message_mac(const struct pos_message *message,
  * Building: put values in any order into a draft, then encode it once. Values are borrowed until
  * pos_iso8583_encode returns.
  */
+enum pos_value_form {
+    POS_VALUE_PLAIN,    /* as pos_message_value gives it */
+    POS_VALUE_WIRE,     /* as it stands on the wire, checked when it came in */
+    POS_VALUE_RESERVED, /* room alone */
+};
+
+struct pos_draft_value {
+    const uint8_t *data; /* borrowed */
+    uint32_t count;      /* digits, characters or bytes that it stands for */
+    uint16_t wire_size;  /* bytes of WIRE */
+    uint8_t form;        /* enum pos_value_form */
+};
+
 struct pos_draft {
     uint16_t mti; /* 0x0810 */
     uint64_t present[2];
-    uint64_t echoed[2];                           /* of these the value is wire bytes already */
-    struct pos_bytes values[POS_FIELD_COUNT + 1]; /* plain form, as pos_message_value gives it */
-    uint16_t counts[POS_FIELD_COUNT + 1];         /* of echoed ones, as in the view */
+    struct pos_draft_value values[POS_FIELD_COUNT + 1]; /* by number, of those present */
 };
 
 void pos_draft_init(struct pos_draft *draft, uint16_t mti); /* does not touch values */
 void pos_draft_set(struct pos_draft *draft, unsigned field, struct pos_bytes value);
+/* What a field was set to, or its wire form when it was echoed; empty when absent. Borrowed. */
+struct pos_bytes pos_draft_value(const struct pos_draft *draft, unsigned field);
 /* Copies the field's wire form when the request has it; the reply must go out in the same dialect.
  */
 void pos_draft_echo(struct pos_draft *draft, unsigned field, const struct pos_message *request);

@@ -1,300 +1,246 @@
 #include <assert.h>
 
 #include "core/wire/codec.h"
-#include "core/wire/iso8583.h"
 
 /*
- * Where the one pass over the bytes is. It lives in registers: whatever takes a pointer to it is
- * inlined, and the functions that tell an error get values.
+ * Every field gets its place first, in one pass that reads nothing but length prefixes and fillers.
+ * What stands there is looked at afterwards, by stretches: fields side by side of one alphabet are
+ * looked at as one. The first thing wrong on the wire is the error, as stretches end where placing
+ * did.
+ *
+ * The pass lives in registers: what takes a pointer to it is inlined.
  */
 struct pass {
-    const struct pos_dialect *dialect;
+    struct pos_message *message; /* `present`: what the bitmaps say */
+    struct pos_decode_error *error;
     const uint8_t *data;
     size_t size;
     size_t at;
-    bool bcd, hex, high; /* of the dialect: BCD digits, hexadecimal b fields, high characters */
-    struct pos_decode_error *error;
+    struct pos_stretch *open;   /* the last stretch; it has no end yet */
+    enum pos_alphabet alphabet; /* of that */
 };
 
 static __attribute__((cold, noinline)) void
-tell(struct pos_decode_error *error, enum pos_decode_reason reason, unsigned field, size_t offset)
+tell(struct pos_decode_error *error, enum pos_decode_reason reason, size_t field, size_t offset)
 {
     *error = (struct pos_decode_error){
         .reason = reason, .field = (uint8_t)field, .offset = (uint16_t)offset};
 }
 
 /* Tells the error and is false. The compiler must see that, or it keeps the pass in memory. */
-static POS_ALWAYS_INLINE bool stop(struct pos_decode_error *error, enum pos_decode_reason reason,
-                                   unsigned field, size_t offset)
+static POS_ALWAYS_INLINE bool stop(const struct pass *pass, enum pos_decode_reason reason,
+                                   size_t field, size_t offset)
 {
-    tell(error, reason, field, offset);
+    tell(pass->error, reason, field, offset);
     return false;
 }
 
-/* The same for a byte that is not in its alphabet: finds the first such byte. */
-static __attribute__((cold, noinline)) void tell_stranger(struct pos_decode_error *error,
-                                                          enum pos_decode_reason reason,
-                                                          unsigned field, const uint8_t *data,
-                                                          size_t offset, enum pos_alphabet alphabet)
-{
-    while (pos_all_within(data + offset, 1, 1, alphabet))
-        offset++;
-    tell(error, reason, field, offset);
-}
+/* ---- MTI and bitmaps ---- */
 
-/* Checks size bytes at offset against an alphabet that is a constant here. */
-static POS_ALWAYS_INLINE bool check(const struct pass *pass, enum pos_decode_reason reason,
-                                    unsigned field, size_t offset, size_t size,
-                                    enum pos_alphabet alphabet)
+static POS_ALWAYS_INLINE bool take_mti(struct pass *pass)
 {
-    if (__builtin_expect(pos_all_within(pass->data + offset, size, pass->size - offset, alphabet),
-                         1))
-        return true;
-    tell_stranger(pass->error, reason, field, pass->data, offset, alphabet);
-    return false;
-}
-
-static POS_ALWAYS_INLINE bool take_mti(struct pass *pass, struct pos_message *message)
-{
-    uint8_t digits[2];
-    size_t size = pass->bcd ? 2 : 4;
-    if (pass->size < size)
-        return stop(pass->error, POS_DECODE_SHORT, 0, 0);
-    if (pass->bcd ? !check(pass, POS_DECODE_MTI, 0, 0, 2, POS_ALPHABET_BCD)
-                  : !check(pass, POS_DECODE_MTI, 0, 0, 4, POS_ALPHABET_DIGITS))
-        return false;
-    if (pass->bcd)
-        memcpy(digits, pass->data, 2);
-    else
-        pos_pack(pass->data, 4, digits);
-    message->mti = (uint16_t)(digits[0] << 8 | digits[1]);
-    pass->at = size;
+    bool bcd = pass->message->dialect->digits == POS_DIGITS_BCD;
+    unsigned mti = 0;
+    pass->at = bcd ? 2 : 4;
+    if (pass->size < pass->at)
+        return stop(pass, POS_DECODE_SHORT, 0, 0);
+    for (size_t i = 0; i < 4; i++) {
+        unsigned digit =
+            bcd ? pass->data[i / 2] >> (4 - i % 2 * 4) & 15u : pass->data[i] - (unsigned)'0';
+        if (digit > 9)
+            return stop(pass, POS_DECODE_MTI, 0, bcd ? i / 2 : i);
+        mti = mti << 4 | digit;
+    }
+    pass->message->mti = (uint16_t)mti;
     return true;
 }
 
 static POS_ALWAYS_INLINE bool take_bitmap(struct pass *pass, uint64_t *bits)
 {
-    size_t start = pass->at;
-    bool hex = pass->dialect->bitmap == POS_BITMAP_HEX;
-    size_t size = hex ? 16 : 8;
-    if (size > pass->size - start)
-        return stop(pass->error, POS_DECODE_SHORT, 1, start);
-    if (hex && !check(pass, POS_DECODE_BITMAP, 1, start, size, POS_ALPHABET_HEX))
-        return false;
-    const uint8_t *at = pass->data + start;
-    uint64_t word = hex ? pos_pack_word(pos_load8(at)) | (uint64_t)pos_pack_word(pos_load8(at + 8))
-                                                             << 32
-                        : pos_load8(at);
-    *bits = pos_bits_in_bytes_reversed(word);
-    pass->at = start + size;
+    bool hex = pass->message->dialect->bitmap == POS_BITMAP_HEX;
+    size_t end = pass->at + (hex ? 16 : 8);
+    struct pos_stretch digits = {(uint32_t)pass->at, (uint32_t)end, POS_ALPHABET_HEX};
+    const uint8_t *at = pass->data + pass->at;
+    if (end > pass->size)
+        return stop(pass, POS_DECODE_SHORT, 1, pass->at);
+    if (hex && !pos_stretches_are_good(&digits, &digits, pass->data))
+        return stop(pass, POS_DECODE_BITMAP, 1, pos_stretches_stranger(&digits, pass->data).offset);
+    *bits = pos_bits_in_bytes_reversed(hex ? pos_pack_hex(pos_lanes_load(at)) : pos_load8(at));
+    pass->at = end;
     return true;
 }
 
 /* Field 1 is the second bitmap: it is taken here and never shown as present. */
-static POS_ALWAYS_INLINE bool take_bitmaps(struct pass *pass, uint64_t bits[2])
+static POS_ALWAYS_INLINE bool take_bitmaps(struct pass *pass)
 {
-    bits[1] = 0;
-    if (!take_bitmap(pass, &bits[0]))
+    uint64_t first = 0, second = 0;
+    if (!take_bitmap(pass, &first))
         return false;
-    if ((bits[0] & 1) == 0)
-        return true;
     size_t start = pass->at;
-    bits[0] &= ~(uint64_t)1;
-    if (!take_bitmap(pass, &bits[1]))
+    bool both = (first & 1) != 0;
+    if (both && !take_bitmap(pass, &second))
         return false;
-    if (bits[1] == 0 && !pass->dialect->bitmap_second_empty)
-        return stop(pass->error, POS_DECODE_BITMAP, 1, start);
+    if (both && second == 0 && !pass->message->dialect->bitmap_second_empty)
+        return stop(pass, POS_DECODE_BITMAP, 1, start);
+    pass->message->present[0] = first & ~(uint64_t)1;
+    pass->message->present[1] = second;
     return true;
 }
 
-static POS_ALWAYS_INLINE bool pair_is_bcd(unsigned byte)
-{
-    return byte >> 4 <= 9 && (byte & 15) <= 9;
-}
+/* ---- placing ---- */
 
-/* Two or three digits in front of the content; in BCD three have a zero before them. */
-static POS_ALWAYS_INLINE bool read_prefix(const struct pass *pass, size_t size, size_t *number)
+static POS_ALWAYS_INLINE void change_stretch(struct pass *pass, size_t end, size_t from,
+                                             enum pos_alphabet alphabet)
 {
-    const uint8_t *at = pass->data + pass->at;
-    size_t value = 0;
-    for (size_t i = 0; i < size; i++) {
-        unsigned byte = pass->bcd ? at[i] : at[i] - (unsigned)'0';
-        if (pass->bcd ? !pair_is_bcd(byte) : byte > 9)
-            return false;
-        value = pass->bcd ? value * 100 + (byte >> 4) * 10 + (byte & 15) : value * 10 + byte;
-    }
-    *number = value;
-    return true;
-}
-
-static POS_ALWAYS_INLINE bool take_prefix(struct pass *pass, unsigned field, struct pos_field rule,
-                                          size_t *count)
-{
-    size_t start = pass->at;
-    size_t size = pos_prefix_size(pass->bcd, rule.length);
-    if (size > pass->size - start)
-        return stop(pass->error, POS_DECODE_SHORT, field, start);
-    bool good = read_prefix(pass, size, count);
-    if (rule.kind == POS_FIELD_B && pass->hex) {
-        good = good && *count % 2 == 0;
-        *count /= 2;
-    }
-    if (!good || *count > rule.size)
-        return stop(pass->error, POS_DECODE_PREFIX, field, start);
-    pass->at = start + size;
-    return true;
-}
-
-/* The byte that holds the filler and one digit of an odd number of them. */
-static POS_ALWAYS_INLINE bool check_odd_byte(const struct pass *pass, unsigned field, size_t offset,
-                                             bool front, bool separator)
-{
-    unsigned byte = pass->data[offset];
-    unsigned filler = front ? byte >> 4 : byte & 15;
-    unsigned digit = front ? byte & 15 : byte >> 4;
-    if (digit > 9 && !(separator && digit == 0xD))
-        return stop(pass->error, POS_DECODE_DIGITS, field, offset);
-    if (filler != 0 && !(pass->dialect->odd_filler_f && filler == 0xF))
-        return stop(pass->error, POS_DECODE_FILLER, field, offset);
-    return true;
-}
-
-static POS_ALWAYS_INLINE bool check_bcd(const struct pass *pass, unsigned field, size_t offset,
-                                        size_t count, bool separator)
-{
-    size_t size = count / 2;
-    bool odd = count % 2 != 0;
-    bool front = odd && pos_filler_in_front(pass->dialect, field);
-    if (front && !check_odd_byte(pass, field, offset++, true, separator))
-        return false;
-    if (!check(pass, POS_DECODE_DIGITS, field, offset, size,
-               separator ? POS_ALPHABET_BCD_TRACK : POS_ALPHABET_BCD))
-        return false;
-    return !odd || front || check_odd_byte(pass, field, offset + size, false, separator);
+    pass->open = pos_stretch_change(pass->open, end, from, alphabet);
+    pass->alphabet = alphabet;
 }
 
 /* Moves over the content when it is all there, and says where it is. */
-static POS_ALWAYS_INLINE bool claim(struct pass *pass, struct pos_field_view *view, size_t size,
-                                    size_t count)
+static POS_ALWAYS_INLINE bool claim(struct pass *pass, size_t number, size_t size, size_t count)
 {
-    if (size > pass->size - pass->at)
+    size_t end = pass->at + size;
+    if (end > pass->size)
         return false;
-    *view = (struct pos_field_view){
-        .offset = (uint16_t)pass->at, .size = (uint16_t)size, .count = (uint16_t)count};
+    pass->message->fields[number] = (struct pos_field_view){
+        .offset = (uint32_t)pass->at, .size = (uint16_t)size, .count = (uint16_t)count};
+    pass->at = end;
+    return true;
+}
+
+/* Two or three digits in front of the content; in BCD three have a zero before them. */
+static POS_ALWAYS_INLINE bool read_prefix(const uint8_t *at, bool bcd, bool three, size_t *number)
+{
+    unsigned hundreds = 0;
+    if (three)
+        hundreds = bcd ? *at++ : *at++ - (unsigned)'0';
+    unsigned tens = bcd ? *at >> 4 : *at++ - (unsigned)'0';
+    unsigned ones = bcd ? *at & 15u : *at - (unsigned)'0';
+    *number = hundreds * 100 + tens * 10 + ones;
+    return hundreds <= 9 && tens <= 9 && ones <= 9;
+}
+
+static POS_ALWAYS_INLINE bool take_prefix(struct pass *pass, size_t number,
+                                          const struct pos_field *field, size_t *count)
+{
+    bool bcd = pass->message->dialect->digits == POS_DIGITS_BCD;
+    size_t size = pos_prefix_size(bcd, field->length);
+    if (size > pass->size - pass->at)
+        return stop(pass, POS_DECODE_SHORT, number, pass->at);
+    bool good = read_prefix(pass->data + pass->at, bcd, field->length == POS_LENGTH_LLL, count);
+    if (field->alphabet == POS_ALPHABET_HEX) {
+        good = good && *count % 2 == 0;
+        *count /= 2;
+    }
+    if (!good || *count > field->size)
+        return stop(pass, POS_DECODE_PREFIX, number, pass->at);
     pass->at += size;
     return true;
 }
 
-static POS_ALWAYS_INLINE bool take_digits(struct pass *pass, unsigned field,
-                                          struct pos_field_view *view, size_t start, size_t count,
-                                          bool separator)
+/* The filler of an odd number of packed digits, in front of those at offset or behind them. As 0 it
+ * passes for one of them, as F it divides the stretch. */
+static POS_ALWAYS_INLINE bool take_filler(struct pass *pass, size_t number, size_t offset)
 {
-    size_t offset = pass->at;
-    if (!claim(pass, view, pass->bcd ? (count + 1) / 2 : count, count))
-        return stop(pass->error, POS_DECODE_SHORT, field, start);
-    if (pass->bcd)
-        return check_bcd(pass, field, offset, count, separator);
-    return check(pass, POS_DECODE_DIGITS, field, offset, count,
-                 separator ? POS_ALPHABET_TRACK : POS_ALPHABET_DIGITS);
+    const struct pos_dialect *dialect = pass->message->dialect;
+    bool front = pos_field_set_has(dialect->filler_front, (unsigned)number);
+    if (!front)
+        offset = pass->at - 1;
+    unsigned byte = pass->data[offset];
+    unsigned filler = front ? byte >> 4 : byte & 15;
+    unsigned digit = front ? byte & 15 : byte >> 4;
+    if (filler == 0)
+        return true;
+    if (digit > 9 && !(pass->alphabet == POS_ALPHABET_BCD_TRACK && digit == 0xD))
+        return stop(pass, POS_DECODE_DIGITS, number, offset);
+    if (filler != 0xF || !dialect->filler_f)
+        return stop(pass, POS_DECODE_FILLER, number, offset);
+    change_stretch(pass, offset, offset + 1, pass->alphabet);
+    return true;
 }
 
-/* C or D, then digits. */
-static POS_ALWAYS_INLINE bool take_signed(struct pass *pass, unsigned field,
-                                          struct pos_field_view *view, size_t start, size_t count)
+/* A letter, then digits. */
+static POS_ALWAYS_INLINE bool place_signed(struct pass *pass, size_t number,
+                                           const struct pos_field *field)
 {
-    size_t offset = pass->at;
-    if (!claim(pass, view, pass->bcd ? 1 + count / 2 : count, count))
-        return stop(pass->error, POS_DECODE_SHORT, field, start);
-    uint8_t letter = pass->data[offset];
-    if (letter != 'C' && letter != 'D')
-        return stop(pass->error, POS_DECODE_CHARACTERS, field, offset);
-    return pass->bcd
-               ? check_bcd(pass, field, offset + 1, count - 1, false)
-               : check(pass, POS_DECODE_DIGITS, field, offset + 1, count - 1, POS_ALPHABET_DIGITS);
-}
-
-static POS_ALWAYS_INLINE bool take_characters(struct pass *pass, unsigned field,
-                                              struct pos_field_view *view, size_t start,
-                                              size_t count, enum pos_alphabet alphabet)
-{
-    size_t offset = pass->at;
-    if (!claim(pass, view, count, count))
-        return stop(pass->error, POS_DECODE_SHORT, field, start);
-    return check(pass, POS_DECODE_CHARACTERS, field, offset, count, alphabet);
-}
-
-/* Bytes may be anything; as hexadecimal they are digits. */
-static POS_ALWAYS_INLINE bool take_bytes(struct pass *pass, unsigned field,
-                                         struct pos_field_view *view, size_t start, size_t count)
-{
-    size_t offset = pass->at;
-    size_t size = pass->hex ? 2 * count : count;
-    if (!claim(pass, view, size, count))
-        return stop(pass->error, POS_DECODE_SHORT, field, start);
-    return !pass->hex || check(pass, POS_DECODE_CHARACTERS, field, offset, size, POS_ALPHABET_HEX);
-}
-
-static POS_ALWAYS_INLINE bool take_field(struct pass *pass, unsigned field,
-                                         struct pos_field_view *view)
-{
-    struct pos_field rule = pass->dialect->fields[field];
     size_t start = pass->at;
-    size_t count = rule.size;
-    if (rule.length != POS_LENGTH_FIXED && !take_prefix(pass, field, rule, &count))
-        return false;
-    switch (rule.kind) {
-    case POS_FIELD_N:
-        return take_digits(pass, field, view, start, count, false);
-    case POS_FIELD_AN:
-        return take_characters(pass, field, view, start, count, POS_ALPHABET_AN);
-    case POS_FIELD_ANS:
-        return pass->high ? take_characters(pass, field, view, start, count, POS_ALPHABET_ANS_HIGH)
-                          : take_characters(pass, field, view, start, count, POS_ALPHABET_ANS);
-    case POS_FIELD_Z:
-        return take_digits(pass, field, view, start, count, true);
-    case POS_FIELD_B:
-        return take_bytes(pass, field, view, start, count);
-    case POS_FIELD_XN:
-        return take_signed(pass, field, view, start, count);
-    default:
-        return stop(pass->error, POS_DECODE_UNKNOWN_FIELD, field, start);
-    }
+    if (!claim(pass, number, field->wire_size, field->size))
+        return stop(pass, POS_DECODE_SHORT, number, start);
+    if (pass->data[start] != 'C' && pass->data[start] != 'D')
+        return stop(pass, POS_DECODE_CHARACTERS, number, start);
+    change_stretch(pass, start, start + 1, field->alphabet);
+    return true;
 }
 
-/* Decodes the fields that `bits` announces; those before an error become present. */
-static POS_ALWAYS_INLINE bool take_fields(struct pass *pass, const uint64_t bits[2],
-                                          struct pos_message *message)
+/* A field with more than its content on the wire. */
+static POS_ALWAYS_INLINE bool place_other(struct pass *pass, size_t number,
+                                          const struct pos_field *field)
 {
-    for (unsigned word = 0; word < 2; word++) {
-        for (uint64_t left = bits[word]; left != 0; left &= left - 1) {
-            unsigned field = 64 * word + (unsigned)__builtin_ctzll(left) + 1;
-            if (!take_field(pass, field, &message->fields[field])) {
-                message->present[word] = bits[word] & ~left;
+    size_t start = pass->at;
+    size_t count = field->size;
+    if (field->kind == POS_FIELD_NONE)
+        return stop(pass, POS_DECODE_UNKNOWN_FIELD, number, start);
+    if (field->kind == POS_FIELD_XN)
+        return place_signed(pass, number, field);
+    if (field->length != POS_LENGTH_FIXED && !take_prefix(pass, number, field, &count))
+        return false;
+    size_t offset = pass->at;
+    if (!claim(pass, number, pos_wire_size(field->alphabet, count), count))
+        return stop(pass, POS_DECODE_SHORT, number, start);
+    if (field->length != POS_LENGTH_FIXED || field->alphabet != pass->alphabet)
+        change_stretch(pass, start, offset, field->alphabet);
+    return count % 2 == 0 || !pos_is_packed(field->alphabet) || take_filler(pass, number, offset);
+}
+
+static POS_ALWAYS_INLINE bool place_field(struct pass *pass, size_t number,
+                                          const struct pos_field *field)
+{
+    if (field->joins != pass->alphabet) {
+        if (field->joins == POS_ALPHABET_NONE)
+            return place_other(pass, number, field);
+        change_stretch(pass, pass->at, pass->at, field->joins);
+    }
+    return claim(pass, number, field->wire_size, field->size) ||
+           stop(pass, POS_DECODE_SHORT, number, pass->at);
+}
+
+static POS_ALWAYS_INLINE bool place_fields(struct pass *pass)
+{
+    const struct pos_field *fields = pass->message->dialect->fields;
+    for (size_t word = 0; word < 2; word++) {
+        for (uint64_t left = pass->message->present[word]; left != 0; left &= left - 1) {
+            size_t number = 64 * word + (size_t)__builtin_ctzll(left) + 1;
+            if (!place_field(pass, number, &fields[number]))
                 return false;
-            }
         }
-        message->present[word] = bits[word];
     }
     return true;
 }
 
-/* The two shapes of the loop, each without the other's branches. They return where they ended. */
-static __attribute__((noinline)) bool take_fields_bcd(struct pass pass, const uint64_t bits[2],
-                                                      struct pos_message *message, size_t *end)
+/* ---- all of it ---- */
+
+static size_t field_at(const struct pos_message *message, size_t offset)
 {
-    pass.bcd = true;
-    bool good = take_fields(&pass, bits, message);
-    *end = pass.at;
-    return good;
+    unsigned field = 2;
+    while (!pos_message_has(message, field) ||
+           message->fields[field].offset + message->fields[field].size <= offset)
+        field++;
+    return field;
 }
 
-static __attribute__((noinline)) bool take_fields_ascii(struct pass pass, const uint64_t bits[2],
-                                                        struct pos_message *message, size_t *end)
+static __attribute__((cold, noinline)) void tell_stranger(const struct pass pass,
+                                                          const struct pos_stretch *stretches)
 {
-    pass.bcd = false;
-    bool good = take_fields(&pass, bits, message);
-    *end = pass.at;
-    return good;
+    struct pos_stranger stranger = pos_stretches_stranger(stretches, pass.data);
+    tell(pass.error, stranger.reason, field_at(pass.message, stranger.offset), stranger.offset);
+}
+
+/* What came before the field with the error stays. */
+static __attribute__((cold, noinline)) void keep_before(struct pos_message *message, unsigned field)
+{
+    uint64_t below = ((uint64_t)1 << ((field - 1) & 63)) - 1;
+    message->present[0] &= field <= 64 ? below : UINT64_MAX;
+    message->present[1] &= field <= 64 ? 0 : below;
 }
 
 static unsigned last_field(const uint64_t present[2])
@@ -304,30 +250,37 @@ static unsigned last_field(const uint64_t present[2])
     return present[0] != 0 ? 64 - (unsigned)__builtin_clzll(present[0]) : 1;
 }
 
+/* False with the error told: the fields before it stay. */
+static POS_ALWAYS_INLINE bool take_fields(struct pass *pass)
+{
+    struct pos_stretch stretches[POS_STRETCH_COUNT_MAX];
+    pass->open = stretches;
+    pass->open->from = (uint32_t)pass->at;
+    pass->open->alphabet = pass->alphabet = POS_ALPHABET_ANY;
+    bool placed = place_fields(pass);
+    pass->open->end = placed ? (uint32_t)pass->at : pass->error->offset;
+    bool good = pos_stretches_are_good(stretches, pass->open, pass->data);
+    if (!good)
+        tell_stranger(*pass, stretches);
+    if (!good || !placed)
+        keep_before(pass->message, pass->error->field);
+    return good && placed;
+}
+
 enum pos_status pos_iso8583_decode(const struct pos_dialect *dialect, struct pos_bytes bytes,
                                    struct pos_message *message, struct pos_decode_error *error)
 {
-    struct pass pass = {.dialect = dialect,
-                        .data = bytes.data,
-                        .size = bytes.size,
-                        .bcd = dialect->digits == POS_DIGITS_BCD,
-                        .hex = dialect->binary == POS_BINARY_HEX,
-                        .high = dialect->high_characters,
-                        .error = error};
-    uint64_t bits[2];
-    size_t end = 0;
+    struct pass pass = {.message = message, .error = error, .data = bytes.data, .size = bytes.size};
     *error = (struct pos_decode_error){.reason = POS_DECODE_OK};
     message->dialect = dialect;
     message->bytes = bytes;
     message->mti = 0;
     message->present[0] = message->present[1] = 0;
     bool good = bytes.size <= POS_FRAME_BODY_SIZE_MAX ||
-                stop(error, POS_DECODE_LEFT_OVER, 0, POS_FRAME_BODY_SIZE_MAX);
-    good = good && take_mti(&pass, message) && take_bitmaps(&pass, bits) &&
-           (pass.bcd ? take_fields_bcd(pass, bits, message, &end)
-                     : take_fields_ascii(pass, bits, message, &end));
-    if (good && end != bytes.size)
-        good = stop(error, POS_DECODE_LEFT_OVER, last_field(message->present), end);
+                stop(&pass, POS_DECODE_LEFT_OVER, 0, POS_FRAME_BODY_SIZE_MAX);
+    good = good && take_mti(&pass) && take_bitmaps(&pass) && take_fields(&pass);
+    if (good && pass.at != bytes.size)
+        good = stop(&pass, POS_DECODE_LEFT_OVER, last_field(message->present), pass.at);
     return good ? POS_OK : POS_ERR_FORMAT;
 }
 
@@ -347,98 +300,4 @@ const char *pos_decode_reason_text(enum pos_decode_reason reason)
     };
     assert((size_t)reason < sizeof texts / sizeof texts[0]);
     return texts[reason];
-}
-
-struct pos_bytes pos_message_raw(const struct pos_message *message, unsigned field)
-{
-    if (!pos_message_has(message, field))
-        return pos_bytes(NULL, 0);
-    const struct pos_field_view *view = &message->fields[field];
-    return pos_bytes(message->bytes.data + view->offset, view->size);
-}
-
-/* BCD to characters; the separator D becomes '='. */
-static void unpack(const uint8_t *bytes, size_t count, bool filler_in_front, uint8_t *text)
-{
-    size_t skip = count % 2 != 0 && filler_in_front ? 1 : 0;
-    for (size_t i = 0; i < count; i++) {
-        size_t nibble = i + skip;
-        uint8_t byte = bytes[nibble / 2];
-        text[i] = (uint8_t)('0' + (nibble % 2 == 0 ? byte >> 4 : byte & 15));
-    }
-}
-
-static void digits_value(const struct pos_message *message, unsigned field, const uint8_t *wire,
-                         size_t count, uint8_t *text)
-{
-    if (message->dialect->digits == POS_DIGITS_BCD)
-        unpack(wire, count, pos_filler_in_front(message->dialect, field), text);
-    else
-        memcpy(text, wire, count);
-}
-
-static void track_value(const struct pos_message *message, unsigned field, const uint8_t *wire,
-                        size_t count, uint8_t *text)
-{
-    digits_value(message, field, wire, count, text);
-    for (size_t i = 0; i < count; i++)
-        if (text[i] == 'D')
-            text[i] = '=';
-}
-
-struct pos_bytes pos_message_value(const struct pos_message *message, unsigned field, void *text,
-                                   size_t capacity)
-{
-    struct pos_bytes raw = pos_message_raw(message, field);
-    uint8_t *to = text;
-    if (raw.data == NULL || message->fields[field].count > capacity)
-        return pos_bytes(NULL, 0);
-    size_t count = message->fields[field].count;
-    switch (message->dialect->fields[field].kind) {
-    case POS_FIELD_N:
-        digits_value(message, field, raw.data, count, to);
-        break;
-    case POS_FIELD_Z:
-        track_value(message, field, raw.data, count, to);
-        break;
-    case POS_FIELD_XN:
-        to[0] = raw.data[0];
-        digits_value(message, field, raw.data + 1, count - 1, to + 1);
-        break;
-    case POS_FIELD_B:
-        if (message->dialect->binary == POS_BINARY_HEX) {
-            pos_pack(raw.data, raw.size, to);
-            break;
-        }
-        /* fall through */
-    default:
-        memcpy(to, raw.data, count);
-        break;
-    }
-    return pos_bytes(text, count);
-}
-
-uint64_t pos_message_number(const struct pos_message *message, unsigned field, uint64_t absent)
-{
-    uint8_t digits[18];
-    if (message->dialect->fields[field].kind != POS_FIELD_N)
-        return absent;
-    struct pos_bytes value = pos_message_value(message, field, digits, sizeof digits);
-    if (value.size == 0)
-        return absent;
-    uint64_t number = 0;
-    for (size_t i = 0; i < value.size; i++)
-        number = number * 10 + (uint64_t)(digits[i] - '0');
-    return number;
-}
-
-enum pos_status pos_message_mac(const struct pos_message *message, struct pos_bytes *covered,
-                                uint8_t mac[POS_MAC_SIZE])
-{
-    unsigned field = message->present[1] != 0 ? 128 : 64;
-    if (!pos_message_has(message, field) || message->fields[field].count != POS_MAC_SIZE)
-        return POS_ERR_MAC;
-    (void)pos_message_value(message, field, mac, POS_MAC_SIZE);
-    *covered = pos_bytes(message->bytes.data, message->fields[field].offset);
-    return POS_OK;
 }

@@ -2,64 +2,98 @@
 
 #include "core/base/hex.h"
 #include "core/wire/codec.h"
-#include "core/wire/iso8583.h"
 
 /*
- * Where the message is written; the caller's buffer does not count it until it is whole. As in
- * decoding, it lives in registers: whatever takes a pointer to it is inlined.
+ * Where the message is written; the caller's buffer does not count it until it is whole. Only sizes
+ * are checked on the way: digits are packed so that what is no digit becomes none, and what was
+ * written is looked at in the end as it would be if it had come in.
+ *
+ * As in decoding, the pen lives in registers: what takes a pointer to it is inlined.
  */
 struct pen {
     const struct pos_dialect *dialect;
-    bool bcd, hex, high; /* of the dialect: BCD digits, hexadecimal b fields, high characters */
+    bool bcd; /* of the dialect */
+    uint8_t *start;
     uint8_t *at;
     uint8_t *end;
+    struct pos_stretch *open;   /* the last stretch; it has no end yet */
+    enum pos_alphabet alphabet; /* of that */
     struct pos_decode_error *error;
 };
 
-void pos_draft_init(struct pos_draft *draft, uint16_t mti)
-{
-    draft->mti = mti;
-    draft->present[0] = draft->present[1] = 0;
-    draft->echoed[0] = draft->echoed[1] = 0;
-}
-
-void pos_draft_set(struct pos_draft *draft, unsigned field, struct pos_bytes value)
-{
-    assert(field > 1 && field <= POS_FIELD_COUNT);
-    assert(value.data != NULL || value.size == 0);
-    pos_field_set_add(draft->present, field);
-    draft->echoed[(field - 1) >> 6] &= ~((uint64_t)1 << ((field - 1) & 63));
-    draft->values[field] = value;
-}
-
-void pos_draft_echo(struct pos_draft *draft, unsigned field, const struct pos_message *request)
-{
-    if (!pos_message_has(request, field))
-        return;
-    pos_draft_set(draft, field, pos_message_raw(request, field));
-    pos_field_set_add(draft->echoed, field);
-    draft->counts[field] = request->fields[field].count;
-}
-
-/* A reserved MAC is a value of the right size without bytes. */
-void pos_draft_reserve_mac(struct pos_draft *draft)
-{
-    unsigned field = draft->present[1] != 0 ? 128 : 64;
-    pos_draft_set(draft, field, pos_bytes(NULL, 0));
-    draft->values[field].size = POS_MAC_SIZE;
-}
-
 static __attribute__((cold, noinline)) enum pos_status
-refuse(struct pos_decode_error *error, enum pos_decode_reason reason, unsigned field)
+refuse(struct pos_decode_error *error, enum pos_decode_reason reason, size_t field)
 {
     *error = (struct pos_decode_error){.reason = reason, .field = (uint8_t)field};
     return POS_ERR_FORMAT;
 }
 
-static POS_ALWAYS_INLINE void put_bytes(struct pen *pen, struct pos_bytes bytes)
+static POS_ALWAYS_INLINE size_t room(const struct pen *pen)
 {
-    pos_copy(pen->at, bytes.data, bytes.size);
-    pen->at += bytes.size;
+    return (size_t)(pen->end - pen->at);
+}
+
+static POS_ALWAYS_INLINE size_t offset_of(const struct pen *pen)
+{
+    return (size_t)(pen->at - pen->start);
+}
+
+/* ---- bytes: there is room for them ---- */
+
+static POS_ALWAYS_INLINE void put_bytes(struct pen *pen, const void *bytes, size_t size)
+{
+    pos_copy(pen->at, bytes, size);
+    pen->at += size;
+}
+
+static POS_ALWAYS_INLINE void put_hex(struct pen *pen, const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        size_t count = size < 8 ? size : 8;
+        pos_lanes digits = pos_spell_hex(pos_load_few(bytes, count));
+        put_bytes(pen, &digits, 2 * count);
+        bytes += count;
+        size -= count;
+    }
+}
+
+/* An even number of digits and separators, or what should be some. */
+static POS_ALWAYS_INLINE void put_pairs(struct pen *pen, const uint8_t *digits, size_t count)
+{
+    for (; count > POS_LANE_COUNT; count -= POS_LANE_COUNT, digits += POS_LANE_COUNT) {
+        uint64_t packed = pos_pack_digits(pos_lanes_load(digits));
+        put_bytes(pen, &packed, sizeof packed);
+    }
+    uint64_t packed = pos_pack_digits(pos_lanes_load_few(digits, count));
+    if (room(pen) >= sizeof packed)
+        memcpy(pen->at, &packed, sizeof packed); /* what is too much is written over */
+    else
+        memcpy(pen->at, &packed, count / 2);
+    pen->at += count / 2;
+}
+
+/* An odd number of them, and the filler. */
+static POS_ALWAYS_INLINE void put_odd(struct pen *pen, size_t number, const uint8_t *digits,
+                                      size_t count)
+{
+    if (pos_field_set_has(pen->dialect->filler_front, (unsigned)number)) {
+        *pen->at++ = pos_pack_digit(digits[0]);
+        put_pairs(pen, digits + 1, count - 1);
+    } else {
+        put_pairs(pen, digits, count - 1);
+        *pen->at++ = (uint8_t)(pos_pack_digit(digits[count - 1]) << 4);
+    }
+}
+
+static POS_ALWAYS_INLINE void put_content(struct pen *pen, enum pos_alphabet alphabet,
+                                          const uint8_t *content, size_t count)
+{
+    if (pos_is_packed(alphabet))
+        put_pairs(pen, content, count);
+    else if (alphabet == POS_ALPHABET_HEX)
+        put_hex(pen, content, count);
+    else
+        put_bytes(pen, content, count);
 }
 
 static POS_ALWAYS_INLINE uint8_t bcd_pair(size_t number)
@@ -68,12 +102,8 @@ static POS_ALWAYS_INLINE uint8_t bcd_pair(size_t number)
 }
 
 /* The length as two or three digits; in BCD three have a zero before them. */
-static POS_ALWAYS_INLINE void put_prefix(struct pen *pen, struct pos_field rule, size_t count)
+static POS_ALWAYS_INLINE void put_length(struct pen *pen, bool three, size_t number)
 {
-    if (rule.length == POS_LENGTH_FIXED)
-        return;
-    size_t number = rule.kind == POS_FIELD_B && pen->hex ? 2 * count : count;
-    bool three = rule.length == POS_LENGTH_LLL;
     if (pen->bcd) {
         if (three)
             *pen->at++ = bcd_pair(number / 100);
@@ -86,167 +116,131 @@ static POS_ALWAYS_INLINE void put_prefix(struct pen *pen, struct pos_field rule,
     *pen->at++ = (uint8_t)('0' + number % 10);
 }
 
-/* Digits and separators, checked before. */
-static POS_ALWAYS_INLINE void put_digits(struct pen *pen, unsigned field, const uint8_t *digits,
-                                         size_t count)
+/* ---- fields ---- */
+
+static POS_ALWAYS_INLINE void change_stretch(struct pen *pen, size_t end,
+                                             enum pos_alphabet alphabet)
 {
-    if (!pen->bcd) {
-        put_bytes(pen, pos_bytes(digits, count));
-        return;
-    }
-    bool odd = count % 2 != 0;
-    if (odd && pos_filler_in_front(pen->dialect, field)) {
-        *pen->at++ = pos_nibble(*digits++);
-        odd = false;
-        count--;
-    }
-    pos_pack(digits, count & ~(size_t)1, pen->at);
-    pen->at += count / 2;
-    if (odd)
-        *pen->at++ = (uint8_t)(pos_nibble(digits[count - 1]) << 4);
+    pen->open = pos_stretch_change(pen->open, end, offset_of(pen), alphabet);
+    pen->alphabet = alphabet;
 }
 
-static POS_ALWAYS_INLINE bool suits(struct pos_bytes value, enum pos_alphabet alphabet)
+static __attribute__((cold, noinline)) enum pos_status refuse_size(struct pos_decode_error *error,
+                                                                   const struct pos_field *field,
+                                                                   size_t number, size_t count)
 {
-    return pos_all_within(value.data, value.size, value.size, alphabet);
+    enum pos_decode_reason reason = field->kind == POS_FIELD_NONE ? POS_DECODE_UNKNOWN_FIELD
+                                    : count > field->size         ? POS_DECODE_PREFIX
+                                                                  : POS_DECODE_SHORT;
+    return refuse(error, reason, number);
 }
 
-static POS_ALWAYS_INLINE void put_hex(struct pen *pen, struct pos_bytes bytes)
+/* The prefix of a field, if it has one, when that and the content fit. */
+static POS_ALWAYS_INLINE enum pos_status put_prefix(struct pen *pen, size_t number,
+                                                    const struct pos_field *field, size_t count)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    for (size_t i = 0; i < bytes.size; i++) {
-        *pen->at++ = (uint8_t)digits[bytes.data[i] >> 4];
-        *pen->at++ = (uint8_t)digits[bytes.data[i] & 15];
-    }
-}
-
-static POS_ALWAYS_INLINE enum pos_decode_reason
-put_characters(struct pen *pen, struct pos_bytes value, enum pos_alphabet alphabet)
-{
-    if (!suits(value, alphabet))
-        return POS_DECODE_CHARACTERS;
-    put_bytes(pen, value);
-    return POS_DECODE_OK;
-}
-
-/* C or D, then digits. */
-static POS_ALWAYS_INLINE enum pos_decode_reason put_signed(struct pen *pen, unsigned field,
-                                                           struct pos_bytes value)
-{
-    struct pos_bytes digits = pos_bytes(value.data + 1, value.size - 1);
-    if (value.data[0] != 'C' && value.data[0] != 'D')
-        return POS_DECODE_CHARACTERS;
-    if (!suits(digits, POS_ALPHABET_DIGITS))
-        return POS_DECODE_DIGITS;
-    *pen->at++ = value.data[0];
-    put_digits(pen, field, digits.data, digits.size);
-    return POS_DECODE_OK;
-}
-
-/* Checks the value and writes it; there is room. */
-static POS_ALWAYS_INLINE enum pos_decode_reason
-put_value(struct pen *pen, unsigned field, enum pos_field_kind kind, struct pos_bytes value)
-{
-    switch (kind) {
-    case POS_FIELD_N:
-        if (!suits(value, POS_ALPHABET_DIGITS))
-            return POS_DECODE_DIGITS;
-        put_digits(pen, field, value.data, value.size);
-        return POS_DECODE_OK;
-    case POS_FIELD_Z:
-        if (!suits(value, POS_ALPHABET_TRACK))
-            return POS_DECODE_DIGITS;
-        put_digits(pen, field, value.data, value.size);
-        return POS_DECODE_OK;
-    case POS_FIELD_XN:
-        return put_signed(pen, field, value);
-    case POS_FIELD_AN:
-        return put_characters(pen, value, POS_ALPHABET_AN);
-    case POS_FIELD_ANS:
-        return pen->high ? put_characters(pen, value, POS_ALPHABET_ANS_HIGH)
-                         : put_characters(pen, value, POS_ALPHABET_ANS);
-    default: /* bytes may be anything */
-        if (pen->hex)
-            put_hex(pen, value);
-        else
-            put_bytes(pen, value);
-        return POS_DECODE_OK;
-    }
-}
-
-/* Whether prefix and content fit. Nothing takes more than two bytes for each of its count; only
- * when that does not fit is it looked at closely. */
-static POS_ALWAYS_INLINE bool fits(const struct pen *pen, struct pos_field rule, size_t count)
-{
-    size_t room = (size_t)(pen->end - pen->at);
-    if (room >= 4 + 2 * count)
-        return true;
-    return room >= pos_prefix_size(pen->bcd, rule.length) +
-                       pos_wire_size(pen->bcd, pen->hex, rule.kind, count);
-}
-
-static size_t mac_size(bool hex)
-{
-    return hex ? 2 * POS_MAC_SIZE : POS_MAC_SIZE;
-}
-
-/* Leaves room for the MAC, zeros for now, and remembers where. */
-static POS_ALWAYS_INLINE void put_reserved_mac(struct pen *pen, struct pos_encoded *encoded)
-{
-    size_t size = mac_size(pen->hex);
-    memset(pen->at, 0, size);
-    encoded->mac = pen->at;
-    pen->at += size;
-}
-
-static POS_ALWAYS_INLINE enum pos_status put_field(struct pen *pen, const struct pos_draft *draft,
-                                                   unsigned field, struct pos_encoded *encoded)
-{
-    struct pos_field rule = pen->dialect->fields[field];
-    struct pos_bytes value = draft->values[field];
-    bool echoed = pos_field_set_has(draft->echoed, field);
-    size_t count = echoed ? draft->counts[field] : value.size;
-    if (rule.kind == POS_FIELD_NONE)
-        return refuse(pen->error, POS_DECODE_UNKNOWN_FIELD, field);
-    if (count > rule.size)
-        return refuse(pen->error, POS_DECODE_PREFIX, field);
-    if (rule.length == POS_LENGTH_FIXED && count < rule.size)
-        return refuse(pen->error, POS_DECODE_SHORT, field);
-    if (!fits(pen, rule, count))
+    bool fixed = field->length == POS_LENGTH_FIXED;
+    size_t size = fixed ? field->wire_size : pos_wire_size(field->alphabet, count);
+    bool suits = fixed ? count == field->size : count <= field->size;
+    if (!suits || field->kind == POS_FIELD_NONE)
+        return refuse_size(pen->error, field, number, count);
+    if (pos_prefix_size(pen->bcd, field->length) + size > room(pen))
         return POS_ERR_LENGTH;
-    put_prefix(pen, rule, count);
-    if (echoed) {
-        put_bytes(pen, value);
-        return POS_OK;
-    }
-    if (value.data == NULL && value.size > 0) {
-        put_reserved_mac(pen, encoded);
-        return POS_OK;
-    }
-    enum pos_decode_reason reason = put_value(pen, field, rule.kind, value);
-    return reason == POS_DECODE_OK ? POS_OK : refuse(pen->error, reason, field);
+    if (!fixed)
+        put_length(pen, field->length == POS_LENGTH_LLL,
+                   field->alphabet == POS_ALPHABET_HEX ? size : count);
+    return POS_OK;
 }
+
+static size_t mac_size(const struct pos_dialect *dialect)
+{
+    return dialect->binary == POS_BINARY_HEX ? 2 * POS_MAC_SIZE : POS_MAC_SIZE;
+}
+
+/* A field that came in as it stands there, or whose MAC is yet to come: zeros for now. */
+static POS_ALWAYS_INLINE enum pos_status put_unseen(struct pen *pen, size_t number,
+                                                    const struct pos_field *field,
+                                                    const struct pos_draft_value *value,
+                                                    struct pos_encoded *encoded)
+{
+    size_t start = offset_of(pen);
+    enum pos_status status = put_prefix(pen, number, field, value->count);
+    if (status != POS_OK)
+        return status;
+    change_stretch(pen, start, POS_ALPHABET_ANY);
+    if (value->form == POS_VALUE_WIRE) {
+        assert(value->wire_size <= room(pen)); /* it is of this dialect */
+        put_bytes(pen, value->data, value->wire_size);
+        return POS_OK;
+    }
+    encoded->mac = pen->at;
+    memset(pen->at, 0, mac_size(pen->dialect));
+    pen->at += mac_size(pen->dialect);
+    return POS_OK;
+}
+
+/* A field with more than its content on the wire. */
+static POS_ALWAYS_INLINE enum pos_status
+put_other(struct pen *pen, size_t number, const struct pos_field *field, struct pos_bytes value)
+{
+    size_t start = offset_of(pen);
+    enum pos_status status = put_prefix(pen, number, field, value.size);
+    if (status != POS_OK)
+        return status;
+    if (field->kind == POS_FIELD_XN) {
+        if (value.data[0] != 'C' && value.data[0] != 'D')
+            return refuse(pen->error, POS_DECODE_CHARACTERS, number);
+        put_bytes(pen, value.data, 1);
+        value = pos_bytes(value.data + 1, value.size - 1);
+    }
+    change_stretch(pen, start, field->alphabet);
+    if (pos_is_packed(field->alphabet) && value.size % 2 != 0)
+        put_odd(pen, number, value.data, value.size);
+    else
+        put_content(pen, field->alphabet, value.data, value.size);
+    return POS_OK;
+}
+
+static POS_ALWAYS_INLINE enum pos_status put_field(struct pen *pen, size_t number,
+                                                   const struct pos_draft_value *value,
+                                                   struct pos_encoded *encoded)
+{
+    const struct pos_field *field = &pen->dialect->fields[number];
+    if (value->form != POS_VALUE_PLAIN)
+        return put_unseen(pen, number, field, value, encoded);
+    if (field->joins == POS_ALPHABET_NONE)
+        return put_other(pen, number, field, pos_bytes(value->data, value->count));
+    if (value->count != field->size)
+        return refuse_size(pen->error, field, number, value->count);
+    if (field->wire_size > room(pen))
+        return POS_ERR_LENGTH;
+    if (field->joins != pen->alphabet)
+        change_stretch(pen, offset_of(pen), field->joins);
+    put_content(pen, field->joins, value->data, value->count);
+    return POS_OK;
+}
+
+/* ---- MTI and bitmaps ---- */
 
 static POS_ALWAYS_INLINE enum pos_status put_mti(struct pen *pen, uint16_t mti)
 {
     uint8_t bytes[2] = {(uint8_t)(mti >> 8), (uint8_t)mti};
-    if (!pos_all_within(bytes, 2, 2, POS_ALPHABET_BCD))
+    if ((mti & 0x8888 & (mti << 1 | mti << 2)) != 0)
         return refuse(pen->error, POS_DECODE_MTI, 0);
     if (pen->bcd)
-        put_bytes(pen, pos_bytes(bytes, 2));
+        put_bytes(pen, bytes, 2);
     else
-        put_hex(pen, pos_bytes(bytes, 2));
+        put_hex(pen, bytes, 2);
     return POS_OK;
 }
 
 static POS_ALWAYS_INLINE void put_bitmap(struct pen *pen, uint64_t bits)
 {
-    uint64_t word = htole64(pos_bits_in_bytes_reversed(bits));
-    struct pos_bytes bytes = pos_bytes(&word, sizeof word);
+    uint64_t word = pos_bits_in_bytes_reversed(bits);
     if (pen->dialect->bitmap == POS_BITMAP_HEX)
-        put_hex(pen, bytes);
+        put_hex(pen, (const uint8_t *)&word, sizeof word);
     else
-        put_bytes(pen, bytes);
+        put_bytes(pen, &word, sizeof word);
 }
 
 static POS_ALWAYS_INLINE enum pos_status put_head(struct pen *pen, const struct pos_draft *draft)
@@ -254,7 +248,7 @@ static POS_ALWAYS_INLINE enum pos_status put_head(struct pen *pen, const struct 
     bool second = draft->present[1] != 0;
     size_t bitmap = pen->dialect->bitmap == POS_BITMAP_HEX ? 16 : 8;
     size_t mti = pen->bcd ? 2 : 4;
-    if (mti + (second ? 2 : 1) * bitmap > (size_t)(pen->end - pen->at))
+    if (mti + (second ? 2 : 1) * bitmap > room(pen))
         return POS_ERR_LENGTH;
     enum pos_status status = put_mti(pen, draft->mti);
     if (status != POS_OK)
@@ -263,6 +257,65 @@ static POS_ALWAYS_INLINE enum pos_status put_head(struct pen *pen, const struct 
     if (second)
         put_bitmap(pen, draft->present[1]);
     return POS_OK;
+}
+
+static POS_ALWAYS_INLINE enum pos_status put_fields(struct pen *pen, const struct pos_draft *draft,
+                                                    struct pos_encoded *encoded)
+{
+    for (size_t word = 0; word < 2; word++) {
+        for (uint64_t left = draft->present[word]; left != 0; left &= left - 1) {
+            size_t number = 64 * word + (size_t)__builtin_ctzll(left) + 1;
+            enum pos_status status = put_field(pen, number, &draft->values[number], encoded);
+            if (status != POS_OK)
+                return status;
+        }
+    }
+    return POS_OK;
+}
+
+/* ---- all of it ---- */
+
+/* The field of the draft that stands at an offset, when the first one begins at `at`. */
+static size_t field_at(const struct pos_dialect *dialect, const struct pos_draft *draft, size_t at,
+                       size_t offset)
+{
+    unsigned number = 1;
+    while (at <= offset) {
+        number++;
+        const struct pos_field *field = &dialect->fields[number];
+        if (!pos_field_set_has(draft->present, number))
+            continue;
+        at += pos_prefix_size(dialect->digits == POS_DIGITS_BCD, field->length);
+        at += field->length == POS_LENGTH_FIXED
+                  ? field->wire_size
+                  : pos_wire_size(field->alphabet, draft->values[number].count);
+    }
+    return number;
+}
+
+static __attribute__((cold, noinline)) enum pos_status
+refuse_stranger(struct pen pen, const struct pos_draft *draft, const struct pos_stretch *stretches)
+{
+    struct pos_stranger stranger = pos_stretches_stranger(stretches, pen.start);
+    return refuse(pen.error, stranger.reason,
+                  field_at(pen.dialect, draft, stretches[0].from, stranger.offset));
+}
+
+static POS_ALWAYS_INLINE enum pos_status put_message(struct pen *pen, const struct pos_draft *draft,
+                                                     struct pos_encoded *encoded)
+{
+    struct pos_stretch stretches[POS_STRETCH_COUNT_MAX];
+    enum pos_status status = put_head(pen, draft);
+    if (status != POS_OK)
+        return status;
+    pen->open = stretches;
+    pen->open->from = (uint32_t)offset_of(pen);
+    pen->open->alphabet = pen->alphabet = POS_ALPHABET_ANY;
+    status = put_fields(pen, draft, encoded);
+    pen->open->end = (uint32_t)offset_of(pen);
+    if (!pos_stretches_are_good(stretches, pen->open, pen->start))
+        return refuse_stranger(*pen, draft, stretches);
+    return status;
 }
 
 enum pos_status pos_iso8583_encode(const struct pos_dialect *dialect, const struct pos_draft *draft,
@@ -274,23 +327,18 @@ enum pos_status pos_iso8583_encode(const struct pos_dialect *dialect, const stru
     uint8_t *start = out->data + out->size;
     struct pen pen = {.dialect = dialect,
                       .bcd = dialect->digits == POS_DIGITS_BCD,
-                      .hex = dialect->binary == POS_BINARY_HEX,
-                      .high = dialect->high_characters,
+                      .start = start,
                       .at = start,
                       .end = out->data + out->capacity,
                       .error = error};
     *encoded = (struct pos_encoded){.mac_form = dialect->binary};
-    enum pos_status status = put_head(&pen, draft);
-    for (unsigned word = 0; word < 2 && status == POS_OK; word++)
-        for (uint64_t left = draft->present[word]; left != 0 && status == POS_OK; left &= left - 1)
-            status =
-                put_field(&pen, draft, 64 * word + (unsigned)__builtin_ctzll(left) + 1, encoded);
+    enum pos_status status = put_message(&pen, draft, encoded);
     if (status != POS_OK)
         return status;
-    encoded->bytes = pos_bytes(start, (size_t)(pen.at - start));
+    encoded->bytes = pos_bytes(start, offset_of(&pen));
     if (encoded->mac != NULL) {
         encoded->covered = pos_bytes(start, (size_t)(encoded->mac - start));
-        assert(pen.at == encoded->mac + mac_size(pen.hex)); /* reserved last, as it must be */
+        assert(pen.at == encoded->mac + mac_size(dialect)); /* reserved last, as it must be */
     }
     out->size += encoded->bytes.size;
     return POS_OK;

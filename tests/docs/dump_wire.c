@@ -42,15 +42,14 @@ static const char *filler_of(const struct pos_dialect *dialect)
     static char text[64];
     if (dialect->digits == POS_DIGITS_ASCII)
         return "-";
-    if (dialect->odd == POS_ODD_ZERO_IN_FRONT)
-        return dialect->odd_filler_f ? "0 or F in front" : "0 in front";
+    if (dialect->filler_front[0] == UINT64_MAX)
+        return dialect->filler_f ? "0 or F in front" : "0 in front";
     /* Of the fields with their filler in front only those with an odd number of digits count. */
-    int used =
-        snprintf(text, sizeof text, "%s", dialect->odd_filler_f ? "0 or F behind" : "0 behind");
-    for (const uint8_t *front = dialect->odd_front; front != NULL && *front != 0; front++)
-        if (dialect->fields[*front].size % 2 != 0)
+    int used = snprintf(text, sizeof text, "%s", dialect->filler_f ? "0 or F behind" : "0 behind");
+    for (unsigned field = 2; field <= POS_FIELD_COUNT; field++)
+        if (pos_field_set_has(dialect->filler_front, field) && dialect->fields[field].size % 2 != 0)
             used +=
-                snprintf(text + used, sizeof text - (size_t)used, "; in front in field %u", *front);
+                snprintf(text + used, sizeof text - (size_t)used, "; in front in field %u", field);
     return text;
 }
 

@@ -52,8 +52,8 @@ static bool same_byte(const struct pos_dialect *dialect, uint8_t came, uint8_t a
         return false;
     if (dialect->digits == POS_DIGITS_ASCII)
         return came == 'D' && again == '=';
-    return dialect->odd_filler_f && ((came == (again | 0x0F) && (again & 0x0F) == 0) ||
-                                     (came == (again | 0xF0) && (again & 0xF0) == 0));
+    return dialect->filler_f && ((came == (again | 0x0F) && (again & 0x0F) == 0) ||
+                                 (came == (again | 0xF0) && (again & 0xF0) == 0));
 }
 
 /* The same message, but for what may be spelled in two ways, and for a second bitmap with nothing

@@ -167,15 +167,11 @@ static void draft_reply(const struct peer *peer, struct pos_draft *draft)
         pos_draft_set(draft, 63, pos_bytes_text(peer->field_63));
     if (peer->rule->link == POS_LINK_HOST)
         pos_draft_set(draft, 37, pos_bytes_text(peer->field_37));
-    if (peer->changed != 0) {
-        unsigned i = peer->changed - 1;
-        draft->echoed[i / 64] &= ~((uint64_t)1 << i % 64);
+    if (peer->changed != 0)
         pos_draft_set(draft, peer->changed, pos_bytes_text(peer->changed_to));
-    }
     if (peer->left_out != 0) {
         unsigned i = peer->left_out - 1;
         draft->present[i / 64] &= ~((uint64_t)1 << i % 64);
-        draft->echoed[i / 64] &= ~((uint64_t)1 << i % 64);
     }
     if (peer->mac != PEER_MAC_NONE)
         pos_draft_reserve_mac(draft);

@@ -48,10 +48,7 @@ static enum pos_decode_reason reason_of(enum pos_field_kind kind)
 
 static bool filler_in_front(const struct pos_dialect *in, unsigned field)
 {
-    for (const uint8_t *front = in->odd_front; front != NULL && *front != 0; front++)
-        if (*front == field)
-            return true;
-    return in->odd == POS_ODD_ZERO_IN_FRONT;
+    return (in->filler_front[(field - 1) / 64] >> (field - 1) % 64 & 1) != 0;
 }
 
 static size_t prefix_digits(enum pos_field_length length)
@@ -191,7 +188,7 @@ static bool look_at_packed(struct reader *reader, unsigned field, enum pos_field
         if (filler / 2 != byte)
             continue;
         unsigned value = nibble(reader, start, filler);
-        if (value != 0 && !(value == 0xF && reader->in->odd_filler_f))
+        if (value != 0 && !(value == 0xF && reader->in->filler_f))
             return wrong(reader, POS_DECODE_FILLER, field, start + byte);
     }
     return true;

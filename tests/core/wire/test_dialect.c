@@ -74,7 +74,7 @@ static struct pos_field read_form(const char *form)
         enum pos_field_kind kind;
     } kinds[] = {{"x+n", POS_FIELD_XN}, {"ans", POS_FIELD_ANS}, {"an", POS_FIELD_AN},
                  {"n", POS_FIELD_N},    {"z", POS_FIELD_Z},     {"b", POS_FIELD_B}};
-    struct pos_field field = {POS_FIELD_NONE, POS_LENGTH_FIXED, 0};
+    struct pos_field field = {.kind = POS_FIELD_NONE};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strncmp(form, kinds[i].text, strlen(kinds[i].text)) != 0)
             continue;
@@ -115,6 +115,56 @@ Test(dialect, every_field_is_as_the_standard_writes_it)
                           got->size == expected[field].size,
                       "%s field %u: kind %d length %d size %u", dialect(d)->name, field, got->kind,
                       got->length, got->size);
+        }
+    }
+}
+
+/* What a kind is taken from, in the order of the dialects. */
+static enum pos_alphabet alphabet_of(enum pos_field_kind kind, size_t d)
+{
+    static const enum pos_alphabet rows[][DIALECT_COUNT] = {
+        [POS_FIELD_N] = {POS_ALPHABET_BCD, POS_ALPHABET_DIGITS, POS_ALPHABET_DIGITS,
+                         POS_ALPHABET_BCD},
+        [POS_FIELD_XN] = {POS_ALPHABET_BCD, POS_ALPHABET_DIGITS, POS_ALPHABET_DIGITS,
+                          POS_ALPHABET_BCD},
+        [POS_FIELD_Z] = {POS_ALPHABET_BCD_TRACK, POS_ALPHABET_TRACK, POS_ALPHABET_TRACK,
+                         POS_ALPHABET_BCD_TRACK},
+        [POS_FIELD_AN] = {POS_ALPHABET_AN, POS_ALPHABET_AN, POS_ALPHABET_AN, POS_ALPHABET_AN},
+        [POS_FIELD_ANS] = {POS_ALPHABET_ANS, POS_ALPHABET_ANS, POS_ALPHABET_ANS,
+                           POS_ALPHABET_ANS_HIGH},
+        [POS_FIELD_B] = {POS_ALPHABET_ANY, POS_ALPHABET_HEX, POS_ALPHABET_ANY, POS_ALPHABET_ANY},
+    };
+    return rows[kind][d];
+}
+
+static size_t wire_size_of(enum pos_alphabet alphabet, size_t count)
+{
+    switch (alphabet) {
+    case POS_ALPHABET_BCD:
+    case POS_ALPHABET_BCD_TRACK:
+        return count / 2 + count % 2;
+    case POS_ALPHABET_HEX:
+        return 2 * count;
+    default:
+        return count;
+    }
+}
+
+/* The columns that follow from how a dialect writes things. */
+Test(dialect, every_field_is_on_the_wire_as_the_dialect_writes_its_kind)
+{
+    for (size_t d = 0; d < DIALECT_COUNT; d++) {
+        for (unsigned number = 0; number <= POS_FIELD_COUNT; number++) {
+            const struct pos_field *field = &dialect(d)->fields[number];
+            enum pos_alphabet alphabet = alphabet_of(field->kind, d);
+            size_t letter = field->kind == POS_FIELD_XN;
+            size_t size = letter + wire_size_of(alphabet, field->size - letter);
+            bool more = field->length != POS_LENGTH_FIXED || letter == 1 ||
+                        (wire_size_of(alphabet, 2) == 1 && field->size % 2 != 0);
+            cr_expect_eq(field->alphabet, alphabet, "%s field %u", dialect(d)->name, number);
+            cr_expect_eq(field->wire_size, size, "%s field %u", dialect(d)->name, number);
+            cr_expect_eq(field->joins, more ? POS_ALPHABET_NONE : alphabet, "%s field %u",
+                         dialect(d)->name, number);
         }
     }
 }

@@ -231,7 +231,7 @@ static void draft_again(const struct pos_message *message, const struct pos_draf
     for (unsigned field = 2; field <= POS_FIELD_COUNT; field++) {
         if (!pos_message_has(message, field))
             continue;
-        values[field] = (struct reference_value){.bytes = from->values[field]};
+        values[field] = (struct reference_value){.bytes = pos_draft_value(from, field)};
         if (below(state, 3) == 0) {
             values[field] = (struct reference_value){.bytes = pos_message_raw(message, field),
                                                      .wire = true,
