@@ -21,6 +21,7 @@ enum {
     WRITE_BUFFER_SIZE = 32 << 20,     /* of a family */
     WRITE_BUFFERS_SIZE = 128 << 20,   /* of all families */
     WRITE_AHEAD_SIZE_MAX = 256 << 20, /* bounds what a reopen replays */
+    TABLE_SYNC_SIZE = 1 << 20,        /* a log's sync must not wait behind a whole table */
 };
 
 /* Of a write buffer, for a filter of its keys: most look-ups find nothing in it, and without the
@@ -63,10 +64,12 @@ void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_opti
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
     rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER_SIZE);
-    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
-    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, MEMTABLE_BLOOM_SHARE);
+    rocksdb_options_set_memtable_whole_key_filtering(options, !from->finds_rows);
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(
+        options, from->finds_rows ? 0 : MEMTABLE_BLOOM_SHARE);
     rocksdb_options_set_db_write_buffer_size(options, WRITE_BUFFERS_SIZE);
     rocksdb_options_set_max_total_wal_size(options, WRITE_AHEAD_SIZE_MAX);
+    rocksdb_options_set_bytes_per_sync(options, TABLE_SYNC_SIZE);
     rocksdb_options_set_create_if_missing(options, from->create);
     rocksdb_options_set_create_missing_column_families(options, from->create);
     /* A follower must hold on to files that the writer deletes. */
