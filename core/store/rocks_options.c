@@ -17,7 +17,7 @@ enum {
     OPEN_FILE_COUNT_MAX = 512,
     BLOCK_SIZE = 4096,
     BLOOM_BITS = 10,
-    READ_AHEAD_SIZE = 2 << 20, /* RocksDB alone would go up to 256 KiB */
+    READ_AHEAD_SIZE = 2 << 20,        /* RocksDB alone would go up to 256 KiB */
     WRITE_BUFFER_SIZE = 32 << 20,     /* of a family */
     WRITE_BUFFERS_SIZE = 128 << 20,   /* of all families */
     WRITE_AHEAD_SIZE_MAX = 256 << 20, /* bounds what a reopen replays */
