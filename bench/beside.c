@@ -216,6 +216,7 @@ static int add_view(struct pos_beside *beside, struct pos_beside_view *view, con
                     beside->micro->options.duration_s);
     pos_micro_trace(beside->micro, &(struct pos_trace){.name = view->name,
                                                        .is_denominator = !view->company,
+                                                       .is_open_loop = true,
                                                        .latency = &view->all,
                                                        .series = &view->series,
                                                        .tally = &view->tally,

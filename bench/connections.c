@@ -257,9 +257,8 @@ static json_t *json_all(void)
             servers,
             json_pack("{s:s, s:s, s:o, s:o}", "name", connections.servers[i].name, "role",
                       i == GATEWAY ? "subject" : "denominator", "bytes_connected",
-                      pos_report_summary_json(pos_summarise(taken->fresh, connections.rounds)),
-                      "bytes_used",
-                      pos_report_summary_json(pos_summarise(taken->used, connections.rounds))));
+                      pos_report_rounds_json(taken->fresh, connections.rounds), "bytes_used",
+                      pos_report_rounds_json(taken->used, connections.rounds)));
     }
     if (options->churn > 0)
         (void)json_object_set_new(json_array_get(servers, GATEWAY), "churn", json_churn());

@@ -21,9 +21,7 @@ static void write_value(FILE *to, json_t *value)
     } else if (json_is_boolean(value)) {
         pos_html_text(to, json_is_true(value) ? "yes" : "no");
     } else {
-        (void)snprintf(text, sizeof text, "%.6g", json_number_value(value));
-        if (json_is_integer(value))
-            (void)snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
+        pos_html_number(text, json_number_value(value));
         pos_page_data(to, json_number_value(value), text);
     }
 }

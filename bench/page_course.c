@@ -108,9 +108,10 @@ static void draw_quantile(struct pos_chart *chart, const struct course *course, 
 {
     pos_chart_line(chart, style);
     for (size_t i = 0; i < count_of(series); i++) {
-        if (begins_round(series, i) || value_at(series, "replies", i) <= 0)
+        bool silent = value_at(series, "replies", i) <= 0;
+        if (begins_round(series, i) || silent)
             pos_chart_gap(chart);
-        if (value_at(series, "replies", i) > 0)
+        if (!silent && rate_of(series, i) >= 0) /* the few of a round's end say no percentile */
             pos_chart_point(chart, time_of(course, series, i), value_at(series, column, i));
     }
     pos_chart_line_end(chart);

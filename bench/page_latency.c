@@ -126,7 +126,7 @@ void pos_page_latency(json_t *report, FILE *to)
         return;
     pos_page_section(
         to, "Latency by percentile",
-        pos_page_number(report, "rate") > 0
+        json_is_true(json_object_get(json_array_get(servers, 0), "open_loop"))
             ? "Of all rounds together, from when each request should have gone out, so a server "
               "that stalls is charged with everybody who would have come meanwhile. Both axes are "
               "logarithmic; values are off by less than 0.8 %."

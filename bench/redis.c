@@ -27,6 +27,25 @@ bool pos_redis_there(void)
     return access(program, X_OK) == 0;
 }
 
+void pos_redis_version(char text[POS_REDIS_VERSION_SIZE])
+{
+    char *const argv[] = {(char[]){"/usr/bin/redis-server"}, (char[]){"--version"}, NULL};
+    char said[256] = "";
+    struct pos_error error;
+    int output;
+    pid_t pid;
+    text[0] = '\0';
+    if (pos_process_start(argv, -1, "/dev/null", &output, &pid, &error) != POS_OK)
+        return;
+    ssize_t size = read(output, said, sizeof said - 1);
+    const char *version = size > 0 ? strstr(said, " v=") : NULL;
+    if (version != NULL)
+        (void)snprintf(text, POS_REDIS_VERSION_SIZE, "%.*s", (int)strcspn(version + 3, " \n"),
+                       version + 3);
+    close(output);
+    (void)pos_process_end(pid);
+}
+
 /* ---- the rows ---- */
 
 /* The value begins with the SMN, so that a reply tells what it is the answer to. */

@@ -20,6 +20,10 @@ struct pos_redis {
 
 bool pos_redis_there(void); /* installed */
 
+enum { POS_REDIS_VERSION_SIZE = 32 };
+/* "7.0.15", NUL-terminated, as the program itself says; "" when it does not. */
+void pos_redis_version(char text[POS_REDIS_VERSION_SIZE]);
+
 /* Starts it on `core` for so many connections and gives it the first `rows` rows, or as many as
  * POS_REDIS_ROWS_MAX. POS_ERR_NOT_FOUND: not installed; POS_ERR_IO, POS_ERR_TIMEOUT,
  * POS_ERR_NETWORK. */

@@ -28,7 +28,9 @@ struct pos_trace pos_report_trace(const struct pos_report *report, size_t server
 {
     const struct pos_measured *of = &report->servers[server];
     return (struct pos_trace){.name = of->name,
-                              .is_denominator = report->subject == 0 || server < report->subject,
+                              .is_denominator =
+                                  report->subject == 0 ||
+                                  server<report->subject, .is_open_loop = report->options->rate> 0,
                               .latency = &of->latency,
                               .series = &of->series,
                               .tally = &of->tally,

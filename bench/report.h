@@ -46,5 +46,7 @@ struct json_t *pos_report_conditions_json(const struct pos_report *report);
 /* The gateway's table and what was asked for. */
 struct json_t *pos_report_table_json(const struct pos_report *report);
 struct json_t *pos_report_summary_json(struct pos_summary summary);
+/* The same, and each value in order. */
+struct json_t *pos_report_rounds_json(const double *values, size_t count);
 
 #endif

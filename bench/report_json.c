@@ -1,6 +1,7 @@
 /* A report of limits or auth in JSON; docs/benchmarks.md lists its keys. */
 #include <jansson.h>
 
+#include "bench/redis.h"
 #include "bench/report.h"
 #include "bench/report_head.h"
 #include "bench/trace.h"
@@ -11,7 +12,7 @@ json_t *pos_report_summary_json(struct pos_summary summary)
                      summary.high);
 }
 
-static json_t *json_rounds(const double *values, size_t count)
+json_t *pos_report_rounds_json(const double *values, size_t count)
 {
     json_t *out = pos_report_summary_json(pos_summarise(values, count)), *rounds = json_array();
     for (size_t i = 0; i < count; i++)
@@ -26,21 +27,22 @@ static json_t *json_server(const struct pos_report *report, size_t i)
     const struct pos_rounds *rounds = &server->rounds;
     const struct pos_trace trace = pos_report_trace(report, i);
     json_t *out = pos_trace_json(&trace);
-    pos_report_merge(out,
-                     json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cpu_us_per_request",
-                               json_rounds(rounds->cpu_us, rounds->count), "requests_per_second",
-                               json_rounds(rounds->per_second, rounds->count), "latency_p50_us",
-                               json_rounds(rounds->p50_us, rounds->count), "latency_p99_us",
-                               json_rounds(rounds->p99_us, rounds->count), "latency_p999_us",
-                               json_rounds(rounds->p999_us, rounds->count), "latency_p9999_us",
-                               json_rounds(rounds->p9999_us, rounds->count), "latency_max_us",
-                               json_rounds(rounds->max_us, rounds->count), "sent_late_p99_us",
-                               json_rounds(rounds->late_p99_us, rounds->count)));
-    pos_report_merge(out,
-                     json_pack("{s:o, s:o, s:b}", "server_busy_percent",
-                               json_rounds(rounds->server_busy, rounds->count), "load_busy_percent",
-                               json_rounds(rounds->load_busy, rounds->count), "load_bound",
-                               (int)pos_measured_load_bound(server, report->options)));
+    pos_report_merge(
+        out, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cpu_us_per_request",
+                       pos_report_rounds_json(rounds->cpu_us, rounds->count), "requests_per_second",
+                       pos_report_rounds_json(rounds->per_second, rounds->count), "latency_p50_us",
+                       pos_report_rounds_json(rounds->p50_us, rounds->count), "latency_p99_us",
+                       pos_report_rounds_json(rounds->p99_us, rounds->count), "latency_p999_us",
+                       pos_report_rounds_json(rounds->p999_us, rounds->count), "latency_p9999_us",
+                       pos_report_rounds_json(rounds->p9999_us, rounds->count), "latency_max_us",
+                       pos_report_rounds_json(rounds->max_us, rounds->count), "sent_late_p99_us",
+                       pos_report_rounds_json(rounds->late_p99_us, rounds->count)));
+    pos_report_merge(out, json_pack("{s:o, s:o, s:b}", "server_busy_percent",
+                                    pos_report_rounds_json(rounds->server_busy, rounds->count),
+                                    "load_busy_percent",
+                                    pos_report_rounds_json(rounds->load_busy, rounds->count),
+                                    "load_bound",
+                                    (int)pos_measured_load_bound(server, report->options)));
     pos_report_merge(
         out,
         json_pack("{s:i, s:i, s:o}", "connections",
@@ -113,6 +115,19 @@ json_t *pos_report_table_json(const struct pos_report *report)
                      (json_int_t)report->cache_mb, "cache_holds_all", (int)report->cache_holds_all);
 }
 
+/* What was measured beside, when it is not ours. */
+static void add_redis(const struct pos_report *report, json_t *out)
+{
+    char version[POS_REDIS_VERSION_SIZE];
+    const struct pos_bench_options *options = report->options;
+    for (size_t i = 0; i < options->against_count; i++)
+        if (options->against[i] == POS_DENOMINATOR_REDIS) {
+            pos_redis_version(version);
+            (void)json_object_set_new(json_object_get(out, "versions"), "redis",
+                                      json_string(version));
+        }
+}
+
 json_t *pos_report_json(const struct pos_report *report)
 {
     json_t *out = pos_report_conditions_json(report), *servers = json_array();
@@ -121,6 +136,7 @@ json_t *pos_report_json(const struct pos_report *report)
     for (size_t i = 0; i < report->server_count; i++)
         (void)json_array_append_new(servers, json_server(report, i));
     (void)json_object_set_new(out, "servers", servers);
+    add_redis(report, out);
     add_ratios(report, out);
     if (report->subject > 0)
         add_slo(report, out);

@@ -88,6 +88,7 @@ json_t *pos_trace_json(const struct pos_trace *trace)
     (void)json_object_set_new(out, "name", json_string(trace->name));
     (void)json_object_set_new(out, "role",
                               json_string(trace->is_denominator ? "denominator" : "subject"));
+    (void)json_object_set_new(out, "open_loop", json_boolean(trace->is_open_loop));
     (void)json_object_set_new(out, "latency", json_latency(trace->latency));
     (void)json_object_set_new(out, "latency_curve", pos_trace_curve_json(trace->latency));
     if (trace->series != NULL)

@@ -8,6 +8,7 @@
 struct pos_trace {
     const char *name;
     bool is_denominator;                 /* what others are measured beside */
+    bool is_open_loop;                   /* latency is from when requests should have gone out */
     const struct pos_histogram *latency; /* nanoseconds, of all rounds that count */
     const struct pos_series *series;     /* NULL: none */
     const struct pos_load_tally *tally;
