@@ -10,6 +10,7 @@
  * that the key is gone; only when there was nothing left to drop it is done.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "core/base/failpoint.h"
 #include "keymgmt/command.h"
@@ -17,21 +18,34 @@
 #include "keymgmt/progress.h"
 #include "keymgmt/report.h"
 
-enum { ERASE_ROUNDS_MAX = 5 };
+enum { ERASE_ROUNDS_MAX = 5, MOTHERS_SIZE_MAX = 160 };
 
 struct destruction {
     struct pos_home home;
     struct pos_life life;
     struct pos_life_options options;
-    size_t before; /* destroyed when the command began */
-    size_t done;   /* now */
+    size_t before;                  /* destroyed when the command began */
+    size_t done;                    /* now */
+    char mothers[MOTHERS_SIZE_MAX]; /* that they were exported to, as far as there is room */
     struct pos_gateway_tally suspended, erased;
 };
 
 /* ---- the library ---- */
 
-static enum pos_status count_destroyed(struct destruction *destruction, struct pos_error *error)
+static void note_mother(struct pos_buffer *mothers, const char *mother)
 {
+    struct pos_bytes noted = pos_buffer_view(mothers);
+    while (noted.size > 0)
+        if (pos_bytes_equal_text(pos_bytes_split(&noted, ' '), mother))
+            return;
+    if (mother[0] != '\0')
+        pos_buffer_format(mothers, "%s%s", mothers->size == 0 ? "" : " ", mother);
+}
+
+/* Which of them are destroyed already, and which mother POSes had any. */
+static enum pos_status look_at_keys(struct destruction *destruction, struct pos_error *error)
+{
+    struct pos_buffer mothers = pos_buffer(destruction->mothers, MOTHERS_SIZE_MAX - sizeof " ...");
     const struct pos_key_selection *keys = &destruction->options.keys;
     for (size_t i = 0; i < keys->count; i++) {
         struct pos_key_row row;
@@ -40,7 +54,10 @@ static enum pos_status count_destroyed(struct destruction *destruction, struct p
         if (status != POS_OK)
             return pos_error_set(error, status, "key %08u cannot be read", keys->indexes[i]);
         destruction->before += row.state == POS_KEY_DESTROYED;
+        note_mother(&mothers, row.mother);
     }
+    if (mothers.overflow)
+        memcpy(destruction->mothers + mothers.size, " ...", sizeof " ...");
     return POS_OK;
 }
 
@@ -177,6 +194,12 @@ static void report(const struct destruction *destruction)
                         options->gateway == NULL ? "left out" : "has none of them any more");
     if (options->gateway != NULL && !options->dry_run)
         pos_report_number(answer, "terminals", destruction->erased.terminals);
+    /* What a person must see to, because no command here can. */
+    if (destruction->mothers[0] != '\0')
+        pos_report_text(answer, "exported_to", destruction->mothers);
+    pos_report_text(
+        answer, "not_reached",
+        "backups made before, key files, and mother POSes and terminals that have them");
     pos_report_destroy(answer);
     if (options->no_gateway)
         (void)fprintf(stderr,
@@ -192,7 +215,7 @@ static enum pos_status destroy(struct destruction *destruction, struct pos_error
     *life = (struct pos_life){.home = &destruction->home, .action = "destroy"};
     enum pos_status status = pos_life_select(&destruction->home, &destruction->options, error);
     if (status == POS_OK)
-        status = count_destroyed(destruction, error);
+        status = look_at_keys(destruction, error);
     if (status == POS_OK)
         status = pos_key_selection_words(&destruction->options.keys, words);
     if (status != POS_OK)

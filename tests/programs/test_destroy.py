@@ -103,6 +103,8 @@ def destroy_all(whole):
     dry = json.loads(whole.keymgmt("destroy", "--index", "1-%d" % KEYS, *gateway_words(whole),
                                    "--dry-run", "--json"))
     expect(dry["keys"] == KEYS and dry["destroyed_before"] == 0, "--dry-run says what", dry)
+    expect(dry["exported_to"] == NAME and "backups made before" in dry["not_reached"],
+           "and what it does not reach", dry)
     expect(len(scan(values, everywhere(whole))) == len(values), "--dry-run changes nothing")
 
     answer = json.loads(whole.keymgmt("destroy", "--index", "1-%d" % KEYS, *gateway_words(whole),
@@ -110,6 +112,8 @@ def destroy_all(whole):
     found = scan(pieces(values), everywhere(whole))
     expect(found == {}, "after it answered, the scanner finds none", list(found.items())[:5])
     expect(answer["keys"] == KEYS and answer["terminals"] == KEYS, "the answer counts them", answer)
+    expect(answer["exported_to"] == NAME and "key files" in answer["not_reached"],
+           "and says what is left to people", answer)
     expect(len(scan(others, everywhere(whole))) == len(others), "the other keys are there")
     run_terminals(whole, "authenticate", KEYS, code="A0")  # no key to check its MAC with
     run_terminals(whole, "sign-on", KEYS, code="97")
