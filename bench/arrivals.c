@@ -2,6 +2,7 @@
 
 #include "bench/folder.h"
 #include "bench/load.h"
+#include "bench/progress.h"
 
 enum { KEY_TERMINALS = 0x600, TERMINALS = 100000, CONNECTIONS = 1000 };
 
@@ -82,6 +83,12 @@ enum pos_status pos_arrivals_take(void *context, double seconds, struct pos_micr
         (struct pos_micro_reading){(double)phase.tally.good, (double)phase.server_cpu_ns / 1e9};
     bool good = phase.tally.good == phase.tally.replies && phase.unanswered == 0 &&
                 phase.tally.lost == 0 && phase.tally.unmatched == 0 && phase.tally.unreadable == 0;
+    if (!good) {
+        pos_progress_wipe();
+        (void)fputs("posgate-bench: newcomers: ", stderr);
+        pos_load_tally_print(&phase.tally, phase.unanswered, stderr);
+        (void)fputs("\n", stderr);
+    }
     return good ? POS_OK : POS_ERR_STATE;
 }
 

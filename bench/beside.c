@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/folder.h"
+#include "bench/progress.h"
 #include "bench/table.h"
 
 /* ---- the gateway ---- */
@@ -29,7 +30,6 @@ enum pos_status pos_beside_make(struct pos_beside *beside, struct pos_error *err
 {
     pos_micro_number(beside->micro, "rows", beside->options.rows);
     pos_micro_number(beside->micro, "connections", beside->options.connections);
-    pos_micro_text(beside->micro, "mac", beside->options.mac ? "on" : "off");
     const struct pos_terminals_options options = {.folder = beside->folder,
                                                   .rows = beside->options.rows,
                                                   .mac = beside->options.mac,
@@ -88,13 +88,13 @@ static bool all_good(const char *who, const struct pos_load_phase *phase, bool m
     bool good = tally->replies > 0 && tally->good == tally->replies && tally->lost == 0 &&
                 tally->unmatched == 0 && tally->unreadable == 0 &&
                 (may_lag || phase->unanswered == 0);
-    if (!good)
-        (void)fprintf(stderr,
-                      "posgate-bench: %s: %llu replies, %llu as they should be; unanswered %llu, "
-                      "lost connections %llu, unmatched %llu, unreadable %llu\n",
-                      who, (unsigned long long)tally->replies, (unsigned long long)tally->good,
-                      (unsigned long long)phase->unanswered, (unsigned long long)tally->lost,
-                      (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
+    if (!good) {
+        pos_progress_wipe();
+        (void)fprintf(stderr, "posgate-bench: %s, %llu as they should be: ", who,
+                      (unsigned long long)tally->good);
+        pos_load_tally_print(tally, phase->unanswered, stderr);
+        (void)fputs("\n", stderr);
+    }
     return good;
 }
 

@@ -11,6 +11,7 @@
 #define POS_BENCH_LOAD_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "bench/series.h"
@@ -110,6 +111,8 @@ void pos_load_run(struct pos_load *load, struct pos_load_phase *phase);
 void pos_load_tally_count(struct pos_load_tally *tally, const char *code, uint64_t count,
                           uint64_t good);
 void pos_load_tally_add(struct pos_load_tally *into, const struct pos_load_tally *from);
+/* "1000 replies, 00 990, 97 10; unanswered 0, ...", without a line's end. */
+void pos_load_tally_print(const struct pos_load_tally *tally, uint64_t unanswered, FILE *to);
 /* What went wrong: lost connections, strange replies, and codes of replies that are not good. */
 void pos_load_tally_add_failures(struct pos_load_tally *into, const struct pos_load_tally *from);
 

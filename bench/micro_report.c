@@ -75,13 +75,9 @@ static void print_check(const struct pos_micro_check *check)
 /* Through sockets: what came, by code, and what went wrong. */
 static void print_outcome(const struct pos_trace *trace)
 {
-    const struct pos_load_tally *tally = trace->tally;
-    printf("%s: %llu replies", trace->name, (unsigned long long)tally->replies);
-    for (size_t i = 0; i < tally->code_count; i++)
-        printf(", %s %llu", tally->codes[i].code, (unsigned long long)tally->codes[i].count);
-    printf("; unanswered %llu, lost connections %llu, unmatched %llu, unreadable %llu\n",
-           (unsigned long long)*trace->unanswered, (unsigned long long)tally->lost,
-           (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
+    printf("%s: ", trace->name);
+    pos_load_tally_print(trace->tally, *trace->unanswered, stdout);
+    printf("\n");
 }
 
 static void print_text(const struct pos_micro *micro)

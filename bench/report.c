@@ -132,15 +132,10 @@ static void print_memory(const struct pos_report *report)
 
 static void print_outcome(const struct pos_report *report, const struct pos_measured *server)
 {
-    const struct pos_load_tally *tally = &server->tally;
-    printf("%s: %llu replies", server->name, (unsigned long long)tally->replies);
-    for (size_t i = 0; i < tally->code_count; i++)
-        printf(", %s %llu", tally->codes[i].code, (unsigned long long)tally->codes[i].count);
-    printf("; connections answered %u of %u", server->answered_connections,
+    printf("%s: ", server->name);
+    pos_load_tally_print(&server->tally, server->unanswered, stdout);
+    printf("; connections answered %u of %u\n", server->answered_connections,
            pos_measured_connections(server, report->options));
-    printf("; unanswered %llu, lost connections %llu, unmatched %llu, unreadable %llu\n",
-           (unsigned long long)server->unanswered, (unsigned long long)tally->lost,
-           (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
     if (pos_measured_load_bound(server, report->options))
         printf("%s: the load was too slow for it; do not rely on these figures\n", server->name);
 }

@@ -23,12 +23,8 @@ static void print_outcome(const struct pos_sweep_step *of)
         pos_load_tally_add(&tally, &of[i].tally);
         unanswered += of[i].unanswered;
     }
-    printf("%llu replies", (unsigned long long)tally.replies);
-    for (size_t i = 0; i < tally.code_count; i++)
-        printf(", %s %llu", tally.codes[i].code, (unsigned long long)tally.codes[i].count);
-    printf("; unanswered %llu, lost connections %llu, unmatched %llu, unreadable %llu\n",
-           (unsigned long long)unanswered, (unsigned long long)tally.lost,
-           (unsigned long long)tally.unmatched, (unsigned long long)tally.unreadable);
+    pos_load_tally_print(&tally, unanswered, stdout);
+    printf("\n");
 }
 
 static void print_server(const char *name, const struct pos_sweep_step *of)

@@ -45,3 +45,14 @@ void pos_load_tally_add_failures(struct pos_load_tally *into, const struct pos_l
             pos_load_tally_count(into, from->codes[i].code,
                                  from->codes[i].count - from->codes[i].good, 0);
 }
+
+void pos_load_tally_print(const struct pos_load_tally *tally, uint64_t unanswered, FILE *to)
+{
+    (void)fprintf(to, "%llu replies", (unsigned long long)tally->replies);
+    for (size_t i = 0; i < tally->code_count; i++)
+        (void)fprintf(to, ", %s %llu", tally->codes[i].code,
+                      (unsigned long long)tally->codes[i].count);
+    (void)fprintf(to, "; unanswered %llu, lost connections %llu, unmatched %llu, unreadable %llu",
+                  (unsigned long long)unanswered, (unsigned long long)tally->lost,
+                  (unsigned long long)tally->unmatched, (unsigned long long)tally->unreadable);
+}
