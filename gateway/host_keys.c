@@ -259,11 +259,6 @@ void pos_host_keys_look(struct pos_host_keys *keys)
 
 /* ---- use ---- */
 
-bool pos_host_keys_for_pins(const struct pos_host_keys *keys)
-{
-    return keys->options.settings->pin_key[0] != '\0';
-}
-
 bool pos_host_keys_for_macs(const struct pos_host_keys *keys)
 {
     return keys->options.settings->mac_key[0] != '\0';

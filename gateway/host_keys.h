@@ -58,8 +58,7 @@ void pos_host_keys_close(struct pos_host_keys *keys);
 /* Looks for changes, on another thread; they are taken over in a later turn. */
 void pos_host_keys_look(struct pos_host_keys *keys);
 
-/* The link carries PINs, or MACs; whether or not the key is there now. */
-bool pos_host_keys_for_pins(const struct pos_host_keys *keys);
+/* The link carries MACs; whether or not the key is there now. */
 bool pos_host_keys_for_macs(const struct pos_host_keys *keys);
 
 /* Under the ZAK. POS_ERR_NOT_FOUND: it is gone. */

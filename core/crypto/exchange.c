@@ -1,6 +1,5 @@
 #include "core/crypto/exchange.h"
 
-#include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -71,14 +70,6 @@ void pos_exchange_public(const struct pos_exchange *exchange,
                          uint8_t public_key[POS_EXCHANGE_KEY_SIZE])
 {
     memcpy(public_key, exchange->public_key, POS_EXCHANGE_KEY_SIZE);
-}
-
-void pos_exchange_private(const struct pos_exchange *exchange,
-                          uint8_t private_key[POS_EXCHANGE_KEY_SIZE])
-{
-    size_t size = POS_EXCHANGE_KEY_SIZE;
-    int done = EVP_PKEY_get_raw_private_key(exchange->pair, private_key, &size);
-    assert(done == 1 && size == POS_EXCHANGE_KEY_SIZE); /* it is an X25519 pair that we made */
 }
 
 /* RFC 7748 clause 6.1: an all-zero secret means a peer key of small order, and is refused. OpenSSL

@@ -17,9 +17,7 @@ void pos_exchange_destroy(struct pos_exchange *exchange);
 void pos_exchange_public(const struct pos_exchange *exchange,
                          uint8_t public_key[POS_EXCHANGE_KEY_SIZE]);
 
-/* To keep a pair over a restart of a terminal: the private part, a secret. */
-void pos_exchange_private(const struct pos_exchange *exchange,
-                          uint8_t private_key[POS_EXCHANGE_KEY_SIZE]);
+/* A pair whose private part is known: that of a published example. */
 POS_MUST_USE enum pos_status pos_exchange_restore(const uint8_t private_key[POS_EXCHANGE_KEY_SIZE],
                                                   struct pos_exchange **exchange);
 

@@ -79,9 +79,6 @@ POS_MUST_USE enum pos_status pos_key_block_unwrap(struct pos_key_block_protector
                                                   const struct pos_key_block_expectation *expected,
                                                   uint8_t *key, struct pos_error *error);
 
-/* The size of MAC of a block under this protection key: 16 for AES, 8 for TDES. */
-size_t pos_key_block_mac_size(const struct pos_key_block_protector *protector);
-
 /* The same in the compact binary form in which keys rest in databases: ciphertext and MAC, the
  * header not stored but rebuilt from attributes and algorithm, which the MAC covers. `sealed` has
  * POS_KEY_VALUE_SIZE_MAX bytes. Unseal: POS_ERR_FORMAT for the wrong size, POS_ERR_MAC when it is

@@ -204,11 +204,6 @@ void pos_key_block_protector_destroy(struct pos_key_block_protector *protector)
     free(protector);
 }
 
-size_t pos_key_block_mac_size(const struct pos_key_block_protector *protector)
-{
-    return protector->version->mac_size;
-}
-
 /* ---- key data, both ways ---- */
 
 size_t pos_key_block_data_size(const struct pos_key_block_version *version,

@@ -172,19 +172,6 @@ enum pos_status pos_journal_find(struct pos_journal *journal, uint32_t index,
     return status == POS_OK ? pos_journal_row_decode(index, pos_buffer_view(&value), row) : status;
 }
 
-enum pos_status pos_journal_find_serial(struct pos_journal *journal, const char *serial,
-                                        struct pos_journal_row *row)
-{
-    uint8_t memory[POS_ROW_SIZE_MAX];
-    struct pos_buffer value = pos_buffer(memory, sizeof memory);
-    struct pos_journal_serial holder;
-    enum pos_status status =
-        pos_rocks_get(journal->rocks, POS_JOURNAL_SERIALS, pos_bytes_text(serial), &value);
-    if (status == POS_OK)
-        status = pos_journal_serial_decode(pos_buffer_view(&value), &holder);
-    return status == POS_OK ? pos_journal_find(journal, holder.index, row) : status;
-}
-
 struct walk {
     bool (*each)(void *context, const struct pos_journal_row *row);
     void *context;

@@ -67,9 +67,6 @@ void pos_journal_close(struct pos_journal *journal);
 void pos_journal_counts(struct pos_journal *journal, struct pos_journal_counts *counts);
 POS_MUST_USE enum pos_status pos_journal_find(struct pos_journal *journal, uint32_t index,
                                               struct pos_journal_row *row);
-POS_MUST_USE enum pos_status pos_journal_find_serial(struct pos_journal *journal,
-                                                     const char *serial,
-                                                     struct pos_journal_row *row);
 POS_MUST_USE enum pos_status
 pos_journal_walk(struct pos_journal *journal,
                  bool (*each)(void *context, const struct pos_journal_row *row), void *context);
