@@ -10,60 +10,11 @@
 #include <unistd.h>
 
 #include "gateway/clerk.h"
-
-/* Debian's RocksDB is not built for the thread sanitizer, which therefore cannot see how it orders
- * its own memory accesses. Ours stay under watch. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "called_from_lib:librocksdb.so\n";
-}
-
-static unsigned passed, failed;
-
-static void expect(bool good, const char *what)
-{
-    if (good)
-        passed++;
-    else
-        failed++;
-    if (!good)
-        printf("FAILED: %s\n", what);
-}
+#include "tests/gateway/plain.h"
 
 static struct pos_key_library *writer, *follower;
 static struct pos_terminal_table *table;
 static sem_t gate, finished;
-
-static enum pos_status append(void *context, const void *event, struct pos_buffer *record)
-{
-    (void)context;
-    pos_buffer_put_text(record, event);
-    return POS_OK;
-}
-
-static enum pos_status resume(void *context, struct pos_bytes last)
-{
-    (void)context;
-    (void)last;
-    return POS_OK;
-}
-
-static void nothing(void *context)
-{
-    (void)context;
-}
-
-static const struct pos_audit_writer audit = {
-    .append = append, .resume = resume, .keep = nothing, .forget = nothing};
-
-static void must(enum pos_status status, const char *what)
-{
-    if (status == POS_OK)
-        return;
-    printf("%s: %s\n0 passed, 1 failed\n", what, pos_status_text(status));
-    exit(1);
-}
 
 static void add_key(uint32_t index)
 {
@@ -98,9 +49,9 @@ static void open_all(const char *folder)
     for (size_t i = 0; i < 4; i++)
         (void)snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
     const struct pos_key_library_options library = {
-        .path = path[0], .create = true, .audit = audit};
+        .path = path[0], .create = true, .audit = plain_audit};
     const struct pos_terminal_table_options options = {
-        .path = path[2], .create_if_missing = true, .cache_size = 8u << 20, .audit = audit};
+        .path = path[2], .create_if_missing = true, .cache_size = 8u << 20, .audit = plain_audit};
     must(pos_key_library_open(&library, &writer, &error), "open the key library");
     add_key(1);
     must(pos_key_library_follow(path[0], path[1], &follower, &error), "follow it");
@@ -371,6 +322,5 @@ int main(void)
     pos_key_library_close(writer);
     (void)snprintf(command, sizeof command, "rm -r %s", folder);
     expect(system(command) == 0, "the folder is removed");
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed == 0 ? 0 : 1;
+    return finish();
 }

@@ -10,35 +10,8 @@
 
 #include "core/base/log.h"
 #include "gateway/host_keys.h"
+#include "tests/gateway/plain.h"
 #include "tests/gateway/slow_module.h"
-
-/* Debian's RocksDB is not built for the thread sanitizer, which therefore cannot see how it orders
- * its own memory accesses. Ours stay under watch. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "called_from_lib:librocksdb.so\n";
-}
-
-static unsigned passed, failed;
-
-static void expect(bool good, const char *what)
-{
-    if (good)
-        passed++;
-    else
-        failed++;
-    if (!good)
-        printf("FAILED: %s\n", what);
-}
-
-static void must(enum pos_status status, const char *what)
-{
-    if (status == POS_OK)
-        return;
-    printf("%s: %s\n0 passed, 1 failed\n", what, pos_status_text(status));
-    exit(1);
-}
 
 /* ---- the world around them ---- */
 
@@ -50,28 +23,6 @@ static struct pos_clerk *clerk;
 static struct pos_strongroom *room;
 static struct pos_loop *loop;
 static struct pos_gateway_settings settings;
-
-static enum pos_status append(void *context, const void *event, struct pos_buffer *record)
-{
-    (void)context;
-    pos_buffer_put_text(record, event);
-    return POS_OK;
-}
-
-static enum pos_status resume(void *context, struct pos_bytes last)
-{
-    (void)context;
-    (void)last;
-    return POS_OK;
-}
-
-static void nothing(void *context)
-{
-    (void)context;
-}
-
-static const struct pos_audit_writer audit = {
-    .append = append, .resume = resume, .keep = nothing, .forget = nothing};
 
 static void path_in(char *path, size_t size, const char *name)
 {
@@ -123,7 +74,8 @@ static void open_library(void)
     struct pos_error error;
     path_in(path, sizeof path, "library");
     path_in(scratch, sizeof scratch, "follow");
-    const struct pos_key_library_options options = {.path = path, .create = true, .audit = audit};
+    const struct pos_key_library_options options = {
+        .path = path, .create = true, .audit = plain_audit};
     must(pos_key_library_open(&options, &writer, &error), "a key library");
     add_link("TDES", POS_USAGE_ZPK, POS_ALGORITHM_T2);
     add_link("AES", POS_USAGE_ZPK, POS_ALGORITHM_A128);
@@ -328,6 +280,5 @@ int main(void)
     pos_hsm_close(hsm);
     (void)snprintf(command, sizeof command, "rm -r %s", folder);
     expect(system(command) == 0, "the folder is removed");
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed == 0 ? 0 : 1;
+    return finish();
 }

@@ -13,14 +13,7 @@
 
 #include "core/store/terminal_bulk.h"
 #include "gateway/reader.h"
-
-/* Debian's RocksDB is not built for the thread sanitizer, which therefore cannot see how it orders
- * its own memory accesses. Ours stay under watch. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "called_from_lib:librocksdb.so\n";
-}
+#include "tests/gateway/plain.h"
 
 enum {
     ROWS = 8000,
@@ -30,24 +23,6 @@ enum {
     PATIENCE_S = 30,
     SETTLED_S = 3, /* in which a reader looks twice, if the machine lets it */
 };
-
-static unsigned passed, failed;
-
-static void expect(bool good, const char *what)
-{
-    passed += good;
-    failed += !good;
-    if (!good)
-        printf("FAILED: %s\n", what);
-}
-
-static void must(enum pos_status status, const char *what)
-{
-    if (status == POS_OK)
-        return;
-    printf("%s: %s\n0 passed, 1 failed\n", what, pos_status_text(status));
-    exit(1);
-}
 
 /* ---- the table ---- */
 
@@ -60,32 +35,11 @@ static struct pos_smn smn_of(uint32_t index)
     return smn;
 }
 
-static enum pos_status append(void *context, const void *event, struct pos_buffer *record)
-{
-    (void)context;
-    pos_buffer_put_text(record, event);
-    return POS_OK;
-}
-
-static enum pos_status resume(void *context, struct pos_bytes last)
-{
-    (void)context;
-    (void)last;
-    return POS_OK;
-}
-
-static void nothing(void *context)
-{
-    (void)context;
-}
-
 /* Row N has the index and the version N. */
 static void open_table(const char *folder)
 {
-    static const struct pos_audit_writer audit = {
-        .append = append, .resume = resume, .keep = nothing, .forget = nothing};
     const struct pos_terminal_table_options options = {
-        .path = folder, .create_if_missing = true, .cache_size = 8u << 20, .audit = audit};
+        .path = folder, .create_if_missing = true, .cache_size = 8u << 20, .audit = plain_audit};
     struct pos_error error;
     must(pos_terminal_table_open(&options, &table, &error), "open the table");
     static struct pos_smn smns[ROWS];
@@ -307,6 +261,5 @@ int main(void)
     pos_terminal_table_close(table);
     (void)snprintf(command, sizeof command, "rm -r %s", folder);
     expect(system(command) == 0, "the folder can be removed");
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed > 0;
+    return finish();
 }
