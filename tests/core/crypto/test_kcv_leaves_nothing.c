@@ -19,13 +19,18 @@ static struct {
 } blocks[BLOCK_COUNT_MAX];
 static int passed, failed;
 
-static void note(const void *before, void *memory, size_t size)
+static size_t place_of(const void *memory)
 {
     size_t i = 0;
-    while (i < BLOCK_COUNT_MAX && blocks[i].memory != before)
+    while (i < BLOCK_COUNT_MAX && blocks[i].memory != memory)
         i++;
     if (i == BLOCK_COUNT_MAX)
         abort();
+    return i;
+}
+
+static void note(size_t i, void *memory, size_t size)
+{
     blocks[i].memory = memory;
     blocks[i].size = size;
 }
@@ -34,16 +39,16 @@ static void *noted_malloc(size_t size, const char *file, int line)
 {
     (void)file, (void)line;
     void *memory = malloc(size);
-    note(NULL, memory, size);
+    note(place_of(NULL), memory, size);
     return memory;
 }
 
 static void *noted_realloc(void *before, size_t size, const char *file, int line)
 {
     (void)file, (void)line;
-    uintptr_t place = (uintptr_t)before;
+    size_t place = place_of(before);
     void *memory = realloc(before, size);
-    note((const void *)place, memory, size);
+    note(place, memory, size);
     return memory;
 }
 
@@ -51,7 +56,7 @@ static void noted_free(void *memory, const char *file, int line)
 {
     (void)file, (void)line;
     if (memory != NULL)
-        note(memory, NULL, 0);
+        note(place_of(memory), NULL, 0);
     free(memory);
 }
 
