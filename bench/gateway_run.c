@@ -7,10 +7,10 @@
 
 #include "bench/machine.h"
 #include "bench/process.h"
+#include "bench/table.h"
 #include "core/base/file.h"
 
 enum {
-    ROW_CACHE_SIZE = 160, /* bytes of cache that a row is given: row, key and its part of a block */
     CACHE_MB_MIN = 64,
     CONFIGURATION_SIZE = 4096,
     SPARE_CONNECTIONS = 100,
@@ -19,7 +19,7 @@ enum {
 /* Enough for all rows, but not more than two thirds of what there is: then the disk is in play. */
 static void choose_cache(struct pos_gateway_run *run, const struct pos_bench_options *options)
 {
-    uint64_t wanted = options->rows * ROW_CACHE_SIZE / 1048576 + CACHE_MB_MIN;
+    uint64_t wanted = options->rows * POS_TABLE_ROW_CACHE_SIZE / 1048576 + CACHE_MB_MIN;
     uint64_t most = pos_machine_available() / 1048576 * 2 / 3;
     run->cache_mb = wanted;
     if (options->cache_mb > 0)

@@ -19,7 +19,6 @@
 #include "core/base/clock.h"
 
 enum {
-    ROW_CACHE_SIZE = 160, /* bytes of cache a row when none is stated: row, key, their part */
     CACHE_MB_MIN = 64,
     WAY_COUNT = 4,
     KEY_ROWS = 0x500,
@@ -258,7 +257,7 @@ static bool memory_has_room(void)
 static enum pos_status prepare(struct pos_error *error)
 {
     if (lookup.cache_mb == 0)
-        lookup.cache_mb = lookup.rows * ROW_CACHE_SIZE / 1048576 + CACHE_MB_MIN;
+        lookup.cache_mb = lookup.rows * POS_TABLE_ROW_CACHE_SIZE / 1048576 + CACHE_MB_MIN;
     enum pos_status status = find_folder(error);
     if (status != POS_OK)
         return status;
