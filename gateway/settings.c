@@ -152,7 +152,7 @@ static const struct pos_config_key database_keys[] = {
     TEXT(HOLDER, "path", database.path, "/var/lib/posgate/terminals", NULL,
          "Folder of the terminal table"),
     NUMBER(HOLDER, "cache_mb", database.cache_mb, 256, 8, 1048576, "MiB",
-           "Block cache; about 90 bytes a terminal keep all look-ups in memory"),
+           "Block cache; 140 for each million terminals keep all look-ups in memory"),
     NUMBER(HOLDER, "readers", database.readers, 2, 1, POS_READER_THREAD_COUNT_MAX, "threads",
            "That read the disk for what the cache does not hold, so that the loops need not"),
     NUMBER(HOLDER, "ballast_mb", database.ballast_mb, 384, 0, 1048576, "MiB",
