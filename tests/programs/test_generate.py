@@ -83,7 +83,7 @@ def wait_for_keys(whole, before, process):
 
 
 def killed_at_any_moment(whole):
-    for turn in range(4):
+    for turn in range(2):
         before = made(whole, "before a kill")
         process = start(whole, LOSSY)
         wait_for_keys(whole, before, process)
