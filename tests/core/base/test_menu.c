@@ -1,6 +1,6 @@
 /* A program's commands: the one that is chosen, what it is given, and what is none. */
 #include <criterion/criterion.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "core/base/exit_code.h"
 #include "core/base/menu.h"
@@ -23,11 +23,13 @@ static const struct argp loud = {.options = loud_options, .parser = take_loud};
 /* The words as argp wants them: in memory that it may change. */
 static size_t choose(struct pos_menu *menu, const char *const *words, int *argc, char ***argv)
 {
+    static char texts[WORD_COUNT_MAX][16] = {"tool"};
     static char *copies[WORD_COUNT_MAX + 1];
-    static char program[] = "tool";
-    copies[0] = program;
-    for (*argc = 1; words[*argc - 1] != NULL; (*argc)++)
-        copies[*argc] = strdup(words[*argc - 1]);
+    copies[0] = texts[0];
+    for (*argc = 1; words[*argc - 1] != NULL; (*argc)++) {
+        copies[*argc] = texts[*argc];
+        (void)snprintf(texts[*argc], sizeof texts[*argc], "%s", words[*argc - 1]);
+    }
     copies[*argc] = NULL;
     *argv = copies;
     pos_program_begin(*argc, *argv);

@@ -1,6 +1,6 @@
 /* Numbers as people type them, and what is none. */
 #include <criterion/criterion.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,7 +76,10 @@ static struct taken parse(const char *option, const char *value)
         {"alg", 'a', "ALG", 0, "", 0},  {"level", 'l', "X", 0, "", 0},   {0}};
     static const struct argp argp = {.options = options, .parser = take};
     struct taken taken = {0};
-    char *argv[] = {strdup("tool"), strdup(option), strdup(value), NULL};
+    char words[3][16] = {"tool"};
+    (void)snprintf(words[1], sizeof words[1], "%s", option);
+    (void)snprintf(words[2], sizeof words[2], "%s", value);
+    char *argv[] = {words[0], words[1], words[2], NULL};
     argp_err_exit_status = POS_EXIT_USAGE;
     cr_assert_eq(argp_parse(&argp, 3, argv, 0, NULL, &taken), 0);
     return taken;
