@@ -10,7 +10,8 @@
 #include "core/wire/lanes.h"
 
 struct pos_stretch {
-    uint32_t from, end; /* offsets from the MTI; `end` is set when the next one begins */
+    uint32_t from, end; /* offsets from the MTI, which with the bitmap is before all of them; `end`
+                           is set when the next one begins */
     enum pos_alphabet alphabet;
 };
 
@@ -55,7 +56,8 @@ static POS_ALWAYS_INLINE pos_lanes pos_alphabet_has(enum pos_alphabet alphabet, 
 }
 
 /* Lanes that are not all zero when one of data[from] to data[end - 1] is not in the alphabet, a
- * constant here. No byte behind them is touched; up to 15 before them are, from data[0] on. */
+ * constant here. No byte behind them is touched; up to 15 before them are, from data[0] on: MTI and
+ * bitmap are there. */
 static POS_ALWAYS_INLINE pos_lanes pos_alphabet_lacks(enum pos_alphabet alphabet,
                                                       const uint8_t *data, size_t from, size_t end)
 {

@@ -90,15 +90,14 @@ static POS_ALWAYS_INLINE pos_lanes pos_lanes_load_few(const uint8_t *at, size_t 
     return (pos_lanes)halves;
 }
 
-/* The 16 bytes before data[end], as far as there are as many; zeros then. */
+/* The 16 bytes before data[end], which is behind data[8]; zeros where there are not as many. */
 static POS_ALWAYS_INLINE pos_lanes pos_lanes_load_before(const uint8_t *data, size_t end)
 {
-    if (__builtin_expect(end >= POS_LANE_COUNT, 1))
+    if (end >= POS_LANE_COUNT)
         return pos_lanes_load(data + end - POS_LANE_COUNT);
-    pos_lanes lanes = {0};
-    for (size_t i = 0; i < end; i++)
-        lanes[POS_LANE_COUNT - end + i] = data[i];
-    return lanes;
+    pos_lane_halves halves = {pos_load8(data) << 8 * (POS_LANE_COUNT - end),
+                              pos_load8(data + end - 8)};
+    return (pos_lanes)halves;
 }
 
 /* Copies without a call, which costs more than most fields. */
