@@ -90,13 +90,17 @@ static POS_ALWAYS_INLINE pos_lanes pos_lanes_load_few(const uint8_t *at, size_t 
     return (pos_lanes)halves;
 }
 
-/* The 16 bytes before data[end], which is behind data[8]; zeros where there are not as many. */
+/* The 16 bytes before data[end], of which there is one; zeros where there are not as many. */
 static POS_ALWAYS_INLINE pos_lanes pos_lanes_load_before(const uint8_t *data, size_t end)
 {
     if (end >= POS_LANE_COUNT)
         return pos_lanes_load(data + end - POS_LANE_COUNT);
-    pos_lane_halves halves = {pos_load8(data) << 8 * (POS_LANE_COUNT - end),
-                              pos_load8(data + end - 8)};
+    pos_lane_halves halves = {0};
+    if (end > 8)
+        halves = (pos_lane_halves){pos_load8(data) << 8 * (POS_LANE_COUNT - end),
+                                   pos_load8(data + end - 8)};
+    else
+        halves[1] = pos_load_few(data, end) << 8 * (8 - end);
     return (pos_lanes)halves;
 }
 
