@@ -110,9 +110,9 @@ class Target:
                       self.limit, self.unit, self.why, self.redis)
 
 
-# {rows} is of the large table, {some} of a smaller one, {table} the folder of the large one, {set} a
-# working set, {few} one for which the gateway has contexts, {rounds} the lengths of rounds, {beside}
-# the denominators that are there. Commands that are the same run once.
+# {rows} is of the large table, {table} its folder, {set} a working set, {few} one for which the gateway
+# has contexts, {rounds} the lengths of rounds, {beside} the denominators that are there. Commands that
+# are the same run once.
 MAKE = "auth --keep {table} --rows {rows} --rounds 1 --duration 0.1 --warm-up 0 --connections 1"
 LARGE = "auth --table {table} --rows {rows} {rounds} "
 REMEMBERED = LARGE + ("--connections {many} --lookup remembered --working-set {set} "
@@ -133,19 +133,19 @@ TARGETS = [
            LARGE + "--connections 50 --outstanding 16 --lookup remembered --working-set {set} "
            "--against redis", ratio(GATEWAY, REDIS), "<=", 0.50, redis=True),
     Target("4", "AES-CMAC checked on the request and put on the reply, added to a request",
-           "auth --rows {some} {rounds} --connections {many} --working-set {few} --vs mac=on",
+           LARGE + "--connections {many} --working-set {few} --vs mac=on",
            difference("gateway, mac=on", GATEWAY), "<=", 0.6, "us"),
     Target("5", "{full} connections to 50, each request",
            LARGE + "--connections 50 --vs connections={full}",
            lambda report: ratio(report["servers"][-1]["name"], GATEWAY)(report), "<=", 1.25),
     Target("6", "look-up of an unregistered SMN to that of a registered one, in RocksDB",
-           "lookup --rows {rows} --rounds {count}", checks("unregistered/"), "<=", 0.25),
+           "lookup --table {table} --rows {rows} --rounds {count}", checks("unregistered/"), "<=", 0.25),
     Target("7", "durable registrations: the committer to single synced puts",
            "register", checks("committer"), ">=", 50),
     Target("7", "durable registrations: through sockets, with a proof, to single synced puts",
            "register", checks("sockets"), ">=", 10),
     Target("7", "authentication p99 beside registrations to that without, at 40 and 20 % of capacity",
-           "mixed --rows {rows}", checks("p99"), "<=", 1.5),
+           "mixed --table {table} --rows {rows}", checks("p99"), "<=", 1.5),
     Target("8", "codec, parse the 127-byte sale", "codec", checks("parse/"), "<=", 80, "ns"),
     Target("8", "codec, build the 127-byte sale", "codec", checks("build/"), "<=", 200, "ns"),
     Target("8", "codec, parse: times as fast as dl_iso8583", None, None, ">=", 4, why=NO_DL),
@@ -188,10 +188,10 @@ def sizes(quick, rows, table, redis):
     """Words for Target.filled."""
     words = {"table": table, "beside": "bare,redis" if redis else "bare"}
     if quick:
-        words.update(rows=rows or 20000, some=5000, set=1000, few=500, many=50, full=500, most=2000,
+        words.update(rows=rows or 20000, set=1000, few=500, many=50, full=500, most=8000,
                      count=1, churn=2, rounds="--rounds 1 --duration 0.2 --warm-up 0.1")
     else:
-        words.update(rows=rows or 10000000, some=100000, set=4000, few=2000, many=1000, full=10000,
+        words.update(rows=rows or 10000000, set=4000, few=2000, many=1000, full=10000,
                      most=19000, count=5, churn=10,
                      rounds="--rounds 5 --duration 2 --warm-up 0.5")
     return words
