@@ -24,6 +24,8 @@ enum {
     ROUND_S = 5,        /* about, before any was timed */
     CYCLE_REQUESTS = 2, /* on each connection, and then it is made anew */
     CYCLE_S_MAX = 120,
+    SETTLE_TRIES = 10,
+    USE_RATE_MAX = 20000, /* a second: no server is late */
 };
 
 /* Bytes a connection, by round. */
@@ -50,10 +52,18 @@ struct connections {
 
 static struct connections connections;
 
-/* The server's side of the last connects and replies may still be under way. */
-static void settle(void)
+/* The server's side of the last connects and replies may still be under way: until its memory
+ * stands still. */
+static void settle(const struct pos_measured *server)
 {
-    nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+    uint64_t before, now = pos_process_memory(server->pid);
+    for (int i = 0; i < SETTLE_TRIES; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        before = now;
+        now = pos_process_memory(server->pid);
+        if (now == before)
+            return;
+    }
 }
 
 static double taken_since(const struct pos_measured *server, uint64_t before)
@@ -66,9 +76,10 @@ static double taken_since(const struct pos_measured *server, uint64_t before)
 static enum pos_status use_each(struct pos_load *load, struct pos_measured *server,
                                 struct pos_error *error)
 {
+    uint64_t rate = 4 * (uint64_t)connections.options.connections;
     struct pos_load_phase phase = {.duration_s = 10,
                                    .requests_max = connections.options.connections,
-                                   .rate = connections.options.connections,
+                                   .rate = rate < USE_RATE_MAX ? rate : USE_RATE_MAX,
                                    .latency = &connections.latency};
     pos_load_run(load, &phase);
     if (phase.answered_connections == connections.options.connections && phase.unanswered == 0)
@@ -98,10 +109,10 @@ static enum pos_status fill(struct pos_measured *server, uint64_t before, double
     enum pos_status status = connect_all(server, 0, &load, error);
     if (status != POS_OK)
         return status;
-    settle();
+    settle(server);
     *fresh = taken_since(server, before);
     status = use_each(load, server, error);
-    settle();
+    settle(server);
     *used = taken_since(server, before);
     if (status == POS_OK && server == &connections.servers[GATEWAY])
         status = pos_gateway_status(connections.subject.folder, &connections.shared, error);
@@ -152,7 +163,7 @@ static enum pos_status measure_server(struct pos_measured *server, struct taken 
                                       struct pos_error *error)
 {
     size_t round = connections.rounds;
-    settle();
+    settle(server);
     uint64_t before = pos_process_memory(server->pid);
     if (before == 0)
         return pos_error_set(error, POS_ERR_IO, "cannot read the memory of %s", server->name);

@@ -16,7 +16,7 @@ struct histograms {
     struct pos_histogram latency, lateness;
 };
 
-/* The server's side of the last connects may still be under way. */
+/* The server's side of the last connects may still be under way, and its memory be less. */
 static void settle(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
@@ -50,9 +50,9 @@ static enum pos_status connect_to(struct pos_measured *server, struct pos_load *
     enum pos_status status = pos_load_open(&load_options, load, error);
     if (status != POS_OK)
         return pos_error_prefix(error, "%s", server->name);
-    settle();
     if (!first)
         return POS_OK;
+    settle();
     uint64_t after = server->pid != 0 ? pos_process_memory(server->pid) : 0;
     server->memory_known = before != 0 && after >= before;
     server->memory_per_connection = (double)(after - before) / load_options.connections;
