@@ -8,7 +8,7 @@
 #include "bench/folder.h"
 #include "tests/bench/program.h"
 
-#define QUICK " auth -c 5 --rows 50 --rounds 1 -d 0.2 --warm-up 0.1 "
+#define QUICK " auth -c 5 --rows 50 --rounds 1 -d 0.05 --warm-up 0 "
 
 Test(outputs, a_missed_latency_ends_with_3_and_is_named)
 {

