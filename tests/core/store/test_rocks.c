@@ -202,7 +202,7 @@ Test(rocks, says_when_a_row_is_not_in_memory)
     pos_rocks_close(rocks);
 }
 
-/* ---- blind batches ---- */
+/* ---- batches ---- */
 
 static void put_text(struct pos_rocks_batch *batch, const char *key, const char *value)
 {
@@ -253,6 +253,53 @@ Test(rocks, writes_what_is_staged_blindly_and_shows_none_of_it_before)
     expect_seen(batch, "a=1 b=1 ", "written, and staged again");
     cr_assert_eq(pos_rocks_batch_write(batch, false), POS_OK);
     expect_seen(batch, "a=3 ", "written again");
+    pos_rocks_batch_destroy(batch);
+    pos_rocks_close(rocks);
+}
+
+static void expect_got(struct pos_rocks_batch *batch, const char *key, const char *expected)
+{
+    char memory[8];
+    struct pos_buffer value = pos_buffer(memory, sizeof memory);
+    enum pos_status status = pos_rocks_batch_get(batch, 0, pos_bytes_text(key), &value);
+    cr_assert_eq(status, expected != NULL ? POS_OK : POS_ERR_NOT_FOUND, "%s", key);
+    cr_expect(expected == NULL || pos_bytes_equal_text(pos_buffer_view(&value), expected), "%s",
+              key);
+}
+
+Test(rocks, shows_what_is_staged_over_what_is_there)
+{
+    char folder[TEST_PATH_SIZE];
+    struct pos_rocks *rocks;
+    test_folder(folder);
+    struct pos_rocks_options options = options_for(test_path(folder, "db"));
+    cr_assert_eq(pos_rocks_open(&options, &rocks, NULL), POS_OK);
+    struct pos_rocks_batch *batch = pos_rocks_batch_create(rocks);
+    put_text(batch, "a", "1");
+    put_text(batch, "b", "1");
+    cr_assert_eq(pos_rocks_batch_write(batch, true), POS_OK);
+    pos_rocks_batch_clear(batch);
+    expect_got(batch, "a", "1");
+
+    pos_rocks_batch_delete(batch, 0, pos_bytes_text("a"));
+    put_text(batch, "c", "2");
+    expect_got(batch, "a", NULL);
+    expect_got(batch, "b", "1");
+    expect_seen(batch, "b=1 c=2 ", "staged");
+    pos_rocks_batch_mark(batch);
+    put_text(batch, "a", "3");
+    put_text(batch, "d", "3");
+    expect_seen(batch, "a=3 b=1 c=2 d=3 ", "staged behind a mark");
+    pos_rocks_batch_undo(batch);
+    expect_got(batch, "d", NULL);
+    expect_seen(batch, "b=1 c=2 ", "undone");
+    put_text(batch, "e", "4");
+    expect_got(batch, "a", NULL);
+    expect_seen(batch, "b=1 c=2 e=4 ", "staged behind what was undone");
+    cr_assert_eq(pos_rocks_batch_write(batch, true), POS_OK);
+    pos_rocks_batch_clear(batch);
+    expect_got(batch, "a", NULL);
+    expect_seen(batch, "b=1 c=2 e=4 ", "written");
     pos_rocks_batch_destroy(batch);
     pos_rocks_close(rocks);
 }
