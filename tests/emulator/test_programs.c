@@ -177,7 +177,7 @@ Test(programs, a_home_is_made_once_from_private_components)
     cr_expect_eq(outcome.code, 77, "a home is not made again: %s", outcome.err);
     folder_write(&room.folder, "component-2", "00\n", 0600);
     INIT(folder_file(&room.folder, "third"));
-    cr_expect_eq(outcome.code, 1, "%s", outcome.err);
+    cr_expect_eq(outcome.code, 2, "%s", outcome.err);
     cr_expect(strstr(outcome.err, "64") != NULL, "says how many digits: %s", outcome.err);
     (void)remove(two);
     folder_write(&room.folder, "component-2",
