@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/awake.h"
 #include "bench/folder.h"
 #include "bench/progress.h"
 #include "bench/table.h"
@@ -147,8 +148,12 @@ static void keep(struct pos_beside_view *view, const struct pos_load_phase *phas
 
 static enum pos_status run_quiet(struct pos_beside_view *view, double seconds)
 {
+    const struct pos_pinning *pinning = &view->beside->micro->pinning;
     struct pos_load_phase phase = good_phase(view, seconds);
+    struct pos_awake awake;
+    pos_awake_start(&awake, (int[]){pinning->server_core, pinning->load_core}, 2);
     pos_load_run(view->beside->good, &phase);
+    pos_awake_stop(&awake);
     keep(view, &phase);
     return all_good("authentications", &phase, false) ? POS_OK : POS_ERR_STATE;
 }
@@ -162,11 +167,15 @@ static enum pos_status run_company(struct pos_beside_view *view, double seconds)
     struct company company = {
         .load = beside->other,
         .phase = {.duration_s = seconds, .rate = beside->other_rate, .latency = &unused}};
+    struct pos_awake awake;
     pthread_t thread;
     if (pthread_create(&thread, NULL, send_company, &company) != 0)
         return POS_ERR_LIMIT;
+    /* The other core is the company's, when the authentications leave it. */
+    pos_awake_start(&awake, &beside->micro->pinning.server_core, 1);
     pos_load_run(beside->good, &phase);
     (void)pthread_join(thread, NULL);
+    pos_awake_stop(&awake);
     keep(view, &phase);
     beside->other_replies += (double)company.phase.tally.replies;
     beside->other_seconds += company.phase.seconds;
