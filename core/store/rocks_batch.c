@@ -1,6 +1,6 @@
 /*
  * The batch: staged rows, read over those of the database. RocksDB's own index of a batch is sorted
- * and cost a registration 6 us, more than all the rest of it; so rows are found in a hash table
+ * and cost a registration 5 us, half of what it took; so rows are found in a hash table
  * (staged.c), and a sorted index is made of them only where somebody walks.
  */
 #include <assert.h>
