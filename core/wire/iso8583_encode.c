@@ -312,8 +312,10 @@ static POS_ALWAYS_INLINE enum pos_status put_message(struct pen *pen, const stru
     pen->open->from = (uint32_t)offset_of(pen);
     pen->open->alphabet = pen->alphabet = POS_ALPHABET_ANY;
     status = put_fields(pen, draft, encoded);
-    pen->open->end = (uint32_t)offset_of(pen);
-    if (!pos_stretches_are_good(stretches, pen->open, pen->start))
+    struct pos_stretch *last = pen->open;
+    last->end = (uint32_t)offset_of(pen);
+    pen->open = NULL; /* the stretches end with this function */
+    if (!pos_stretches_are_good(stretches, last, pen->start))
         return refuse_stranger(*pen, draft, stretches);
     return status;
 }
