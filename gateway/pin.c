@@ -284,10 +284,12 @@ static struct pos_bytes security_field(const struct pos_request *request, char *
 {
     enum pos_pin_format format = request->pin.out.format;
     memset(memory, '0', 16);
-    if (!request->link.dialect->bare_keys)
+    if (!request->link.dialect->bare_keys) {
         memory[1] = (char)('0' + format);
-    else
-        memcpy(memory, format == POS_PIN_FORMAT_4 ? "20" : "26", 2);
+    } else {
+        memory[0] = '2';
+        memory[1] = format == POS_PIN_FORMAT_4 ? '0' : '6';
+    }
     return pos_bytes(memory, 16);
 }
 
