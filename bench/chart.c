@@ -109,7 +109,7 @@ static void find_ticks(const struct pos_scale *scale, struct ticks *ticks)
     if (scale->kind == POS_SCALE_LINEAR) {
         double fewest = fabs(scale->to - scale->from) / TICK_GAP;
         double step = round_step(scale->high / (fewest > 10 ? 10 : fewest));
-        for (double i = 0; i * step <= scale->high * 1.0001; i++)
+        for (int i = 0; i * step <= scale->high * 1.0001; i++)
             add_tick(scale, ticks, i * step, true);
         return;
     }
@@ -120,9 +120,10 @@ static void find_ticks(const struct pos_scale *scale, struct ticks *ticks)
             add_tick(scale, ticks, 1 - pow(10, -nines), true);
         return;
     }
-    for (double decade = pow(10, floor(log10(scale->low))); decade <= scale->high; decade *= 10)
-        for (double digit = 1; digit < 10; digit++)
-            add_tick(scale, ticks, decade * digit, is_written(scale, digit));
+    int last = (int)floor(log10(scale->high));
+    for (int decade = (int)floor(log10(scale->low)); decade <= last; decade++)
+        for (int digit = 1; digit < 10; digit++)
+            add_tick(scale, ticks, pow(10, decade) * digit, is_written(scale, digit));
 }
 
 void pos_tick_percent(char *text, double share)

@@ -26,11 +26,13 @@ static double deviation(const struct pos_histogram *latency, uint64_t count)
 static void write_lines(const struct pos_histogram *latency, uint64_t count, FILE *to)
 {
     uint64_t below = 0;
-    for (double share = 0; below < count; share = pos_percentile_next(share)) {
+    double share = 0;
+    while (below < count) {
         uint64_t value = pos_histogram_quantile(latency, share);
         below = pos_histogram_count_below(latency, value);
         (void)fprintf(to, "%12.3f %2.12f %10llu %14.2f\n", (double)value / 1e3, share,
                       (unsigned long long)below, 1 / (1 - share));
+        share = pos_percentile_next(share);
     }
     (void)fprintf(to, "%12.3f %2.12f %10llu\n", (double)pos_histogram_quantile(latency, 1) / 1e3,
                   1.0, (unsigned long long)count);

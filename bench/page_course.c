@@ -62,7 +62,7 @@ static bool begins_round(json_t *series, size_t i)
 
 static void draw_rounds(struct pos_chart *chart, const struct course *course)
 {
-    for (double round = 1; round < course->rounds; round++)
+    for (int round = 1; round < course->rounds; round++)
         (void)fprintf(chart->to, "<path class=\"round\" d=\"M%.1f %.1f V%.1f\"/>\n",
                       pos_scale_at(&chart->x, round * course->round_s), chart->y.from, chart->y.to);
 }

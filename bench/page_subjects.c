@@ -32,9 +32,10 @@ static void draw_range(FILE *to, const struct pos_scale *scale, json_t *ns, cons
     double high = pos_scale_at(scale, pos_page_number(ns, "high"));
     (void)fprintf(to, "<svg role=\"img\" aria-label=\"time\" viewBox=\"0 0 %d %d\">", WIDTH,
                   HEIGHT);
-    for (double decade = scale->low; decade <= scale->high * 1.001; decade *= 10)
-        (void)fprintf(to, "<path class=\"grid\" d=\"M%.1f 0 V%d\"/>", pos_scale_at(scale, decade),
-                      HEIGHT);
+    int decades = (int)lround(log10(scale->high / scale->low));
+    for (int decade = 0; decade <= decades; decade++)
+        (void)fprintf(to, "<path class=\"grid\" d=\"M%.1f 0 V%d\"/>",
+                      pos_scale_at(scale, scale->low * pow(10, decade)), HEIGHT);
     (void)fprintf(to,
                   "<rect class=\"bar %s\" opacity=\".35\" x=\"%.1f\" y=\"5\" width=\"%.1f\" "
                   "height=\"6\"/><circle class=\"dot %s\" cx=\"%.1f\" cy=\"8\" r=\"4\"/></svg>",
