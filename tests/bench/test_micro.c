@@ -28,8 +28,8 @@ static const struct {
     {"generate", "-d 0.02 --alg SM4", 5, 2, "generate=1000", 2},
     {"register", "-d 0.05 -c 10 --terminals 2000", 4, 2, "sockets=1000000", 1},
     {"sign-on", "-d 0.05 -c 10 --terminals 2000", 4, 2, "cpu/ns=1", 1},
-    {"mixed", "-d 0.2 -c 10 --rows 500 --terminals 20000", 4, 1, "p99=0.0001", 1},
-    {"flood", "-d 0.2 --rows 500 --rate 500 --flood 3000" GROWTH, 4, 1, "p99=0.0001", 1},
+    {"mixed", "-d 0.4 -c 10 --rows 500 --terminals 20000", 4, 1, "p99=0.0001", 1},
+    {"flood", "-d 0.6 --rows 500 --rate 500 --flood 3000" GROWTH, 4, 1, "p99=0.0001", 1},
     {"stall", "-d 1.4", 4, 2, "max=5000000000", 1},
 };
 enum { FIRST_WITH_SOCKETS = 5, COMMAND_COUNT = sizeof commands / sizeof commands[0] };
