@@ -29,11 +29,13 @@ json_t *pos_trace_curve_json(const struct pos_histogram *latency)
 {
     json_t *shares = json_array(), *values = json_array();
     uint64_t count = pos_histogram_count(latency), below = 0;
-    for (double share = 0; below < count; share = pos_percentile_next(share)) {
+    double share = 0;
+    while (below < count) {
         uint64_t value = pos_histogram_quantile(latency, share);
         below = pos_histogram_count_below(latency, value);
         (void)json_array_append_new(shares, json_real(share));
         (void)json_array_append_new(values, json_real(us(value)));
+        share = pos_percentile_next(share);
     }
     if (count > 0) {
         (void)json_array_append_new(shares, json_real(1));
