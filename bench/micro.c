@@ -99,7 +99,8 @@ void pos_micro_begin(struct pos_micro *micro, const char *doc, const struct argp
 
 /* ---- what is measured ---- */
 
-static void format_name(char name[POS_MICRO_NAME_SIZE], const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void format_name(char name[POS_MICRO_NAME_SIZE],
+                                                              const char *format, va_list arguments)
 {
     int size = vsnprintf(name, POS_MICRO_NAME_SIZE, format, arguments);
     assert(size > 0 && size < POS_MICRO_NAME_SIZE);

@@ -145,13 +145,14 @@ static uint64_t draw(struct pos_redis *redis)
 static size_t make_request(void *context, uint8_t *out, uint32_t *mark)
 {
     static const char head[] = "*2\r\n$3\r\nGET\r\n$16\r\n";
+    static const uint8_t end[] = {'\r', '\n'};
     uint64_t row = draw(context);
     struct pos_smn smn = pos_terminals_smn(row);
     *mark = pos_smn_key_index(&smn);
     memcpy(out, head, sizeof head - 1);
     memcpy(out + sizeof head - 1, smn.text, POS_SMN_SIZE);
-    memcpy(out + sizeof head - 1 + POS_SMN_SIZE, "\r\n", 2);
-    return sizeof head - 1 + POS_SMN_SIZE + 2;
+    memcpy(out + sizeof head - 1 + POS_SMN_SIZE, end, sizeof end);
+    return sizeof head - 1 + POS_SMN_SIZE + sizeof end;
 }
 
 static ssize_t read_reply(void *context, struct pos_bytes stream, struct pos_load_reply *reply)
