@@ -57,7 +57,8 @@ POS_MUST_USE enum pos_status pos_rocks_open(const struct pos_rocks_options *opti
                                             struct pos_rocks **rocks, struct pos_error *error);
 void pos_rocks_close(struct pos_rocks *rocks);
 
-/* Followers: what the writer has written since becomes readable. */
+/* Followers: what the writer has written since becomes readable; opens the database anew where that
+ * is needed, as below. */
 POS_MUST_USE enum pos_status pos_rocks_catch_up(struct pos_rocks *rocks);
 /* Followers: opens the database anew and closes what was open, so that files which the writer has
  * deleted since are not held any more. Reads go on meanwhile; it waits for those that began before.

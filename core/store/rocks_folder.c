@@ -82,6 +82,11 @@ enum pos_status pos_rocks_check_room(const struct pos_rocks_options *options,
 
 /* ---- which files are left ---- */
 
+/* One file: its number where it is of that kind, or 0. */
+struct seen_file {
+    uint64_t table, log, manifest, size;
+};
+
 /* "000123.sst" and ".sst": 123; 0 for any other name. */
 static uint64_t number_of(const char *name, const char *ending)
 {
@@ -92,35 +97,43 @@ static uint64_t number_of(const char *name, const char *ending)
     return number;
 }
 
-/* A start that wrote nothing leaves a log that RocksDB removes hours later. */
-static bool is_empty(int folder, const char *name)
+static struct seen_file look_at(int folder, const char *name)
 {
+    struct seen_file file = {.table = number_of(name, ".sst"), .log = number_of(name, ".log")};
     struct stat facts;
-    return fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 && facts.st_size == 0;
+    if (sscanf(name, "MANIFEST-%" SCNu64, &file.manifest) != 1)
+        file.manifest = 0;
+    if (fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0)
+        file.size = (uint64_t)facts.st_size;
+    return file;
 }
 
-/* Calls `each` with the numbers of a file: one of them is 0. */
-static enum pos_status
-each_file(const char *path, void (*each)(void *context, uint64_t table, uint64_t log, bool empty),
-          void *context)
+static enum pos_status each_file(const char *path,
+                                 void (*each)(void *context, const struct seen_file *file),
+                                 void *context)
 {
     DIR *folder = opendir(path);
     if (folder == NULL)
         return POS_ERR_IO;
     const struct dirent *entry;
-    while ((entry = readdir(folder)) != NULL)
-        each(context, number_of(entry->d_name, ".sst"), number_of(entry->d_name, ".log"),
-             is_empty(dirfd(folder), entry->d_name));
+    while ((entry = readdir(folder)) != NULL) {
+        struct seen_file file = look_at(dirfd(folder), entry->d_name);
+        each(context, &file);
+    }
     (void)closedir(folder);
     return POS_OK;
 }
 
-static void find_newest(void *context, uint64_t table, uint64_t log, bool empty)
+static void find_newest(void *context, const struct seen_file *file)
 {
-    (void)empty;
     struct pos_rocks_age *newest = context;
-    newest->table = table > newest->table ? table : newest->table;
-    newest->log = log > newest->log ? log : newest->log;
+    newest->table = file->table > newest->table ? file->table : newest->table;
+    newest->log = file->log > newest->log ? file->log : newest->log;
+    newest->log_count += file->log != 0;
+    if (file->manifest > newest->manifest) {
+        newest->manifest = file->manifest;
+        newest->manifest_size = file->size;
+    }
 }
 
 enum pos_status pos_rocks_newest(const char *path, struct pos_rocks_age *newest)
@@ -134,13 +147,14 @@ struct old_files {
     uint64_t count;
 };
 
-static void count_old(void *context, uint64_t table, uint64_t log, bool empty)
+/* A start that wrote nothing leaves an empty log that RocksDB removes hours later. */
+static void count_old(void *context, const struct seen_file *file)
 {
-    if (empty)
-        return;
     struct old_files *old = context;
-    old->count += table != 0 && table <= old->newest.table;
-    old->count += log != 0 && log < old->newest.log;
+    if (file->size == 0)
+        return;
+    old->count += file->table != 0 && file->table <= old->newest.table;
+    old->count += file->log != 0 && file->log < old->newest.log;
 }
 
 enum pos_status pos_rocks_wait_gone(const char *path, const struct pos_rocks_age *newest)

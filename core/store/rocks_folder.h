@@ -14,9 +14,10 @@ POS_MUST_USE enum pos_status pos_rocks_check_folder(const struct pos_rocks_optio
 POS_MUST_USE enum pos_status pos_rocks_check_room(const struct pos_rocks_options *options,
                                                   struct pos_error *error);
 
-/* Numbers of the newest table and write-ahead log. RocksDB counts both upwards. */
+/* Numbers of the newest table, write-ahead log and manifest (RocksDB counts all of them upwards; 0:
+ * none), how many logs there are, and how many bytes of that manifest. */
 struct pos_rocks_age {
-    uint64_t table, log;
+    uint64_t table, log, log_count, manifest, manifest_size;
 };
 POS_MUST_USE enum pos_status pos_rocks_newest(const char *path, struct pos_rocks_age *newest);
 /* Waits until no table up to newest->table and no log before newest->log is left. POS_ERR_BUSY:

@@ -9,24 +9,25 @@
 #include <rocksdb/c.h>
 
 #include "core/store/rocks.h"
+#include "core/store/rocks_folder.h"
 
 /* The database as it was opened at some time. */
 struct pos_rocks_instance {
     rocksdb_t *db;
     rocksdb_column_family_handle_t *families[POS_ROCKS_FAMILY_COUNT_MAX];
-    size_t reader_count; /* of a follower: reads under way */
+    /* a follower's */
+    size_t reader_count;      /* reads under way */
+    struct pos_rocks_age age; /* of the writer's files when it was last read on, or before */
+    bool unsure;              /* it may have missed a log */
 };
 
-/*
- * A writer has one instance. A follower gets a new one now and then (pos_rocks_let_go), because an
- * open one holds on to every file that it has seen. Reads that began with the old one end with it.
- */
+/* A writer has one instance; a follower gets a new one now and then (rocks_instance.c). */
 struct pos_rocks {
     struct pos_rocks_instance *now;
     bool follower;
     pthread_mutex_t lock;     /* a follower's: guards `now` and reader counts */
     pthread_cond_t unread;    /* a reader count became 0 */
-    pthread_mutex_t renewing; /* one renewal at a time */
+    pthread_mutex_t renewing; /* one catch-up or renewal at a time */
     char path[POS_PATH_SIZE_MAX], scratch[POS_PATH_SIZE_MAX];
     const char *const *family_names;
     rocksdb_options_t *options, *rest_options; /* rest_: of all families but the first, or NULL */

@@ -1,13 +1,23 @@
 /*
  * The open database. A writer has one for as long as it runs. A follower gets a new one now and
- * then, because an open one holds on to every file that it has seen; reads that began with the old
- * one end with it.
+ * then; reads that began with the old one end with it. Two things make a new one needed.
+ *
+ * An open one holds on to every file that it has seen (pos_rocks_let_go).
+ *
+ * And one that missed a write-ahead log is wrong for good. RocksDB follows a writer by reading its
+ * logs into memory; what the writer has moved from a log to a table is then there twice, and memory
+ * is looked at first. So a row that went through a log which came and went between two catch-ups is
+ * hidden by the older row in memory: one command exports a batch, and the next one removes its log.
+ *
+ * A log goes only after the manifest has said so. So none was missed while the newest log is the
+ * same, as no other came; or while the manifest is the same, as none went. Else the follower begins
+ * anew, with an empty memory.
  */
 #include <stdlib.h>
 
 #include "core/store/rocks_inside.h"
 
-enum { OPEN_NEWER_COUNT_MAX = 5 };
+enum { OPEN_COUNT_MAX = 5 };
 
 struct pos_rocks_instance *pos_rocks_enter(struct pos_rocks *rocks)
 {
@@ -40,7 +50,8 @@ void pos_rocks_close_instance(struct pos_rocks *rocks, struct pos_rocks_instance
     free(instance);
 }
 
-struct pos_rocks_instance *pos_rocks_open_instance(struct pos_rocks *rocks, char **text)
+/* NULL: *text is RocksDB's, or NULL too for want of memory. */
+static struct pos_rocks_instance *open_once(struct pos_rocks *rocks, char **text)
 {
     /* RocksDB wants its own "default" family opened too; it stays empty, behind ours. */
     const char *names[POS_ROCKS_FAMILY_COUNT_MAX];
@@ -66,40 +77,47 @@ struct pos_rocks_instance *pos_rocks_open_instance(struct pos_rocks *rocks, char
     return NULL;
 }
 
-enum pos_status pos_rocks_catch_up(struct pos_rocks *rocks)
+static bool same_manifest(const struct pos_rocks_age *a, const struct pos_rocks_age *b)
 {
-    char *text = NULL;
-    struct pos_rocks_instance *now = pos_rocks_enter(rocks);
-    rocksdb_try_catch_up_with_primary(now->db, &text);
-    pos_rocks_leave(rocks, now);
-    return pos_rocks_status("catch-up", text);
+    return a->manifest == b->manifest && a->manifest_size == b->manifest_size;
 }
 
-/* Opening races with the writer, which may delete a file between its being listed and opened. */
-static struct pos_rocks_instance *open_newer(struct pos_rocks *rocks, char **text)
+/* Opening reads the manifest first and the logs behind it: a log that goes meanwhile is in neither,
+ * and one that is listed and gone makes RocksDB pass over all. A writer that does this each time is
+ * followed with what there is until the next catch-up. */
+static struct pos_rocks_instance *open_follower(struct pos_rocks *rocks, char **text)
 {
-    for (int i = 0; i < OPEN_NEWER_COUNT_MAX; i++) {
+    struct pos_rocks_instance *made = NULL;
+    for (int i = 0; i < OPEN_COUNT_MAX && (made == NULL || made->unsure); i++) {
+        struct pos_rocks_age before, after;
+        pos_rocks_close_instance(rocks, made);
         if (*text != NULL)
             rocksdb_free(*text);
         *text = NULL;
-        struct pos_rocks_instance *made = pos_rocks_open_instance(rocks, text);
-        if (made != NULL || *text == NULL)
-            return made;
+        bool looked = pos_rocks_newest(rocks->path, &before) == POS_OK;
+        made = open_once(rocks, text);
+        if (made == NULL)
+            continue;
+        looked = looked && pos_rocks_newest(rocks->path, &after) == POS_OK;
+        made->unsure = !looked || !same_manifest(&before, &after) || before.log != after.log ||
+                       before.log_count != after.log_count;
+        made->age = before;
     }
-    return NULL;
+    return made;
 }
 
-enum pos_status pos_rocks_let_go(struct pos_rocks *rocks)
+struct pos_rocks_instance *pos_rocks_open_instance(struct pos_rocks *rocks, char **text)
 {
-    if (!rocks->follower)
-        return POS_ERR_NOT_ALLOWED;
+    return rocks->follower ? open_follower(rocks, text) : open_once(rocks, text);
+}
+
+/* Opens the database anew and closes what was open. The caller has rocks->renewing. */
+static enum pos_status renew(struct pos_rocks *rocks)
+{
     char *text = NULL;
-    (void)pthread_mutex_lock(&rocks->renewing);
-    struct pos_rocks_instance *newer = open_newer(rocks, &text);
-    if (newer == NULL) {
-        (void)pthread_mutex_unlock(&rocks->renewing);
-        return text == NULL ? POS_ERR_MEMORY : pos_rocks_status("let-go", text);
-    }
+    struct pos_rocks_instance *newer = pos_rocks_open_instance(rocks, &text);
+    if (newer == NULL)
+        return text == NULL ? POS_ERR_MEMORY : pos_rocks_status("follow", text);
     (void)pthread_mutex_lock(&rocks->lock);
     struct pos_rocks_instance *older = rocks->now;
     rocks->now = newer;
@@ -107,6 +125,44 @@ enum pos_status pos_rocks_let_go(struct pos_rocks *rocks)
         (void)pthread_cond_wait(&rocks->unread, &rocks->lock);
     (void)pthread_mutex_unlock(&rocks->lock);
     pos_rocks_close_instance(rocks, older);
-    (void)pthread_mutex_unlock(&rocks->renewing);
     return POS_OK;
+}
+
+/* Reads the writer's logs on. False: it failed, or may have missed one. */
+static bool read_on(struct pos_rocks *rocks, struct pos_rocks_instance *instance)
+{
+    struct pos_rocks_age before, after;
+    char *text = NULL;
+    if (instance->unsure)
+        return false;
+    instance->unsure = true;
+    if (pos_rocks_newest(rocks->path, &before) != POS_OK)
+        return false;
+    rocksdb_try_catch_up_with_primary(instance->db, &text);
+    if (pos_rocks_status("catch-up", text) != POS_OK ||
+        pos_rocks_newest(rocks->path, &after) != POS_OK)
+        return false;
+    instance->unsure = after.log != instance->age.log && !same_manifest(&after, &instance->age);
+    instance->age = before;
+    return !instance->unsure;
+}
+
+enum pos_status pos_rocks_catch_up(struct pos_rocks *rocks)
+{
+    if (!rocks->follower)
+        return POS_ERR_NOT_ALLOWED;
+    (void)pthread_mutex_lock(&rocks->renewing);
+    enum pos_status status = read_on(rocks, rocks->now) ? POS_OK : renew(rocks);
+    (void)pthread_mutex_unlock(&rocks->renewing);
+    return status;
+}
+
+enum pos_status pos_rocks_let_go(struct pos_rocks *rocks)
+{
+    if (!rocks->follower)
+        return POS_ERR_NOT_ALLOWED;
+    (void)pthread_mutex_lock(&rocks->renewing);
+    enum pos_status status = renew(rocks);
+    (void)pthread_mutex_unlock(&rocks->renewing);
+    return status;
 }

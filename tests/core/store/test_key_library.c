@@ -356,6 +356,39 @@ Test(key_library, a_follower_sees_rows_once_it_caught_up)
     pos_key_library_close(follower);
 }
 
+static void reopen(void)
+{
+    pos_key_library_close(library);
+    open_library(false);
+}
+
+/* What a writer wrote and the next one cleared away was never in a log that the follower could
+ * read; what it has read of the row before must not hide it. */
+Test(key_library, a_follower_sees_what_passed_it_by_between_two_catch_ups)
+{
+    cr_assert_eq(add(1, 2, 1, NULL), POS_OK);
+    struct pos_key_library *follower = follow("scratch");
+    cr_assert_eq(add(3, 2, 1, NULL), POS_OK);
+    cr_expect_eq(pos_key_library_catch_up(follower), POS_OK);
+    cr_expect_eq(key_of(follower, 4).state, POS_KEY_GENERATED);
+
+    reopen();
+    cr_assert_eq(pos_key_library_move_batch(library, 1, POS_KEY_EXPORTED, "M1", 1, NULL), POS_OK);
+    reopen();
+    cr_expect_eq(pos_key_library_catch_up(follower), POS_OK);
+    cr_expect_eq(key_of(follower, 1).state, POS_KEY_EXPORTED, "read as it was opened");
+    cr_expect_eq(key_of(follower, 4).state, POS_KEY_EXPORTED, "read as it caught up");
+
+    cr_assert_eq(add(5, 2, 2, NULL), POS_OK);
+    cr_expect_eq(pos_key_library_catch_up(follower), POS_OK);
+    cr_expect_eq(key_of(follower, 5).state, POS_KEY_GENERATED);
+    cr_assert_eq(pos_key_library_move_batch(library, 2, POS_KEY_EXPORTED, "M1", 2, NULL), POS_OK);
+    cr_assert_eq(pos_rocks_flush(library->rocks), POS_OK);
+    cr_expect_eq(pos_key_library_catch_up(follower), POS_OK);
+    cr_expect_eq(key_of(follower, 5).state, POS_KEY_EXPORTED, "under one writer that flushes");
+    pos_key_library_close(follower);
+}
+
 Test(key_library, a_follower_does_not_write)
 {
     struct pos_key_library *writer = library;
