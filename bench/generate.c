@@ -22,7 +22,9 @@
 #include "core/store/key_library.h"
 
 enum {
-    CHUNK = 4000, /* as posgate-keymgmt's */
+    CHUNK = 4000, /* as posgate-keymgmt's, and the next one too */
+    ROWS_AT_ONCE = 64,
+    KEYS_OF_ROW_MAX = 4,
     KEY_ALG = 0x700,
     LENGTH_SIZE = 2, /* in front of a key at rest */
     BLOCK_SIZE = 16, /* of the LMK, which is AES */
@@ -54,9 +56,9 @@ static struct generating {
 
 /* ---- what is measured ---- */
 
-static enum pos_status make_row(struct pos_key_row *row, uint64_t utc_ms)
+/* The row without its keys, and the keys that it wants; returns how many these are. */
+static size_t begin_row(struct pos_key_row *row, uint64_t utc_ms, struct pos_new_key *wanted)
 {
-    struct pos_hsm_session *session = all.session;
     enum pos_algorithm working = pos_algorithm_working(all.algorithm);
     *row = (struct pos_key_row){.index = all.next++,
                                 .state = POS_KEY_GENERATED,
@@ -64,23 +66,28 @@ static enum pos_status make_row(struct pos_key_row *row, uint64_t utc_ms)
                                 .batch = all.batch.number,
                                 .generated_ms = utc_ms,
                                 .changed_ms = utc_ms};
-    enum pos_status status =
-        pos_hsm_generate(session, POS_USAGE_TMK, all.algorithm, &row->tmk, &row->tmk_kcv);
-    if (status == POS_OK)
-        status = pos_hsm_generate(session, POS_USAGE_TPK, working, &row->tpk, &row->tpk_kcv);
-    if (status == POS_OK)
-        status = pos_hsm_generate(session, POS_USAGE_TAK, working, &row->tak, &row->tak_kcv);
-    if (status == POS_OK && pos_key_form_has_tdk(POS_FORM_60, all.algorithm))
-        status = pos_hsm_generate(session, POS_USAGE_TDK, working, &row->tdk, &row->tdk_kcv);
-    return status;
+    const struct pos_new_key keys[KEYS_OF_ROW_MAX] = {
+        {POS_USAGE_TMK, all.algorithm, false, &row->tmk, &row->tmk_kcv},
+        {POS_USAGE_TPK, working, false, &row->tpk, &row->tpk_kcv},
+        {POS_USAGE_TAK, working, false, &row->tak, &row->tak_kcv},
+        {POS_USAGE_TDK, working, false, &row->tdk, &row->tdk_kcv},
+    };
+    size_t count = pos_key_form_has_tdk(POS_FORM_60, all.algorithm) ? 4 : 3;
+    memcpy(wanted, keys, count * sizeof keys[0]);
+    return count;
 }
 
 static enum pos_status make_chunk(struct chunk *chunk)
 {
+    struct pos_new_key wanted[ROWS_AT_ONCE * KEYS_OF_ROW_MAX];
     uint64_t now = pos_clock_utc_ms();
     enum pos_status status = POS_OK;
-    for (size_t i = 0; i < CHUNK && status == POS_OK; i++)
-        status = make_row(&chunk->rows[i], now);
+    for (size_t at = 0; at < CHUNK && status == POS_OK; at += ROWS_AT_ONCE) {
+        size_t wanted_count = 0;
+        for (size_t i = at; i < at + ROWS_AT_ONCE && i < CHUNK; i++)
+            wanted_count += begin_row(&chunk->rows[i], now, &wanted[wanted_count]);
+        status = pos_hsm_generate_many(all.session, wanted, wanted_count);
+    }
     return status;
 }
 

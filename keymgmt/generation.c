@@ -9,7 +9,9 @@
 enum {
     CHUNK_COUNT_MAX = 4000, /* what a sync costs is little beside what it syncs */
     CHUNK_COUNT_WAITING =
-        500, /* with a module that waits for a device: a few seconds of its time */
+        500,           /* with a module that waits for a device: a few seconds of its time */
+    ROWS_AT_ONCE = 64, /* in one verb of the security module */
+    KEYS_OF_ROW_MAX = 4,
     ON_WHAT_SIZE_MAX = 128,
 };
 
@@ -45,23 +47,23 @@ void pos_generation_begin_batch(struct pos_generation *generation, uint32_t numb
 /* ---- making ---- */
 
 /* A working key, of single length where the form has it so. */
-static enum pos_status make_working_key(const struct work *work, enum pos_key_usage usage,
-                                        struct pos_key *key, struct pos_kcv *kcv)
+static struct pos_new_key working_key(const struct pos_generation *generation,
+                                      enum pos_key_usage usage, struct pos_key *key,
+                                      struct pos_kcv *kcv)
 {
-    const struct pos_generation *generation = work->generation;
     enum pos_algorithm algorithm = pos_algorithm_working(generation->algorithm);
     bool tdes = algorithm == POS_ALGORITHM_T2;
     bool single = tdes && (generation->form == POS_FORM_24 ||
                            (generation->form == POS_FORM_40 && usage == POS_USAGE_TAK));
-    return single ? pos_hsm_generate_single(work->session, usage, key, kcv)
-                  : pos_hsm_generate(work->session, usage, algorithm, key, kcv);
+    return (struct pos_new_key){usage, algorithm, single, key, kcv};
 }
 
-static enum pos_status make_key(const struct work *work, uint32_t index, uint64_t utc_ms,
-                                struct pos_key_row *row)
+/* The row without its keys, and the keys that it wants; returns how many these are. */
+static size_t begin_row(const struct pos_generation *generation, uint32_t index, uint64_t utc_ms,
+                        struct pos_key_row *row, struct pos_new_key *wanted)
 {
-    const struct pos_generation *generation = work->generation;
     enum pos_algorithm algorithm = generation->algorithm;
+    size_t count = 0;
     *row = (struct pos_key_row){.index = index,
                                 .state = POS_KEY_GENERATED,
                                 .algorithm = algorithm,
@@ -69,15 +71,24 @@ static enum pos_status make_key(const struct work *work, uint32_t index, uint64_
                                 .batch = generation->batch.number,
                                 .generated_ms = utc_ms,
                                 .changed_ms = utc_ms};
-    enum pos_status status =
-        pos_hsm_generate(work->session, POS_USAGE_TMK, algorithm, &row->tmk, &row->tmk_kcv);
-    if (status == POS_OK)
-        status = make_working_key(work, POS_USAGE_TPK, &row->tpk, &row->tpk_kcv);
-    if (status == POS_OK)
-        status = make_working_key(work, POS_USAGE_TAK, &row->tak, &row->tak_kcv);
-    if (status == POS_OK && pos_key_form_has_tdk(generation->form, algorithm))
-        status = make_working_key(work, POS_USAGE_TDK, &row->tdk, &row->tdk_kcv);
-    return status;
+    wanted[count++] =
+        (struct pos_new_key){POS_USAGE_TMK, algorithm, false, &row->tmk, &row->tmk_kcv};
+    wanted[count++] = working_key(generation, POS_USAGE_TPK, &row->tpk, &row->tpk_kcv);
+    wanted[count++] = working_key(generation, POS_USAGE_TAK, &row->tak, &row->tak_kcv);
+    if (pos_key_form_has_tdk(generation->form, algorithm))
+        wanted[count++] = working_key(generation, POS_USAGE_TDK, &row->tdk, &row->tdk_kcv);
+    return count;
+}
+
+static enum pos_status make_rows(const struct work *work, uint32_t first, uint64_t utc_ms,
+                                 struct pos_key_row *rows, uint32_t count)
+{
+    struct pos_new_key wanted[ROWS_AT_ONCE * KEYS_OF_ROW_MAX];
+    size_t wanted_count = 0;
+    for (uint32_t i = 0; i < count; i++)
+        wanted_count +=
+            begin_row(work->generation, first + i, utc_ms, &rows[i], &wanted[wanted_count]);
+    return pos_hsm_generate_many(work->session, wanted, wanted_count);
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -104,11 +115,14 @@ static enum pos_status make_chunk(struct work *work, struct chunk *chunk, struct
         pos_generation_begin_batch(generation, generation->batch.number + 1);
     chunk->count = least(generation->count - work->made, work->chunk_count_max);
     chunk->count = least(chunk->count, POS_KEY_FILE_COUNT_MAX - generation->batch.count);
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        enum pos_status status = make_key(work, generation->next_index + i, now, &chunk->rows[i]);
+    for (uint32_t at = 0, part; at < chunk->count; at += part) {
+        uint32_t first = generation->next_index + at;
+        part = least(chunk->count - at, ROWS_AT_ONCE);
+        enum pos_status status = make_rows(work, first, now, &chunk->rows[at], part);
         if (status != POS_OK)
-            return pos_error_set(error, status, "the security module cannot make key %08u: %s",
-                                 generation->next_index + i, pos_status_text(status));
+            return pos_error_set(error, status,
+                                 "the security module cannot make the keys %08u to %08u: %s", first,
+                                 first + part - 1, pos_status_text(status));
     }
     describe(work, chunk);
     return POS_OK;

@@ -74,6 +74,7 @@ enum pos_status pos_kcv_compute(enum pos_algorithm algorithm, const uint8_t *key
 /* A cipher for each algorithm, made when it is first needed. */
 struct pos_kcv_maker {
     struct pos_cipher ciphers[POS_ALGORITHM_COUNT];
+    bool keyed[POS_ALGORITHM_COUNT]; /* with a key that is to be forgotten */
 };
 
 struct pos_kcv_maker *pos_kcv_maker_create(void)
@@ -90,22 +91,46 @@ void pos_kcv_maker_destroy(struct pos_kcv_maker *maker)
     free(maker);
 }
 
-/* Keying once more takes a third of making the cipher anew, which would wipe it as well. */
-enum pos_status pos_kcv_make(struct pos_kcv_maker *maker, enum pos_algorithm algorithm,
-                             const uint8_t *key, struct pos_kcv *kcv)
+enum pos_status pos_kcv_make_next(struct pos_kcv_maker *maker, enum pos_algorithm algorithm,
+                                  const uint8_t *key, struct pos_kcv *kcv)
 {
-    static const uint8_t no_key[POS_KEY_SIZE_MAX];
     struct pos_kcv made = {0};
     *kcv = made;
     if (algorithm == POS_ALGORITHM_NONE)
         return POS_ERR_USAGE;
-    struct pos_cipher *cipher = &maker->ciphers[algorithm];
-    enum pos_status status = compute(cipher, customs[algorithm].method, algorithm, key, &made);
-    if (status == POS_OK)
-        status = pos_cipher_init(cipher, algorithm, POS_CIPHER_ENCRYPT, no_key);
+    maker->keyed[algorithm] = true;
+    enum pos_status status =
+        compute(&maker->ciphers[algorithm], customs[algorithm].method, algorithm, key, &made);
     if (status == POS_OK)
         *kcv = made;
-    else
-        pos_cipher_fini(cipher);
     return status;
+}
+
+/* Keying once more takes a third of making the cipher anew, which would wipe it as well. */
+enum pos_status pos_kcv_forget(struct pos_kcv_maker *maker)
+{
+    static const uint8_t no_key[POS_KEY_SIZE_MAX];
+    enum pos_status status = POS_OK;
+    for (int i = POS_ALGORITHM_NONE + 1; i < POS_ALGORITHM_COUNT; i++) {
+        if (!maker->keyed[i])
+            continue;
+        maker->keyed[i] = false;
+        enum pos_status keyed =
+            pos_cipher_init(&maker->ciphers[i], (enum pos_algorithm)i, POS_CIPHER_ENCRYPT, no_key);
+        if (keyed != POS_OK) {
+            pos_cipher_fini(&maker->ciphers[i]);
+            status = keyed;
+        }
+    }
+    return status;
+}
+
+enum pos_status pos_kcv_make(struct pos_kcv_maker *maker, enum pos_algorithm algorithm,
+                             const uint8_t *key, struct pos_kcv *kcv)
+{
+    enum pos_status status = pos_kcv_make_next(maker, algorithm, key, kcv);
+    enum pos_status forgotten = pos_kcv_forget(maker);
+    if (status == POS_OK && forgotten != POS_OK)
+        *kcv = (struct pos_kcv){0};
+    return status == POS_OK ? forgotten : status;
 }

@@ -22,5 +22,12 @@ void pos_kcv_maker_destroy(struct pos_kcv_maker *maker); /* NULL is fine */
 /* As pos_kcv_compute: POS_ERR_CRYPTO, POS_ERR_MEMORY, POS_ERR_USAGE without an algorithm. */
 POS_MUST_USE enum pos_status pos_kcv_make(struct pos_kcv_maker *maker, enum pos_algorithm algorithm,
                                           const uint8_t *key, struct pos_kcv *kcv);
+/* The same of one key after another: what there is of it stays until the next one, or until
+ * pos_kcv_forget, which must come last. That fails when a cipher cannot be keyed with zeros; it is
+ * released then, and holds no key either. */
+POS_MUST_USE enum pos_status pos_kcv_make_next(struct pos_kcv_maker *maker,
+                                               enum pos_algorithm algorithm, const uint8_t *key,
+                                               struct pos_kcv *kcv);
+POS_MUST_USE enum pos_status pos_kcv_forget(struct pos_kcv_maker *maker);
 
 #endif

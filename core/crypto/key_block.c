@@ -27,7 +27,8 @@ enum pos_status pos_key_block_wrap(struct pos_key_block_protector *protector,
                                    enum pos_algorithm key_algorithm, const uint8_t *key,
                                    struct pos_buffer *block)
 {
-    enum pos_status status = pos_key_block_may_protect(protector, attributes, key_algorithm);
+    enum pos_status status =
+        pos_key_block_may_protect(protector->algorithm, attributes, key_algorithm);
     if (status != POS_OK)
         return status;
     const struct pos_key_block_version *version = protector->version;

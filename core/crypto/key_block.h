@@ -79,15 +79,39 @@ POS_MUST_USE enum pos_status pos_key_block_unwrap(struct pos_key_block_protector
                                                   const struct pos_key_block_expectation *expected,
                                                   uint8_t *key, struct pos_error *error);
 
-/* The same in the compact binary form in which keys rest in databases: ciphertext and MAC, the
- * header not stored but rebuilt from attributes and algorithm, which the MAC covers. `sealed` has
- * POS_KEY_VALUE_SIZE_MAX bytes. Unseal: POS_ERR_FORMAT for the wrong size, POS_ERR_MAC when it is
- * damaged or was sealed with other attributes, POS_ERR_MISMATCH when the key has another length. */
-POS_MUST_USE enum pos_status pos_key_block_seal(struct pos_key_block_protector *protector,
-                                                const struct pos_key_block_attributes *attributes,
-                                                enum pos_algorithm key_algorithm,
-                                                const uint8_t *key, uint8_t *sealed,
-                                                uint8_t *sealed_size);
+/*
+ * The same in the compact binary form in which keys rest in databases: ciphertext and MAC of a
+ * version D block, the header not stored but rebuilt from attributes and algorithm, which the MAC
+ * covers. A sealer holds the derived keys as a protector does, and locked memory for what it works
+ * on; it seals many keys at once, because their blocks can go through the cipher side by side. One
+ * thread at a time.
+ */
+struct pos_key_block_sealer;
+
+/* A key that is to be sealed, and where to. */
+struct pos_key_block_sealing {
+    struct pos_key_block_attributes attributes; /* its algorithm is key_algorithm's letter */
+    enum pos_algorithm key_algorithm;
+    const uint8_t *key;
+    uint8_t *sealed;      /* POS_KEY_VALUE_SIZE_MAX bytes */
+    uint8_t *sealed_size; /* set; 0 after an error */
+};
+
+/* AES protection key, not kept; POS_ERR_USAGE for any other. */
+POS_MUST_USE enum pos_status pos_key_block_sealer_create(enum pos_algorithm algorithm,
+                                                         const uint8_t *key,
+                                                         struct pos_key_block_sealer **sealer);
+void pos_key_block_sealer_destroy(struct pos_key_block_sealer *sealer); /* NULL is fine */
+
+/* All of them or none; padded as in a block. POS_ERR_CRYPTO; POS_ERR_NOT_ALLOWED when the
+ * protection key is weaker than one of the keys. */
+POS_MUST_USE enum pos_status pos_key_block_seal(struct pos_key_block_sealer *sealer,
+                                                const struct pos_key_block_sealing *sealings,
+                                                size_t count);
+
+/* With a protector of the same protection key. POS_ERR_FORMAT for the wrong size, POS_ERR_MAC when
+ * it is damaged or was sealed with other attributes, POS_ERR_MISMATCH when the key has another
+ * length, POS_ERR_USAGE under TDES. */
 POS_MUST_USE enum pos_status pos_key_block_unseal(struct pos_key_block_protector *protector,
                                                   const struct pos_key_block_attributes *attributes,
                                                   enum pos_algorithm key_algorithm,

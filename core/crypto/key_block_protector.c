@@ -213,15 +213,26 @@ size_t pos_key_block_data_size(const struct pos_key_block_version *version,
     return (size + version->block_size - 1) / version->block_size * version->block_size;
 }
 
-enum pos_status pos_key_block_may_protect(const struct pos_key_block_protector *protector,
+enum pos_status pos_key_block_may_protect(enum pos_algorithm protection,
                                           const struct pos_key_block_attributes *attributes,
                                           enum pos_algorithm key_algorithm)
 {
     assert(key_algorithm > POS_ALGORITHM_NONE && key_algorithm < POS_ALGORITHM_COUNT);
     assert(attributes->algorithm == traits[key_algorithm].letter);
-    bool stronger =
-        pos_algorithm_strength(key_algorithm) > pos_algorithm_strength(protector->algorithm);
+    bool stronger = pos_algorithm_strength(key_algorithm) > pos_algorithm_strength(protection);
     return stronger ? POS_ERR_NOT_ALLOWED : POS_OK;
+}
+
+enum pos_status pos_key_block_put_key(enum pos_algorithm key_algorithm, const uint8_t *key,
+                                      uint8_t *data, size_t size)
+{
+    size_t key_size = pos_algorithm_key_size(key_algorithm);
+    size_t bit_count = 8 * key_size;
+    data[0] = (uint8_t)(bit_count >> 8);
+    data[1] = (uint8_t)bit_count;
+    memcpy(data + BIT_COUNT_SIZE, key, key_size);
+    size_t used = BIT_COUNT_SIZE + key_size;
+    return pos_random(data + used, size - used);
 }
 
 static enum pos_status compute_mac(struct pos_key_block_protector *protector,
@@ -240,14 +251,8 @@ enum pos_status pos_key_block_close_key(struct pos_key_block_protector *protecto
                                         const uint8_t *key, uint8_t *data, size_t size,
                                         uint8_t *mac)
 {
-    size_t key_size = pos_algorithm_key_size(key_algorithm);
-    size_t bit_count = 8 * key_size;
-    data[0] = (uint8_t)(bit_count >> 8);
-    data[1] = (uint8_t)bit_count;
-    memcpy(data + BIT_COUNT_SIZE, key, key_size);
-    size_t used = BIT_COUNT_SIZE + key_size;
     uint8_t full_mac[POS_MAC_FULL_SIZE_MAX];
-    enum pos_status status = pos_random(data + used, size - used);
+    enum pos_status status = pos_key_block_put_key(key_algorithm, key, data, size);
     if (status == POS_OK)
         status = compute_mac(protector, clear, pos_bytes(data, size), full_mac);
     if (status == POS_OK)

@@ -25,9 +25,13 @@ size_t pos_key_block_data_size(const struct pos_key_block_version *version,
 
 /* POS_ERR_NOT_ALLOWED for a key that is stronger than the protection key. */
 POS_MUST_USE enum pos_status
-pos_key_block_may_protect(const struct pos_key_block_protector *protector,
+pos_key_block_may_protect(enum pos_algorithm protection,
                           const struct pos_key_block_attributes *attributes,
                           enum pos_algorithm key_algorithm);
+
+/* Key data of `size` bytes: length, key and random padding. */
+POS_MUST_USE enum pos_status pos_key_block_put_key(enum pos_algorithm key_algorithm,
+                                                   const uint8_t *key, uint8_t *data, size_t size);
 
 /* Makes key data of `size` bytes that belongs to the clear part, its MAC, and encrypts it in place.
  * Nothing is left of the key when it fails. */

@@ -142,34 +142,54 @@ void pos_hsm_session_close(struct pos_hsm_session *session)
 
 /* ---- keys ---- */
 
+static enum pos_status check_new(const struct pos_hsm_session *session,
+                                 const struct pos_new_key *key)
+{
+    enum pos_key_usage usage = key->usage;
+    bool made_single = usage == POS_USAGE_TPK || usage == POS_USAGE_TAK;
+    bool made_here = made_single || usage == POS_USAGE_TMK || usage == POS_USAGE_TDK;
+    bool possible = key->single ? made_single && key->algorithm == POS_ALGORITHM_T2 : made_here;
+    return possible && pos_hsm_serves(session->hsm, key->algorithm) &&
+                   has_algorithm(usage, key->algorithm)
+               ? POS_OK
+               : POS_ERR_USAGE;
+}
+
+static void empty_new(const struct pos_new_key *keys, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        *keys[i].key = (struct pos_key){0};
+        *keys[i].kcv = (struct pos_kcv){0};
+    }
+}
+
+enum pos_status pos_hsm_generate_many(struct pos_hsm_session *session,
+                                      const struct pos_new_key *keys, size_t count)
+{
+    enum pos_status status = pos_hsm_check_verb(session);
+    for (size_t i = 0; i < count && status == POS_OK; i++)
+        status = check_new(session, &keys[i]);
+    if (status == POS_OK)
+        status = pos_hsm_module_of(session)->generate(session, keys, count);
+    if (status != POS_OK)
+        empty_new(keys, count);
+    return status;
+}
+
 enum pos_status pos_hsm_generate(struct pos_hsm_session *session, enum pos_key_usage usage,
                                  enum pos_algorithm algorithm, struct pos_key *key,
                                  struct pos_kcv *kcv)
 {
-    *key = (struct pos_key){0};
-    *kcv = (struct pos_kcv){0};
-    enum pos_status status = pos_hsm_check_verb(session);
-    if (status != POS_OK)
-        return status;
-    bool made_here = usage == POS_USAGE_TMK || usage == POS_USAGE_TPK || usage == POS_USAGE_TAK ||
-                     usage == POS_USAGE_TDK;
-    if (!made_here || !pos_hsm_serves(session->hsm, algorithm) || !has_algorithm(usage, algorithm))
-        return POS_ERR_USAGE;
-    return pos_hsm_module_of(session)->generate(session, usage, algorithm, false, key, kcv);
+    const struct pos_new_key wanted = {usage, algorithm, .key = key, .kcv = kcv};
+    return pos_hsm_generate_many(session, &wanted, 1);
 }
 
 enum pos_status pos_hsm_generate_single(struct pos_hsm_session *session, enum pos_key_usage usage,
                                         struct pos_key *key, struct pos_kcv *kcv)
 {
-    *key = (struct pos_key){0};
-    *kcv = (struct pos_kcv){0};
-    enum pos_status status = pos_hsm_check_verb(session);
-    if (status != POS_OK)
-        return status;
-    if ((usage != POS_USAGE_TPK && usage != POS_USAGE_TAK) ||
-        !pos_hsm_serves(session->hsm, POS_ALGORITHM_T2))
-        return POS_ERR_USAGE;
-    return pos_hsm_module_of(session)->generate(session, usage, POS_ALGORITHM_T2, true, key, kcv);
+    const struct pos_new_key wanted = {usage, POS_ALGORITHM_T2, .single = true, .key = key,
+                                       .kcv = kcv};
+    return pos_hsm_generate_many(session, &wanted, 1);
 }
 
 static enum pos_status check_ceremony(const struct pos_hsm_session *session,

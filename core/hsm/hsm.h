@@ -136,6 +136,20 @@ POS_MUST_USE enum pos_status pos_hsm_generate_single(struct pos_hsm_session *ses
                                                      enum pos_key_usage usage, struct pos_key *key,
                                                      struct pos_kcv *kcv);
 
+/* A key that is to be made, and where it goes. */
+struct pos_new_key {
+    enum pos_key_usage usage;
+    enum pos_algorithm algorithm;
+    bool single; /* as pos_hsm_generate_single makes it: T2 alone */
+    struct pos_key *key;
+    struct pos_kcv *kcv;
+};
+
+/* Any number of new keys, as the two verbs above make one, which the software module does in half
+ * the time. All of them or none: after an error every key is empty. */
+POS_MUST_USE enum pos_status pos_hsm_generate_many(struct pos_hsm_session *session,
+                                                   const struct pos_new_key *keys, size_t count);
+
 /* A key from components: KTK, ZPK, ZAK, each of T2, T3, A128 or A256. POS_ERR_USAGE as for the LMK,
  * and when the parts of a TDES key repeat one another, which makes it a shorter one. Parity bits
  * are taken as they are: nothing is adjusted and nothing refused for them. */

@@ -32,10 +32,9 @@ struct pos_hsm_module {
                                     struct pos_hsm_session **session);
     void (*session_close)(struct pos_hsm_session *session);
 
-    /* `single`: T2 with two equal halves. */
-    enum pos_status (*generate)(struct pos_hsm_session *session, enum pos_key_usage usage,
-                                enum pos_algorithm algorithm, bool single, struct pos_key *key,
-                                struct pos_kcv *kcv);
+    /* In order; after an error what was made already is taken back by who asked. */
+    enum pos_status (*generate)(struct pos_hsm_session *session, const struct pos_new_key *keys,
+                                size_t count);
     /* `clear` in secret memory, whole and checked. */
     enum pos_status (*import_clear)(struct pos_hsm_session *session, enum pos_key_usage usage,
                                     enum pos_algorithm algorithm, const uint8_t *clear,

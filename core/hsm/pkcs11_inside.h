@@ -41,9 +41,8 @@ static inline void pos_pkcs11_forget(struct pos_pkcs11_session *session)
 }
 
 /* The verbs, as struct pos_hsm_module says. */
-enum pos_status pos_pkcs11_generate_key(struct pos_hsm_session *base, enum pos_key_usage usage,
-                                        enum pos_algorithm algorithm, bool single,
-                                        struct pos_key *key, struct pos_kcv *kcv);
+enum pos_status pos_pkcs11_generate_keys(struct pos_hsm_session *base,
+                                         const struct pos_new_key *keys, size_t count);
 enum pos_status pos_pkcs11_import_clear(struct pos_hsm_session *base, enum pos_key_usage usage,
                                         enum pos_algorithm algorithm, const uint8_t *clear,
                                         struct pos_key *key, struct pos_kcv *kcv);

@@ -34,22 +34,30 @@ static enum pos_status create_single(struct pos_pkcs11_lease *lease, uint8_t *cl
     return pos_pkcs11_create(lease, POS_ALGORITHM_T2, clear, object);
 }
 
-enum pos_status pos_pkcs11_generate_key(struct pos_hsm_session *base, enum pos_key_usage usage,
-                                        enum pos_algorithm algorithm, bool single,
-                                        struct pos_key *key, struct pos_kcv *kcv)
+static enum pos_status generate_one(struct pos_pkcs11_session *session,
+                                    const struct pos_new_key *wanted)
 {
-    struct pos_pkcs11_session *session = pos_pkcs11_own(base);
     struct pos_pkcs11_lease lease;
     CK_OBJECT_HANDLE object;
     enum pos_status status = pos_pkcs11_acquire(session->token, &lease);
     if (status != POS_OK)
         return status;
-    status = single ? create_single(&lease, session->page->first, &object)
-                    : pos_pkcs11_generate(&lease, algorithm, &object);
+    status = wanted->single ? create_single(&lease, session->page->first, &object)
+                            : pos_pkcs11_generate(&lease, wanted->algorithm, &object);
     if (status == POS_OK)
-        status = keep(&lease, object, usage, algorithm, key, kcv);
+        status = keep(&lease, object, wanted->usage, wanted->algorithm, wanted->key, wanted->kcv);
     pos_pkcs11_forget(session);
     return pos_pkcs11_release(&lease, status);
+}
+
+/* A session of the token for each: many keys must not keep others waiting for one. */
+enum pos_status pos_pkcs11_generate_keys(struct pos_hsm_session *base,
+                                         const struct pos_new_key *keys, size_t count)
+{
+    enum pos_status status = POS_OK;
+    for (size_t i = 0; i < count && status == POS_OK; i++)
+        status = generate_one(pos_pkcs11_own(base), &keys[i]);
+    return status;
 }
 
 enum pos_status pos_pkcs11_import_clear(struct pos_hsm_session *base, enum pos_key_usage usage,

@@ -31,6 +31,7 @@ static void software_session_close(struct pos_hsm_session *base)
     pos_mac_destroy(session->audit);
     pos_context_cache_destroy(session->contexts);
     pos_kcv_maker_destroy(session->check_values);
+    pos_key_block_sealer_destroy(session->sealer);
     pos_key_block_protector_destroy(session->lmk);
     pos_secret_destroy(session->page, sizeof *session->page);
     free(session);
@@ -43,6 +44,8 @@ static enum pos_status derive_from_lmk(const struct pos_lmk *lmk,
     uint8_t *audit_key = session->page->first;
     enum pos_status status =
         pos_key_block_protector_create(lmk->algorithm, lmk->key, &session->lmk);
+    if (status == POS_OK)
+        status = pos_key_block_sealer_create(lmk->algorithm, lmk->key, &session->sealer);
     if (status == POS_OK)
         status = pos_derive(lmk->algorithm, lmk->key, POS_DERIVE_AUDIT, audit_key);
     if (status == POS_OK)

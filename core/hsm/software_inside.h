@@ -15,17 +15,22 @@ struct pos_software {
     struct pos_lmk *lmk; /* secret memory; not changed once open, so every thread may read it */
 };
 
+/* Keys that are made at once: as many as are sealed at once. */
+enum { POS_SOFTWARE_NEW_COUNT = 48 };
+
 /* One page, locked: what a verb has open. All zeros between two verbs. */
 struct pos_software_page {
     uint8_t first[POS_KEY_SIZE_MAX];
     uint8_t second[POS_KEY_SIZE_MAX];
     struct pos_pin pin;
+    uint8_t made[POS_SOFTWARE_NEW_COUNT][POS_KEY_SIZE_MAX]; /* wiped by who made them */
 };
 
 struct pos_software_session {
     struct pos_hsm_session base;
     struct pos_software_page *page;
-    struct pos_key_block_protector *lmk;
+    struct pos_key_block_protector *lmk; /* opens keys */
+    struct pos_key_block_sealer *sealer; /* under the LMK too */
     struct pos_kcv_maker *check_values;
     struct pos_context_cache *contexts;
     struct pos_protector_cache *protectors;
@@ -45,7 +50,8 @@ POS_MUST_USE enum pos_status pos_software_seal(struct pos_software_session *sess
 /* POS_ERR_CORRUPT: the value is damaged, another module's, or not what it says. */
 POS_MUST_USE enum pos_status pos_software_open_key(struct pos_software_session *session,
                                                    const struct pos_key *key, uint8_t *clear);
-void pos_software_forget(struct pos_software_session *session); /* wipes the page */
+/* Wipes the page, but for new keys. */
+void pos_software_forget(struct pos_software_session *session);
 
 /* The verbs, as struct pos_hsm_module says. */
 enum pos_status pos_software_import_clear(struct pos_hsm_session *base, enum pos_key_usage usage,
@@ -55,9 +61,8 @@ enum pos_status pos_software_export_clear(struct pos_hsm_session *base, const st
                                           uint8_t *clear);
 enum pos_status pos_software_move_key(struct pos_hsm_session *from, struct pos_hsm_session *to,
                                       const struct pos_key *key, struct pos_key *moved);
-enum pos_status pos_software_generate(struct pos_hsm_session *base, enum pos_key_usage usage,
-                                      enum pos_algorithm algorithm, bool single,
-                                      struct pos_key *key, struct pos_kcv *kcv);
+enum pos_status pos_software_generate(struct pos_hsm_session *base, const struct pos_new_key *keys,
+                                      size_t count);
 enum pos_status pos_software_kcv(struct pos_hsm_session *base, const struct pos_key *key,
                                  struct pos_kcv *kcv);
 

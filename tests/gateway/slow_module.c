@@ -44,12 +44,10 @@ static struct pos_hsm_session *wait(struct pos_hsm_session *session)
     return own(session)->inner;
 }
 
-static enum pos_status slow_generate(struct pos_hsm_session *session, enum pos_key_usage usage,
-                                     enum pos_algorithm algorithm, bool single, struct pos_key *key,
-                                     struct pos_kcv *kcv)
+static enum pos_status slow_generate(struct pos_hsm_session *session,
+                                     const struct pos_new_key *keys, size_t count)
 {
-    return single ? pos_hsm_generate_single(wait(session), usage, key, kcv)
-                  : pos_hsm_generate(wait(session), usage, algorithm, key, kcv);
+    return pos_hsm_generate_many(wait(session), keys, count);
 }
 
 static enum pos_status slow_import_clear(struct pos_hsm_session *session, enum pos_key_usage usage,

@@ -46,6 +46,9 @@ Test(kcv, is_the_same_from_a_maker)
         cr_expect(pos_kcv_make(maker, algorithm, key, &kcv) == POS_OK);
         cr_expect(pos_kcv_compute(algorithm, key, &alone) == POS_OK);
         cr_expect(kcv.method == alone.method && pos_kcv_equal(&kcv, &alone), "%zu", i);
+        cr_expect(pos_kcv_make_next(maker, algorithm, key, &kcv) == POS_OK);
+        cr_expect(pos_kcv_equal(&kcv, &alone), "%zu, of several", i);
+        cr_expect(i % 3 != 0 || pos_kcv_forget(maker) == POS_OK);
     }
     pos_kcv_maker_destroy(maker);
 }

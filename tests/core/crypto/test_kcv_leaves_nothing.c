@@ -88,6 +88,10 @@ static void check(enum pos_algorithm algorithm)
     expect(!found(key, size), name, "is nowhere before");
     expect(pos_kcv_make(maker, algorithm, key, &kcv) == POS_OK, name, "has a check value");
     expect(!found(key, size), name, "is nowhere afterwards");
+    expect(pos_kcv_make_next(maker, algorithm, key, &kcv) == POS_OK, name, "is one of several");
+    expect(found(key, size), name, "stays until the next, or this looks elsewhere");
+    expect(pos_kcv_forget(maker) == POS_OK && !found(key, size), name,
+           "is forgotten with the last");
     expect(pos_cipher_init(&cipher, algorithm, POS_CIPHER_ENCRYPT, key) == POS_OK, name, "is used");
     expect(found(key, size), name, "is found in a cipher, or this looks elsewhere");
     pos_cipher_fini(&cipher);

@@ -121,13 +121,11 @@ Test(key_block, is_refused_under_another_protection_key)
 Test(key_block, never_holds_a_key_stronger_than_its_protection_key)
 {
     struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A128, 7);
-    uint8_t key[POS_KEY_SIZE_MAX] = {1}, memory[POS_KEY_BLOCK_SIZE_MAX], size;
+    uint8_t key[POS_KEY_SIZE_MAX] = {1}, memory[POS_KEY_BLOCK_SIZE_MAX];
     struct pos_buffer block = pos_buffer(memory, sizeof memory);
     cr_expect(pos_key_block_wrap(protector, &tpk_out, NULL, POS_ALGORITHM_A256, key, &block) ==
               POS_ERR_NOT_ALLOWED);
     cr_expect(block.size == 0);
-    cr_expect(pos_key_block_seal(protector, &tpk_out, POS_ALGORITHM_A256, key, memory, &size) ==
-              POS_ERR_NOT_ALLOWED);
     cr_expect(pos_key_block_wrap(protector, &tpk_out, NULL, POS_ALGORITHM_A128, key, &block) ==
               POS_OK);
     pos_key_block_protector_destroy(protector);
@@ -258,85 +256,4 @@ Test(key_block, with_the_kp_of_another_protection_key_is_refused)
             }
             pos_key_block_protector_destroy(protector);
         }
-}
-
-Test(sealed_key, is_made_under_aes_alone)
-{
-    uint8_t key[POS_KEY_SIZE_MAX] = {1}, sealed[POS_KEY_VALUE_SIZE_MAX] = {0}, size = 1;
-    for (int a = POS_ALGORITHM_T2; a <= POS_ALGORITHM_T3; a++) {
-        struct pos_key_block_protector *protector = new_protector((enum pos_algorithm)a, 7);
-        cr_expect(pos_key_block_seal(protector, &t_tmk_under_ktk, POS_ALGORITHM_T2, key, sealed,
-                                     &size) == POS_ERR_USAGE);
-        cr_expect(size == 0);
-        for (size_t cut = 0; cut <= sizeof sealed; cut += 8)
-            cr_expect(pos_key_block_unseal(protector, &t_tmk_under_ktk, POS_ALGORITHM_T2,
-                                           pos_bytes(sealed, cut), key) == POS_ERR_USAGE);
-        pos_key_block_protector_destroy(protector);
-    }
-}
-
-Test(sealed_key, comes_back_for_every_algorithm)
-{
-    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A256, 7);
-    for (int a = POS_ALGORITHM_NONE + 1; a < POS_ALGORITHM_COUNT; a++) {
-        enum pos_algorithm algorithm = (enum pos_algorithm)a;
-        struct pos_key_block_attributes attributes = tmk_under_ktk;
-        attributes.algorithm = pos_key_block_algorithm_letter(algorithm);
-        uint8_t key[POS_KEY_SIZE_MAX], out[POS_KEY_SIZE_MAX], sealed[POS_KEY_VALUE_SIZE_MAX], size;
-        cr_assert(pos_random(key, sizeof key) == POS_OK);
-        cr_expect(pos_key_block_seal(protector, &attributes, algorithm, key, sealed, &size) == 0);
-        cr_expect(pos_key_block_unseal(protector, &attributes, algorithm, pos_bytes(sealed, size),
-                                       out) == POS_OK);
-        cr_expect_arr_eq(key, out, pos_algorithm_key_size(algorithm), "%s",
-                         pos_algorithm_name(algorithm));
-    }
-    pos_key_block_protector_destroy(protector);
-}
-
-Test(sealed_key, is_refused_as_anything_but_what_it_is)
-{
-    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A256, 7);
-    uint8_t key[POS_KEY_SIZE_MAX] = {9}, sealed[POS_KEY_VALUE_SIZE_MAX], size;
-    cr_assert(pos_key_block_seal(protector, &tpk_out, POS_ALGORITHM_A256, key, sealed, &size) == 0);
-    const struct {
-        const char *name;
-        struct pos_key_block_attributes attributes;
-        enum pos_algorithm algorithm;
-        size_t cut;
-        enum pos_status status;
-    } rows[] = {
-        {"as it is", tpk_out, POS_ALGORITHM_A256, 0, POS_OK},
-        {"other usage", {"M6", 'A', 'E', "00", 'N'}, POS_ALGORITHM_A256, 0, POS_ERR_MAC},
-        {"other mode", {"P0", 'A', 'D', "00", 'N'}, POS_ALGORITHM_A256, 0, POS_ERR_MAC},
-        {"exportable", {"P0", 'A', 'E', "00", 'E'}, POS_ALGORITHM_A256, 0, POS_ERR_MAC},
-        {"other length", tpk_out, POS_ALGORITHM_A128, 0, POS_ERR_MISMATCH},
-        {"other algorithm", {"P0", 'T', 'E', "00", 'N'}, POS_ALGORITHM_T3, 0, POS_ERR_FORMAT},
-        {"cut", tpk_out, POS_ALGORITHM_A256, 1, POS_ERR_FORMAT},
-        {"nothing", tpk_out, POS_ALGORITHM_A256, sizeof sealed, POS_ERR_FORMAT},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        uint8_t out[POS_KEY_SIZE_MAX];
-        enum pos_status status =
-            pos_key_block_unseal(protector, &rows[i].attributes, rows[i].algorithm,
-                                 pos_bytes(sealed, size - rows[i].cut), out);
-        cr_expect(status == rows[i].status, "%s: %s", rows[i].name, pos_status_name(status));
-    }
-    pos_key_block_protector_destroy(protector);
-}
-
-Test(sealed_key, is_refused_with_any_bit_changed)
-{
-    struct pos_key_block_protector *protector = new_protector(POS_ALGORITHM_A256, 7);
-    uint8_t key[POS_KEY_SIZE_MAX] = {9}, sealed[POS_KEY_VALUE_SIZE_MAX], size;
-    cr_assert(pos_key_block_seal(protector, &tpk_out, POS_ALGORITHM_A256, key, sealed, &size) == 0);
-    cr_assert(size == sizeof sealed);
-    for (size_t bit = 0; bit < 8 * sizeof sealed; bit++) {
-        uint8_t out[POS_KEY_SIZE_MAX];
-        sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        cr_expect(pos_key_block_unseal(protector, &tpk_out, POS_ALGORITHM_A256,
-                                       pos_bytes(sealed, size), out) == POS_ERR_MAC,
-                  "bit %zu", bit);
-        sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
-    }
-    pos_key_block_protector_destroy(protector);
 }

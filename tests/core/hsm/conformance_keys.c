@@ -67,6 +67,51 @@ static void expect_single(const struct stage *stage, enum pos_key_usage usage)
     cr_expect_not(pos_kcv_equal(&kcv, &other_kcv), "%s: random", stage->name);
 }
 
+/* What one verb makes is what verbs of their own would: as many keys as software makes at once and
+ * a few more, of each kind in turn. */
+static void expect_many_generated(const struct stage *stage)
+{
+    enum { COUNT = 50 };
+    static const enum pos_key_usage usages[] = {POS_USAGE_TMK, POS_USAGE_TPK, POS_USAGE_TAK,
+                                                POS_USAGE_TDK};
+    struct pos_new_key wanted[COUNT];
+    struct pos_key keys[COUNT];
+    struct pos_kcv kcvs[COUNT], again;
+    for (size_t i = 0; i < COUNT; i++) {
+        enum pos_key_usage usage = usages[i % 4];
+        bool single = stage->working == POS_ALGORITHM_T2 && (i % 8 == 1 || i % 8 == 2);
+        wanted[i] =
+            (struct pos_new_key){usage, usage == POS_USAGE_TMK ? stage->algorithm : stage->working,
+                                 single, &keys[i], &kcvs[i]};
+    }
+    cr_assert(pos_hsm_generate_many(stage->center, wanted, COUNT) == POS_OK, "%s", stage->name);
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_expect(keys[i].usage == wanted[i].usage && keys[i].algorithm == wanted[i].algorithm);
+        cr_expect(pos_hsm_kcv(stage->center, &keys[i], &again) == POS_OK, "key %zu opens", i);
+        cr_expect(pos_kcv_equal(&kcvs[i], &again), "%s: key %zu", stage->name, i);
+        for (size_t other = 0; other < i; other++)
+            cr_expect(memcmp(keys[i].data, keys[other].data, 16) != 0, "%zu and %zu", other, i);
+    }
+    cr_expect(pos_hsm_generate_many(stage->center, NULL, 0) == POS_OK, "nothing is wanted");
+}
+
+/* None of several, when the last one is not made here. */
+static void expect_none_generated(const struct stage *stage)
+{
+    struct pos_key keys[2] = {{.size = 1}, {.size = 1}};
+    struct pos_kcv kcvs[2] = {{.method = POS_KCV_CMAC}, {.method = POS_KCV_CMAC}};
+    struct pos_new_key wanted[] = {
+        {POS_USAGE_TMK, stage->algorithm, false, &keys[0], &kcvs[0]},
+        {POS_USAGE_ZPK, stage->algorithm, false, &keys[1], &kcvs[1]},
+    };
+    cr_expect(pos_hsm_generate_many(stage->center, wanted, 2) == POS_ERR_USAGE);
+    for (size_t i = 0; i < 2; i++)
+        cr_expect(keys[i].size == 0 && kcvs[i].method == POS_KCV_NONE, "key %zu", i);
+    wanted[1] = (struct pos_new_key){POS_USAGE_TMK, POS_ALGORITHM_A256, true, &keys[1], &kcvs[1]};
+    cr_expect(pos_hsm_generate_many(stage->center, wanted, 2) == POS_ERR_USAGE,
+              "no TMK, and no AES key, is of single length");
+}
+
 static void expect_not_generated(const struct stage *stage)
 {
     static const enum pos_key_usage others[] = {POS_USAGE_NONE, POS_USAGE_LMK, POS_USAGE_KTK,
@@ -102,6 +147,8 @@ void run_generate(const struct stage *stage)
         expect_single(stage, POS_USAGE_TPK);
         expect_single(stage, POS_USAGE_TAK);
     }
+    expect_many_generated(stage);
+    expect_none_generated(stage);
     expect_not_generated(stage);
 }
 

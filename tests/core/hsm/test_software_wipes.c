@@ -103,6 +103,23 @@ static void expect_clean_pins(struct world *world)
                  false);
 }
 
+/* More than go at once. */
+static void try_new_keys(const struct world *world)
+{
+    enum { COUNT = POS_SOFTWARE_NEW_COUNT + 3 };
+    struct pos_new_key wanted[COUNT];
+    struct pos_key keys[COUNT];
+    struct pos_kcv kcvs[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        wanted[i] =
+            (struct pos_new_key){POS_USAGE_TMK, POS_ALGORITHM_A256, false, &keys[i], &kcvs[i]};
+    expect_clean(world, "generate_many", pos_hsm_generate_many(world->session, wanted, COUNT),
+                 true);
+    wanted[COUNT - 1].usage = POS_USAGE_ZPK;
+    expect_clean(world, "generate_many", pos_hsm_generate_many(world->session, wanted, COUNT),
+                 false);
+}
+
 static void try_keys(const struct world *world, const struct pos_key *tmk, bool good)
 {
     uint8_t memory[POS_KEY_BLOCK_SIZE_MAX], mother_public[32];
@@ -173,6 +190,7 @@ Test(software_wipes, no_verb_leaves_a_key_or_a_pin_open)
                  pos_hsm_wrap_working_form(world.session, POS_FORM_60, &world.tmk, &world.tpk,
                                            &single, &world.tdk, &(struct pos_buffer){0}),
                  false);
+    try_new_keys(&world);
     try_keys(&world, &world.tmk, true);
     try_keys(&world, &damaged, false);
     try_macs(&world);
