@@ -103,6 +103,7 @@ static void *run(void *argument)
 {
     struct pos_committer *committer = argument;
     struct pos_commit *first;
+    pos_rocks_count_reads(false);
     while ((first = take_writes(committer)) != NULL) {
         if (!atomic_load(&committer->failed))
             commit_writes(committer, first);
