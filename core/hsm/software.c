@@ -5,8 +5,9 @@
  * MAC covers follows from usage and algorithm (a table in software_keys.c; no two usages share
  * one), so a value presented as anything but what it is does not open.
  *
- * Clear keys and PINs pass through one page of locked memory per session and are wiped before the
- * verb returns. What OpenSSL makes of them, key schedules, is on its heap: see context_cache.h.
+ * Clear keys and PINs pass through two pages of locked memory per session, its own and that of its
+ * sealer (core/crypto/key_block_seal.c), and are wiped before the verb returns. What OpenSSL makes
+ * of them, key schedules, is on its heap: see context_cache.h.
  *
  * Here are the module and its sessions; the verbs are in software_keys.c, software_wrap.c and
  * software_mac.c.
