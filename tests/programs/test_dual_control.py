@@ -241,6 +241,8 @@ def people(room):
     room.expect(0, "oscar", "approve", str(asked))
     changed = room.expect(0, "alice", *words)
     expect(changed["roles"] == "custodian,auditor", "dave has both roles", changed)
+    room.expect(FAILED, "alice", *words, "--approval", str(asked), says="used already")
+    room.refused("alice", "approval-use-refused", "used-before", "approval=%d" % asked)
     room.expect(0, "dave", "audit", "verify")
     room.expect(0, "dave", "operator", "password", "--password-file", room.file("fred"))
     room.expect(DENIED, "dave", "stock", says="not the password")
