@@ -73,6 +73,18 @@ void *__wrap_calloc(size_t count, size_t size)
     return fails() ? NULL : __real_calloc(count, size);
 }
 
+/* The locked memory of the last sealer. */
+static void *locked;
+static size_t locked_size;
+void *__real_pos_secret_create(size_t size);
+void *__wrap_pos_secret_create(size_t size);
+void *__wrap_pos_secret_create(size_t size)
+{
+    locked = fails() ? NULL : __real_pos_secret_create(size);
+    locked_size = size;
+    return locked;
+}
+
 static const uint8_t protection_key[32] = "a protection key of 32 letters.";
 static const uint8_t key[32] = "the key that must not get out..";
 static const struct pos_key_block_attributes attributes = {{'K', '1'}, 'A', 'B', {'0', '0'}, 'E'};
@@ -209,6 +221,7 @@ static enum pos_status seal(void)
     for (size_t i = 0; i < 3; i++)
         cr_expect_eq(sizes[i] > 0, status == POS_OK, "a sealed key or an error");
     cr_expect_eq(memmem(out, sizeof out, key, 16), NULL, "a key stayed behind in the clear");
+    cr_expect_eq(memmem(locked, locked_size, key, 16), NULL, "and in locked memory");
     return status;
 }
 
