@@ -1,7 +1,7 @@
 """Keys are made while others are on their way to the disk, and whatever ends that - kill -9 behind any
-of the syncs, kill -9 at any moment over a disk that forgets what was not synced, Ctrl-C - the library
-has whole chunks without a gap, each with its audit record; what was said to be made is there, and the
-next keys go on behind them."""
+of the syncs, a disk that fails one of them, kill -9 at any moment over a disk that forgets what was not
+synced, Ctrl-C - the library has whole chunks without a gap, each with its audit record; what was said to
+be made is there, and the next keys go on behind them."""
 import json
 import os
 import random
@@ -70,6 +70,29 @@ def killed_behind_a_sync(whole):
     invariants.check(whole, "killed behind syncs")
 
 
+def failed_at_a_sync(whole):
+    """Three chunks, and the disk fails one of the syncs: that chunk and those behind it are not made,
+    and nobody says that they are."""
+    before = made(whole, "before a disk that fails")
+    for good in range(10):
+        ran = subprocess.run(command(whole, 2 * CHUNK + 7), capture_output=True, text=True,
+                             env=dict(os.environ, LOSSY_DISK_FAIL_SYNC_AFTER=str(good), **LOSSY),
+                             timeout=60, check=False)
+        where = "failed sync %d" % (good + 1)
+        count = made(whole, where) - before
+        said = json.loads(ran.stdout)["count"] if ran.stdout else 0
+        expect(said == count, "%s: what it says is there" % where, (said, count, ran.stderr))
+        if ran.returncode == 0:
+            expect(count == 2 * CHUNK + 7 and good > 2, "%s: it is done" % where, (good, count))
+            break
+        expect(count in (0, CHUNK, 2 * CHUNK), "%s: chunks are whole" % where, count)
+        expect("cannot be stored" in ran.stderr, "%s: it says why" % where, ran.stderr)
+        before = goes_on(whole, before + count, where)
+    else:
+        expect(False, "it ends some time")
+    invariants.check(whole, "failed syncs")
+
+
 def start(whole, extra):
     return subprocess.Popen(command(whole, MANY), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             text=True, env=dict(os.environ, **extra))
@@ -121,6 +144,7 @@ def main():
             skip("a kill behind each sync", "this build has no failpoints")
         else:
             killed_behind_a_sync(whole)
+        failed_at_a_sync(whole)
         killed_at_any_moment(whole)
         interrupted(whole)
     return done()
