@@ -121,6 +121,26 @@ Test(context_cache, of_one_still_works)
     pos_context_cache_destroy(cache);
 }
 
+/* No cipher of the key's algorithm: nothing is added, and the room is there as before. */
+Test(context_cache, what_cannot_be_keyed_takes_no_room)
+{
+    struct pos_context_cache *cache = pos_context_cache_create(2);
+    cr_assert(cache != NULL);
+    const uint8_t clear[POS_KEY_SIZE_MAX] = {0};
+    for (unsigned i = 0; i < 3; i++) {
+        struct pos_key key = numbered(100 + i);
+        struct pos_mac *mac;
+        key.algorithm = POS_ALGORITHM_NONE;
+        cr_expect(pos_context_cache_put(cache, &key, POS_MAC_WORKING, clear, &mac) != POS_OK);
+        cr_expect(pos_context_cache_find(cache, &key, POS_MAC_WORKING) == NULL);
+    }
+    struct pos_mac *one = put(cache, 1), *two = put(cache, 2);
+    cr_expect(find(cache, 1) == one && find(cache, 2) == two);
+    expect_keyed(one, 1);
+    expect_keyed(two, 2);
+    pos_context_cache_destroy(cache);
+}
+
 /* The purpose decides the MAC, and a context takes on another one when it is keyed anew. */
 Test(context_cache, keys_contexts_for_the_mac_of_their_purpose)
 {
