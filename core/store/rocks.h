@@ -37,8 +37,8 @@ struct pos_rocks_options {
     bool create;         /* make it when it is not there */
     bool exclusive;      /* with create: POS_ERR_EXISTS when it is there */
     size_t cache_size;   /* bytes of block cache */
-    /* Bytes of another one for all families but the first, which then has cache_size for itself; 0:
-     * one cache for all. */
+    /* Bytes of another one for all families but the first, which then has cache_size for itself and
+     * is written to be looked up quickly; 0: one cache for all, and all are written alike. */
     size_t rest_cache_size;
     /* Look-ups mostly find their row, so write buffers need no filter, which costs every row that
      * is written a fifth of its time. */

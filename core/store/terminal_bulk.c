@@ -15,7 +15,7 @@
 
 enum {
     LOAD_CHUNK = 1024,
-    PART_SIZE = 512 * POS_TERMINAL_FILL_CHUNK, /* rows: some 64 MiB of hot ones */
+    PART_SIZE = 1024 * POS_TERMINAL_FILL_CHUNK, /* rows: some 124 MiB of hot ones */
 };
 
 /* ---- a terminal's rows ---- */
