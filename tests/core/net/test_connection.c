@@ -116,7 +116,7 @@ Test(connection, ends_where_its_user_holds_back_more_than_a_frame)
     server_start(&server);
     int fd = client_connect(&server);
     client_send(fd, junk, sizeof junk);
-    cr_expect(client_ended(fd, 2000));
+    cr_expect(client_ended(fd, 5000));
     close(fd);
     server_stop(&server);
     cr_expect_eq(server.closed[POS_CLOSE_FRAME], 1);
@@ -133,7 +133,7 @@ Test(connection, closes_from_within_bytes_and_still_answers)
     client_send(fd, stream, size);
     cr_expect(client_receive(fd, back, size));
     cr_expect(memcmp(stream, back, size) == 0);
-    cr_expect(client_ended(fd, 2000));
+    cr_expect(client_ended(fd, 5000));
     close(fd);
     server_stop(&server);
     cr_expect_eq(server.closed[POS_CLOSE_DONE], 1);
@@ -182,7 +182,7 @@ Test(connection, answers_what_a_half_closing_peer_had_sent)
         shutdown(fd, SHUT_WR);
         cr_expect_eq(client_receive(fd, back, size), rows[i].answered, "%s", rows[i].name);
         if (rows[i].command == 'E' && rows[i].keeps == false)
-            cr_expect(client_ended(fd, 2000), "%s", rows[i].name);
+            cr_expect(client_ended(fd, 5000), "%s", rows[i].name);
         close(fd);
         server_stop(&server);
     }

@@ -22,7 +22,7 @@ Test(listener, closes_connections_above_its_limit_and_takes_new_ones_later)
         cr_assert(client_echo(fds[i]));
     }
     int extra = client_connect(&server);
-    cr_expect(client_ended(extra, 2000));
+    cr_expect(client_ended(extra, 5000));
     const struct pos_loop_stats *stats = pos_loop_stats(server.loop);
     cr_expect_eq(pos_counter_read(&stats->closed[POS_CLOSE_LIMIT]), 1);
     cr_expect_eq(pos_counter_read(&stats->open_now), 3);
@@ -80,7 +80,7 @@ Test(listener, turns_peers_away_when_descriptors_run_out)
     for (int i = 0; i < 3; i++)
         client_connect_with(&server, away[i]);
     for (int i = 0; i < 3; i++)
-        cr_expect(client_ended(away[i], 2000), "peer %d", i);
+        cr_expect(client_ended(away[i], 5000), "peer %d", i);
     cr_expect(pos_counter_read(&stats->accept_failures) >= 1);
     cr_expect(client_echo(first), "who is in goes on");
     for (int i = 0; i < 3; i++) {
@@ -104,13 +104,16 @@ Test(listener, waits_without_spinning_when_not_even_the_reserve_helps)
     struct rlimit before;
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
     set_descriptors(3); /* fewer than are open, so closing one makes no room */
+    uint64_t begin_ns = pos_clock_monotonic_ns();
     client_connect_with(&server, fd);
     double cpu = cpu_seconds();
     nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     cpu = cpu_seconds() - cpu;
     uint64_t failures = pos_counter_read(&stats->accept_failures);
-    cr_expect(failures >= 5 && failures <= 12, "%lu", (unsigned long)failures);
-    cr_expect(cpu < 0.1, "%.3f s of CPU in one second", cpu);
+    double seconds = (double)(pos_clock_monotonic_ns() - begin_ns) / 1e9; /* one, or more */
+    cr_expect(failures >= 5 && (double)failures <= 2 + 10 * seconds, "%lu in %.3f s",
+              (unsigned long)failures, seconds);
+    cr_expect(cpu < 0.1 * seconds, "%.3f s of CPU in %.3f s", cpu, seconds);
     cr_expect(client_echo(first), "who is in goes on");
     cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     cr_expect(client_echo(fd), "who waited is served");

@@ -91,7 +91,7 @@ Test(output, close_waits_for_a_slow_reader)
         cr_assert(client_receive(fd, back, sizeof back), "block %d", i);
     cr_expect(client_receive(fd, back, size));
     cr_expect(memcmp(back, frame, size) == 0);
-    cr_expect(client_ended(fd, 2000));
+    cr_expect(client_ended(fd, 5000));
     close(fd);
     server_stop(&server);
 }
