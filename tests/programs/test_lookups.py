@@ -18,6 +18,7 @@ ROWS = int(os.environ.get("POSGATE_LOOKUP_ROWS", "300000"))
 SMALL_MB, LARGE_MB = map(int, os.environ.get("POSGATE_LOOKUP_CACHES", "8,64").split(","))
 REQUESTS = 4000
 WINDOW = 100
+ENOUGH = 2000  # answers to one who asks again and again
 SERIAL = "LOAD0001"
 
 
@@ -146,6 +147,13 @@ class Stream(threading.Thread):
         self.link.close()
 
 
+def wait_for_more(whole, streams):
+    """Until each has asked and been answered so often again that there is something to count."""
+    wanted = [len(stream.sent) + ENOUGH for stream in streams]
+    whole.wait_for(lambda: all(len(stream.codes) >= count for stream, count in zip(streams, wanted)),
+                   "%d more answers" % ENOUGH, 60)
+
+
 def check_revocation(whole, lookup, index):
     whole.extra = 'lookup = "%s";' % lookup
     whole.start_gateway()
@@ -156,10 +164,10 @@ def check_revocation(whole, lookup, index):
         streams = [Stream(port, name) for _ in range(4)]  # some on each loop
         for stream in streams:
             stream.start()
-        time.sleep(0.4)
+        wait_for_more(whole, streams)
         whole.ctl("terminal", command, name)
         acknowledged = time.monotonic()
-        time.sleep(0.4)
+        wait_for_more(whole, streams)
         for stream in streams:
             stream.stopping = True
         for stream in streams:
