@@ -169,6 +169,11 @@ enum pos_status pos_rocks_checkpoint(struct pos_rocks *rocks, const char *path)
     return POS_ERR_DATABASE; /* there is no disk to copy to */
 }
 
+void pos_rocks_count_reads(bool on)
+{
+    (void)on;
+}
+
 enum pos_status pos_rocks_get(struct pos_rocks *rocks, size_t family, struct pos_bytes key,
                               struct pos_buffer *value)
 {
