@@ -99,6 +99,7 @@ static void put_left(char text[TEXT_SIZE], const char *how)
 
 /* ---- steps ---- */
 
+/* A terminal is not to flicker. */
 static bool is_early(void)
 {
     return progress.shown && pos_clock_monotonic_ns() - progress.written_ns < PAUSE_NS;
@@ -117,7 +118,7 @@ void pos_progress_step(uint32_t round, uint32_t rounds, const char *what)
     else
         (void)snprintf(progress.step, sizeof progress.step, "round %u of %u, %s", round, rounds,
                        what);
-    if (is_early())
+    if (is_early() && progress.step_s * 1e9 < PAUSE_NS)
         return;
     put_left(text, "");
     write_line(text);

@@ -110,7 +110,8 @@ Test(outputs, a_line_on_a_terminal_says_how_far_a_run_is)
     static const char *const lines[] = {
         "making a table of 50 rows",
         "\r\033[Kwarming up, bare epoll; ",
-        "\r\033[Kround 1 of 1, posgate-gateway: ",
+        "\r\033[Kround 1 of 1, bare epoll; ", /* a step that lasts is shown as it begins */
+        "\r\033[Kround 1 of 1, posgate-gateway; ",
         " a second, p99 ",
         " us, 0 errors; ",
         " s left",
