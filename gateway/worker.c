@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/base/thread.h"
 #include "gateway/worker_inside.h"
 
 enum {
@@ -268,7 +267,6 @@ enum pos_status pos_worker_create(const struct pos_worker_options *options,
 static void *run(void *context)
 {
     struct pos_worker *worker = context;
-    pos_thread_be_prompt(); /* committer, clerk and RocksDB compute for milliseconds */
     pos_loop_run(worker->loop);
     return NULL;
 }
