@@ -103,8 +103,9 @@ static struct seen_file look_at(int folder, const char *name)
     struct stat facts;
     if (sscanf(name, "MANIFEST-%" SCNu64, &file.manifest) != 1)
         file.manifest = 0;
-    if (fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0)
-        file.size = (uint64_t)facts.st_size;
+    /* A file that cannot be looked at is not taken for an empty one. */
+    file.size = fstatat(folder, name, &facts, AT_SYMLINK_NOFOLLOW) == 0 ? (uint64_t)facts.st_size
+                                                                        : UINT64_MAX;
     return file;
 }
 
