@@ -111,10 +111,15 @@ struct pos_rocks_instance *pos_rocks_open_instance(struct pos_rocks *rocks, char
     return rocks->follower ? open_follower(rocks, text) : open_once(rocks, text);
 }
 
-/* Opens the database anew and closes what was open. The caller has rocks->renewing. */
+/* Opens the database anew and closes what was open. The caller has rocks->renewing. Without room
+ * for the log that RocksDB begins, opening would end the process. */
 static enum pos_status renew(struct pos_rocks *rocks)
 {
+    const struct pos_rocks_options where = {.path = rocks->path, .scratch = rocks->scratch};
     char *text = NULL;
+    enum pos_status room = pos_rocks_check_room(&where, NULL);
+    if (room != POS_OK)
+        return room;
     struct pos_rocks_instance *newer = pos_rocks_open_instance(rocks, &text);
     if (newer == NULL)
         return text == NULL ? POS_ERR_MEMORY : pos_rocks_status("follow", text);

@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/store/key_library.h"
 #include "core/store/terminal_bulk.h"
 #include "tests/core/store/support.h"
 
@@ -396,5 +397,29 @@ Test(fault, a_disk_without_room_is_not_opened)
     struct pos_terminal_write write = registration(101);
     cr_expect_eq(pos_terminal_table_run(follower, &write), POS_ERR_NOT_ALLOWED);
     pos_terminal_table_close(follower);
+    cr_expect_eq(umount(folder), 0);
+}
+
+/* Beginning anew writes a log of its own, which must not end the process. */
+Test(fault, a_follower_without_room_stays_with_what_it_has)
+{
+    struct pos_key_library *library, *follower;
+    struct pos_error error = {0};
+    uint32_t index, batch;
+    test_folder(folder);
+    mount_disk("size=64m");
+    struct pos_key_library_options options = {
+        .path = test_path(folder, "db"), .create = true, .audit = test_chain_writer(&chain)};
+    cr_assert_eq(pos_key_library_open(&options, &library, &error), POS_OK, "%s", error.text);
+    pos_key_library_close(library);
+    cr_assert_eq(pos_key_library_follow(test_path(folder, "db"), test_path(folder, "scratch"),
+                                        &follower, &error),
+                 POS_OK, "%s", error.text);
+    fill_disk("filler", 0);
+    cr_expect_eq(pos_key_library_let_go(follower), POS_ERR_DATABASE);
+    cr_expect_eq(pos_key_library_next(follower, &index, &batch), POS_OK);
+    cr_assert_eq(unlink(test_path(folder, "filler")), 0);
+    cr_expect_eq(pos_key_library_let_go(follower), POS_OK);
+    pos_key_library_close(follower);
     cr_expect_eq(umount(folder), 0);
 }
