@@ -1,8 +1,6 @@
 #include "keymgmt/home.h"
 
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,7 +10,7 @@
 #include "core/crypto/seal.h"
 #include "keymgmt/prompt.h"
 
-enum { CREDENTIAL_SIZE_MIN = 8, SCRATCH_SIZE = 64 };
+enum { CREDENTIAL_SIZE_MIN = 8 };
 
 enum pos_status pos_home_init(struct pos_home *home, struct pos_options *options,
                               struct pos_error *error)
@@ -26,19 +24,6 @@ enum pos_status pos_home_init(struct pos_home *home, struct pos_options *options
     (void)snprintf(home->rotating_path, sizeof home->rotating_path, "%s.rotating",
                    home->library_path);
     return POS_OK;
-}
-
-/* A reader's folder holds plain files only. */
-static void remove_scratch(const char *path)
-{
-    DIR *folder = opendir(path);
-    if (folder == NULL)
-        return;
-    const struct dirent *entry;
-    while ((entry = readdir(folder)) != NULL)
-        (void)unlinkat(dirfd(folder), entry->d_name, 0);
-    (void)closedir(folder);
-    (void)rmdir(path);
 }
 
 void pos_home_fini(struct pos_home *home)
@@ -129,38 +114,18 @@ enum pos_status pos_home_open_writer(struct pos_home *home, bool create, struct 
     return status;
 }
 
-/* Needed for opening only: it is removed at once, so that whatever ends this process later, nothing
- * stays behind. */
-static enum pos_status make_scratch(char scratch[SCRATCH_SIZE], struct pos_error *error)
-{
-    (void)snprintf(scratch, SCRATCH_SIZE, "/tmp/posgate-keymgmt.XXXXXX");
-    if (mkdtemp(scratch) == NULL)
-        return pos_error_set(error, POS_ERR_IO, "cannot make a folder in /tmp for reading");
-    return POS_OK;
-}
-
 enum pos_status pos_home_open_reader(struct pos_home *home, struct pos_error *error)
 {
-    char scratch[SCRATCH_SIZE];
     enum pos_status status = check_rotation(home, error);
     if (status == POS_OK)
-        status = make_scratch(scratch, error);
-    if (status != POS_OK)
-        return status;
-    status = pos_key_library_follow(home->library_path, scratch, &home->library, error);
-    remove_scratch(scratch);
+        status = pos_key_library_follow(home->library_path, NULL, &home->library, error);
     return explain_library(home, status, error);
 }
 
 enum pos_status pos_home_follow_table(const char *path, struct pos_terminal_table **table,
                                       struct pos_error *error)
 {
-    char scratch[SCRATCH_SIZE];
-    enum pos_status status = make_scratch(scratch, error);
-    if (status != POS_OK)
-        return status;
-    status = pos_terminal_table_follow(path, scratch, table, error);
-    remove_scratch(scratch);
+    enum pos_status status = pos_terminal_table_follow(path, NULL, table, error);
     if (status == POS_ERR_NOT_FOUND)
         return pos_error_set(error, POS_ERR_DATABASE, "there is no gateway's terminal table in %s",
                              path);

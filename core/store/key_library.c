@@ -123,6 +123,7 @@ enum pos_status pos_key_library_follow(const char *path, const char *scratch,
     if (made == NULL)
         return POS_ERR_MEMORY;
     struct pos_rocks_options rocks = rocks_options(path);
+    rocks.follower = true;
     rocks.scratch = scratch;
     return opened(made, pos_rocks_open(&rocks, &made->rocks, error), library);
 }

@@ -141,7 +141,8 @@ POS_MUST_USE enum pos_status pos_key_library_open(const struct pos_key_library_o
                                                   struct pos_key_library **library,
                                                   struct pos_error *error);
 
-/* For readers: a secondary instance with its own small folder `scratch` for RocksDB's log. */
+/* For readers: a secondary instance with its own small folder `scratch` for RocksDB's log, or NULL:
+ * one that is there only while the library is opened, now and in later catch-ups. */
 POS_MUST_USE enum pos_status pos_key_library_follow(const char *path, const char *scratch,
                                                     struct pos_key_library **library,
                                                     struct pos_error *error);

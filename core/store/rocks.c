@@ -123,7 +123,7 @@ static enum pos_status unformatted(struct pos_rocks *rocks, const struct pos_roc
         if (pos_rocks_walk(rocks, i, pos_bytes(NULL, 0), true, seen_any, &any) != POS_OK || any)
             return pos_error_set(error, POS_ERR_CORRUPT,
                                  "%s has rows and no format row; restore a backup", options->path);
-    if (options->scratch != NULL || !options->create)
+    if (options->follower || !options->create)
         return pos_error_set(error, POS_ERR_NOT_FOUND,
                              "%s is an empty database: %s did not finish "
                              "making it",
@@ -181,10 +181,10 @@ enum pos_status pos_rocks_open(const struct pos_rocks_options *options, struct p
         return pos_error_set(error, POS_ERR_MEMORY, "no memory to open %s", options->path);
     made->family_count = options->family_count;
     made->family_names = options->families;
-    made->follower = options->scratch != NULL;
+    made->follower = options->follower;
     (void)snprintf(made->path, sizeof made->path, "%s", options->path);
     (void)snprintf(made->scratch, sizeof made->scratch, "%s",
-                   made->follower ? options->scratch : "");
+                   options->scratch == NULL ? "" : options->scratch);
     (void)pthread_mutex_init(&made->lock, NULL);
     (void)pthread_cond_init(&made->unread, NULL);
     (void)pthread_mutex_init(&made->renewing, NULL);

@@ -31,12 +31,15 @@ struct pos_rocks_options {
     const char *path;
     const char *const *families; /* borrowed until close; a family is known by its place here */
     size_t family_count;
-    const char *format;  /* what the database is, "terminal-table"; checked on open */
-    const char *writer;  /* the program that writes it, for the error when it is open already */
-    const char *scratch; /* a follower's own folder; NULL: this is the writer */
-    bool create;         /* make it when it is not there */
-    bool exclusive;      /* with create: POS_ERR_EXISTS when it is there */
-    size_t cache_size;   /* bytes of block cache */
+    const char *format; /* what the database is, "terminal-table"; checked on open */
+    const char *writer; /* the program that writes it, for the error when it is open already */
+    bool follower;      /* reads what another process writes */
+    /* A follower's own folder, for RocksDB's log. NULL: one in /tmp each time the database is
+     * opened, gone at once, so that nothing stays behind however the process ends. */
+    const char *scratch;
+    bool create;       /* make it when it is not there */
+    bool exclusive;    /* with create: POS_ERR_EXISTS when it is there */
+    size_t cache_size; /* bytes of block cache */
     /* Bytes of another one for all families but the first, which then has cache_size for itself and
      * is written to be looked up quickly; 0: one cache for all, and all are written alike. */
     size_t rest_cache_size;

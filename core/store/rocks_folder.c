@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -17,6 +18,8 @@ enum {
     OPEN_ROOM_SIZE = 1 << 20, /* free bytes that opening needs besides what it replays */
     LOOK_AGAIN_MS = 5,
 };
+
+static const char brief_parent[] = "/tmp";
 
 bool pos_rocks_there(const char *path)
 {
@@ -37,8 +40,8 @@ enum pos_status pos_rocks_check_folder(const struct pos_rocks_options *options,
     if (!there && !options->create)
         return pos_error_set(error, POS_ERR_NOT_FOUND, "%s holds no database; %s makes it",
                              options->path, options->writer);
-    if (options->scratch != NULL)
-        return pos_file_make_folder(options->scratch, error);
+    if (options->follower)
+        return options->scratch == NULL ? POS_OK : pos_file_make_folder(options->scratch, error);
     return there ? POS_OK : pos_file_make_folder(options->path, error);
 }
 
@@ -61,11 +64,19 @@ static uint64_t logs_size(const char *path)
     return sum;
 }
 
+/* Where opening writes. */
+static const char *written_folder(const struct pos_rocks_options *options)
+{
+    if (!options->follower)
+        return options->path;
+    return options->scratch == NULL ? brief_parent : options->scratch;
+}
+
 enum pos_status pos_rocks_check_room(const struct pos_rocks_options *options,
                                      struct pos_error *error)
 {
-    const char *path = options->scratch != NULL ? options->scratch : options->path;
-    uint64_t logs = options->scratch != NULL ? 0 : logs_size(path);
+    const char *path = written_folder(options);
+    uint64_t logs = options->follower ? 0 : logs_size(path);
     uint64_t needed = OPEN_ROOM_SIZE + logs + logs / 4;
     struct statvfs facts;
     if (statvfs(path, &facts) != 0)
@@ -78,6 +89,27 @@ enum pos_status pos_rocks_check_room(const struct pos_rocks_options *options,
                              path, (unsigned long long)free_size >> 10,
                              (unsigned long long)needed >> 10);
     return POS_OK;
+}
+
+/* ---- a folder for the time of an opening ---- */
+
+bool pos_rocks_make_brief(char path[POS_ROCKS_BRIEF_SIZE])
+{
+    (void)snprintf(path, POS_ROCKS_BRIEF_SIZE, "%s/posgate-follower.XXXXXX", brief_parent);
+    return mkdtemp(path) != NULL;
+}
+
+/* RocksDB puts plain files into it only. */
+void pos_rocks_remove_brief(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (folder == NULL)
+        return;
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL)
+        (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    (void)closedir(folder);
+    (void)rmdir(path);
 }
 
 /* ---- which files are left ---- */

@@ -14,6 +14,11 @@ POS_MUST_USE enum pos_status pos_rocks_check_folder(const struct pos_rocks_optio
 POS_MUST_USE enum pos_status pos_rocks_check_room(const struct pos_rocks_options *options,
                                                   struct pos_error *error);
 
+/* A follower's folder while it opens the database. False: none can be made. */
+enum { POS_ROCKS_BRIEF_SIZE = 32 };
+POS_MUST_USE bool pos_rocks_make_brief(char path[POS_ROCKS_BRIEF_SIZE]);
+void pos_rocks_remove_brief(const char *path);
+
 /* Numbers of the newest table, write-ahead log and manifest (RocksDB counts all of them upwards; 0:
  * none), how many logs there are, and how many bytes of that manifest. */
 struct pos_rocks_age {

@@ -28,7 +28,7 @@ struct pos_rocks {
     pthread_mutex_t lock;     /* a follower's: guards `now` and reader counts */
     pthread_cond_t unread;    /* a reader count became 0 */
     pthread_mutex_t renewing; /* one catch-up or renewal at a time */
-    char path[POS_PATH_SIZE_MAX], scratch[POS_PATH_SIZE_MAX];
+    char path[POS_PATH_SIZE_MAX], scratch[POS_PATH_SIZE_MAX]; /* "": a brief one */
     const char *const *family_names;
     rocksdb_options_t *options, *rest_options; /* rest_: of all families but the first, or NULL */
     rocksdb_block_based_table_options_t *table_options, *rest_table_options;

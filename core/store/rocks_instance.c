@@ -14,6 +14,7 @@
  * anew, with an empty memory.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/store/rocks_inside.h"
 
@@ -51,7 +52,7 @@ void pos_rocks_close_instance(struct pos_rocks *rocks, struct pos_rocks_instance
 }
 
 /* NULL: *text is RocksDB's, or NULL too for want of memory. */
-static struct pos_rocks_instance *open_once(struct pos_rocks *rocks, char **text)
+static struct pos_rocks_instance *open_in(struct pos_rocks *rocks, const char *scratch, char **text)
 {
     /* RocksDB wants its own "default" family opened too; it stays empty, behind ours. */
     const char *names[POS_ROCKS_FAMILY_COUNT_MAX];
@@ -65,9 +66,9 @@ static struct pos_rocks_instance *open_once(struct pos_rocks *rocks, char **text
         family_options[i] = pos_rocks_family_options(rocks, (size_t)i);
     }
     if (rocks->follower)
-        made->db = rocksdb_open_as_secondary_column_families(rocks->options, rocks->path,
-                                                             rocks->scratch, count, names,
-                                                             family_options, made->families, text);
+        made->db =
+            rocksdb_open_as_secondary_column_families(rocks->options, rocks->path, scratch, count,
+                                                      names, family_options, made->families, text);
     else
         made->db = rocksdb_open_column_families(rocks->options, rocks->path, count, names,
                                                 family_options, made->families, text);
@@ -75,6 +76,20 @@ static struct pos_rocks_instance *open_once(struct pos_rocks *rocks, char **text
         return made;
     free(made);
     return NULL;
+}
+
+static struct pos_rocks_instance *open_once(struct pos_rocks *rocks, char **text)
+{
+    if (!rocks->follower || rocks->scratch[0] != '\0')
+        return open_in(rocks, rocks->scratch, text);
+    char brief[POS_ROCKS_BRIEF_SIZE];
+    if (!pos_rocks_make_brief(brief)) {
+        *text = strdup("IO error: no folder can be made in /tmp");
+        return NULL;
+    }
+    struct pos_rocks_instance *made = open_in(rocks, brief, text);
+    pos_rocks_remove_brief(brief);
+    return made;
 }
 
 static bool same_manifest(const struct pos_rocks_age *a, const struct pos_rocks_age *b)
@@ -115,7 +130,10 @@ struct pos_rocks_instance *pos_rocks_open_instance(struct pos_rocks *rocks, char
  * for the log that RocksDB begins, opening would end the process. */
 static enum pos_status renew(struct pos_rocks *rocks)
 {
-    const struct pos_rocks_options where = {.path = rocks->path, .scratch = rocks->scratch};
+    const struct pos_rocks_options where = {.path = rocks->path,
+                                            .follower = true,
+                                            .scratch =
+                                                rocks->scratch[0] == '\0' ? NULL : rocks->scratch};
     char *text = NULL;
     enum pos_status room = pos_rocks_check_room(&where, NULL);
     if (room != POS_OK)

@@ -90,7 +90,7 @@ void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_opti
     rocksdb_options_set_create_if_missing(options, from->create);
     rocksdb_options_set_create_missing_column_families(options, from->create);
     /* A follower must hold on to files that the writer deletes. */
-    rocksdb_options_set_max_open_files(options, from->scratch != NULL ? -1 : OPEN_FILE_COUNT_MAX);
+    rocksdb_options_set_max_open_files(options, from->follower ? -1 : OPEN_FILE_COUNT_MAX);
     /* It would open them with 16 threads a family, made anew with each instance: every second. */
     rocksdb_options_set_max_file_opening_threads(options, 1);
 

@@ -152,6 +152,7 @@ enum pos_status pos_terminal_table_follow(const char *path, const char *scratch,
     if (made == NULL)
         return pos_error_set(error, POS_ERR_MEMORY, "no memory for the terminal table");
     struct pos_rocks_options rocks = rocks_options(path, FOLLOWER_CACHE_SIZE);
+    rocks.follower = true;
     rocks.scratch = scratch;
     enum pos_status status = pos_rocks_open(&rocks, &made->rocks, error);
     if (status != POS_OK) {

@@ -64,8 +64,8 @@ POS_MUST_USE enum pos_status
 pos_terminal_table_open(const struct pos_terminal_table_options *options,
                         struct pos_terminal_table **table, struct pos_error *error);
 /* For readers, also while the gateway runs: a secondary instance as of now, with its own small
- * folder `scratch` for RocksDB's log. It has no tallies, and refuses writes with
- * POS_ERR_NOT_ALLOWED. */
+ * folder `scratch` for RocksDB's log, or NULL: one that is there only while it is opened. It has no
+ * tallies, and refuses writes with POS_ERR_NOT_ALLOWED. */
 POS_MUST_USE enum pos_status pos_terminal_table_follow(const char *path, const char *scratch,
                                                        struct pos_terminal_table **table,
                                                        struct pos_error *error);

@@ -3,11 +3,13 @@
  * it caught up is what it says, or something newer.
  */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/store/rocks.h"
 #include "tests/core/store/support.h"
@@ -15,19 +17,20 @@
 enum { KEYS = 7, WRITES_A_SESSION = 3, WRITTEN_COUNT = 150, ROUNDS_MIN = 10 };
 
 static const char *const families[] = {"rows", "meta"};
-static char folder[TEST_PATH_SIZE], db[2 * TEST_PATH_SIZE];
+static char folder[TEST_PATH_SIZE], db[2 * TEST_PATH_SIZE], scratch[2 * TEST_PATH_SIZE];
 static _Atomic unsigned written; /* numbers are written in order, each to key number % KEYS */
 static _Atomic bool stop;
 
-static struct pos_rocks *open_one(const char *scratch)
+static struct pos_rocks *open_one(bool follower, const char *own)
 {
     struct pos_rocks_options options = {.path = db,
                                         .families = families,
                                         .family_count = 2,
                                         .format = "test",
                                         .writer = "posgate-test",
-                                        .scratch = scratch,
-                                        .create = scratch == NULL,
+                                        .follower = follower,
+                                        .scratch = own,
+                                        .create = !follower,
                                         .cache_size = 1 << 20};
     struct pos_rocks *rocks;
     struct pos_error error = {0};
@@ -65,7 +68,7 @@ static unsigned read_number(struct pos_rocks *rocks, unsigned key)
 static void *write_sessions(void *nothing)
 {
     for (unsigned session = 1; !atomic_load(&stop); session++) {
-        struct pos_rocks *rocks = open_one(NULL);
+        struct pos_rocks *rocks = open_one(false, NULL);
         for (int i = 0; i < WRITES_A_SESSION; i++) {
             write_number(rocks, atomic_load(&written) + 1);
             if (session % 3 == 0)
@@ -85,15 +88,11 @@ static void expect_up_to_date(struct pos_rocks *follower, unsigned due)
     }
 }
 
-static void follow_sessions(enum pos_status (*renew)(struct pos_rocks *rocks))
+static void follow_sessions(const char *own, enum pos_status (*renew)(struct pos_rocks *rocks))
 {
     pthread_t writer;
-    char scratch[2 * TEST_PATH_SIZE];
-    test_folder(folder);
-    (void)snprintf(db, sizeof db, "%s", test_path(folder, "db"));
-    (void)snprintf(scratch, sizeof scratch, "%s", test_path(folder, "scratch"));
-    pos_rocks_close(open_one(NULL));
-    struct pos_rocks *follower = open_one(scratch);
+    pos_rocks_close(open_one(false, NULL));
+    struct pos_rocks *follower = open_one(true, own);
     cr_assert_eq(pthread_create(&writer, NULL, write_sessions, NULL), 0);
     unsigned rounds = 0;
     while (rounds < ROUNDS_MIN || atomic_load(&written) < WRITTEN_COUNT) {
@@ -110,21 +109,67 @@ static void follow_sessions(enum pos_status (*renew)(struct pos_rocks *rocks))
     pos_rocks_close(follower);
 }
 
-Test(rocks_instance, a_follower_that_catches_up_has_missed_nothing)
-{
-    follow_sessions(pos_rocks_catch_up);
-}
-
-Test(rocks_instance, a_follower_that_begins_anew_has_missed_nothing)
-{
-    follow_sessions(pos_rocks_let_go);
-}
-
-Test(rocks_instance, a_writer_follows_nobody)
+static void name_paths(void)
 {
     test_folder(folder);
     (void)snprintf(db, sizeof db, "%s", test_path(folder, "db"));
-    struct pos_rocks *rocks = open_one(NULL);
+    (void)snprintf(scratch, sizeof scratch, "%s", test_path(folder, "scratch"));
+}
+
+Test(rocks_instance, a_follower_that_catches_up_has_missed_nothing, .init = name_paths)
+{
+    follow_sessions(scratch, pos_rocks_catch_up);
+}
+
+Test(rocks_instance, a_follower_that_begins_anew_has_missed_nothing, .init = name_paths)
+{
+    follow_sessions(scratch, pos_rocks_let_go);
+}
+
+/* A command that reads, and waits for its turn while others come and go. */
+Test(rocks_instance, a_follower_without_a_folder_has_missed_nothing, .init = name_paths)
+{
+    follow_sessions(NULL, pos_rocks_catch_up);
+}
+
+/* What this process has open of a brief folder; each must be gone from the file system. */
+static unsigned count_brief_files(void)
+{
+    unsigned count = 0;
+    DIR *descriptors = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    cr_assert_not_null(descriptors);
+    while ((entry = readdir(descriptors)) != NULL) {
+        char link[512];
+        ssize_t size = readlinkat(dirfd(descriptors), entry->d_name, link, sizeof link - 1);
+        if (size <= 0)
+            continue;
+        link[size] = '\0';
+        if (strstr(link, "/posgate-follower.") == NULL)
+            continue;
+        count++;
+        cr_expect_str_eq(strchr(link, ' ') == NULL ? "" : strchr(link, ' '), " (deleted)");
+        *strrchr(link, '/') = '\0';
+        cr_expect_neq(access(link, F_OK), 0, "%s is still there", link);
+    }
+    (void)closedir(descriptors);
+    return count;
+}
+
+Test(rocks_instance, a_follower_without_a_folder_leaves_none, .init = name_paths)
+{
+    pos_rocks_close(open_one(false, NULL));
+    struct pos_rocks *follower = open_one(true, NULL);
+    cr_expect_gt(count_brief_files(), 0);
+    cr_expect_eq(pos_rocks_let_go(follower), POS_OK);
+    cr_expect_gt(count_brief_files(), 0);
+    pos_rocks_close(follower);
+    cr_expect_eq(count_brief_files(), 0);
+}
+
+Test(rocks_instance, a_writer_follows_nobody, .init = name_paths)
+{
+    struct pos_rocks *rocks = open_one(false, NULL);
     cr_expect_eq(pos_rocks_catch_up(rocks), POS_ERR_NOT_ALLOWED);
     cr_expect_eq(pos_rocks_let_go(rocks), POS_ERR_NOT_ALLOWED);
     pos_rocks_close(rocks);

@@ -149,6 +149,7 @@ Test(rocks_sorted, are_rows_like_any_other)
     pos_rocks_batch_destroy(batch);
     struct pos_rocks_options follow = options;
     follow.create = false;
+    follow.follower = true;
     follow.scratch = test_path(folder, "scratch");
     cr_assert_eq(pos_rocks_open(&follow, &follower, &error), POS_OK, "%s", error.text);
     struct pos_rocks *both[] = {rocks, follower};
