@@ -209,6 +209,9 @@ class Tap:
                 return whole
 
     def close(self):
+        """Behind it, `frames` has all that went through."""
+        self.listener.shutdown(socket.SHUT_RDWR)  # ends accept()
+        self.thread.join()
         self.listener.close()
 
 
