@@ -3,6 +3,7 @@
 A Scheme owns one folder and the processes it started; leaving its `with` block ends them by their
 process ids. Nothing here knows how the programs work inside: only their commands, ports and logs.
 """
+import contextlib
 import json
 import os
 import random
@@ -13,8 +14,11 @@ import subprocess
 import time
 import urllib.request
 
-READY_SECONDS = 15
-STOP_SECONDS = 15
+# How long the slowest machine may take for what a quiet one does in moments: nobody waits longer than
+# for what he waits for.
+READY_SECONDS = STOP_SECONDS = WAIT_SECONDS = 60
+HOST_PATIENCE_MS = 20000      # of the gateway, for the host's reply
+TERMINAL_PATIENCE_MS = 40000  # of a terminal, longer than that
 
 
 class SchemeError(Exception):
@@ -77,6 +81,8 @@ class Scheme:
         self.host_port = free_port()
         self.host_dialect = "iso87b"
         self.host_settings = ""  # further settings of the link to it, as text
+        self.host_patience_ms = HOST_PATIENCE_MS
+        self.follow_interval_ms = 200
         self.metrics_port = free_port()
         self.mother_ports = {}
         self.listeners = [Listener()]
@@ -90,8 +96,9 @@ class Scheme:
         return self
 
     def __exit__(self, *_):
-        for name in list(self.processes):
-            self.stop(name)
+        with contextlib.ExitStack() as last:  # one that does not end keeps none of the others
+            for name in self.processes:
+                last.callback(self.stop, name)
 
     def path(self, *parts):
         return os.path.join(self.folder, *parts)
@@ -101,7 +108,7 @@ class Scheme:
     def program(self, name):
         return os.path.join(self.bin, name)
 
-    def run(self, *words, codes=(0,), stdin=None, timeout=120):
+    def run(self, *words, codes=(0,), stdin=None, timeout=300):
         """Runs a command to its end; returns its standard output."""
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               input=stdin, timeout=timeout, check=False)
@@ -231,17 +238,17 @@ class Scheme:
 );
 loops = %d;
 database = { path = "%s"; cache_mb = %d; ballast_mb = %d; low_water_mb = %d; };
-key_library = { path = "%s"; follow_interval_ms = 200; };
+key_library = { path = "%s"; follow_interval_ms = %d; };
 security_module = { kind = "software"; lmk_file = "%s"; credential_file = "%s"; };
 upstreams = ( { name = "host"; address = "127.0.0.1"; port = %d; dialect = "%s"; %s
-                reconnect_min_ms = 50; reconnect_max_ms = 200; reply_timeout_ms = 3000; } );
+                reconnect_min_ms = 50; reconnect_max_ms = 200; reply_timeout_ms = %d; } );
 admin = { socket = "%s"; metrics_address = "127.0.0.1"; metrics_port = %d; };
 %s
 """ % (",\n".join(listener.settings() for listener in self.listeners), self.loops,
        self.path("terminals-table"), self.cache_mb, self.ballast_mb, self.low_water_mb,
-       self.path("keys", "library"), self.path("keys", "lmk.sealed"),
+       self.path("keys", "library"), self.follow_interval_ms, self.path("keys", "lmk.sealed"),
        self.path("keys", "credential"), self.host_port, self.host_dialect,
-       self.host_settings, self.path("admin.sock"),
+       self.host_settings, self.host_patience_ms, self.path("admin.sock"),
        self.metrics_port, self.extra)
         with open(self.path("gateway.conf"), "w", encoding="ascii") as file:
             file.write(text)
@@ -260,7 +267,7 @@ admin = { socket = "%s"; metrics_address = "127.0.0.1"; metrics_port = %d; };
     def metrics(self):
         """{'posgate_x{labels}': value} of every sample."""
         address = "http://127.0.0.1:%d/metrics" % self.metrics_port
-        with urllib.request.urlopen(address, timeout=5) as answer:
+        with urllib.request.urlopen(address, timeout=WAIT_SECONDS) as answer:
             text = answer.read().decode()
         samples = {}
         for line in text.splitlines():
@@ -269,7 +276,7 @@ admin = { socket = "%s"; metrics_address = "127.0.0.1"; metrics_port = %d; };
                 samples[name] = float(value)
         return samples
 
-    def wait_for(self, condition, what, seconds=10):
+    def wait_for(self, condition, what, seconds=WAIT_SECONDS):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if condition():
@@ -290,7 +297,8 @@ admin = { socket = "%s"; metrics_address = "127.0.0.1"; metrics_port = %d; };
         """Runs terminals to their end; returns their summary."""
         words = [self.program("posgate-emulator"), "terminals", "--json", "--store",
                  self.path(store), "--gateway", "127.0.0.1:%d" % self.listeners[listener].port,
-                 "--dialect", self.listeners[listener].dialect]
+                 "--dialect", self.listeners[listener].dialect, "--timeout-ms",
+                 str(TERMINAL_PATIENCE_MS)]
         if mother is not None:
             words += ["--mother", "127.0.0.1:%d" % self.mother_ports[mother]]
         out = self.run(*words, *options, codes=codes)

@@ -7,7 +7,7 @@ import struct
 from common import SchemeError, bcd
 
 
-def request(port, code, fields, timeout=10):
+def request(port, code, fields, timeout=60):
     """One message of the mother POS link; returns the reply's field 39, or None when the connection
     ended first."""
     bits = 1 << 127 | 1 << (128 - 70) | 1 << (128 - 11)

@@ -49,6 +49,7 @@ def bad_macs(whole):
 def main():
     with scheme() as whole:
         right, wrong = set_up(whole)
+        whole.host_patience_ms = 3000  # for replies that never count
         check(whole, 'pin_key = "OTHER";', 78, "posgate-keymgmt ceremony zpk --name OTHER")
         check(whole, 'mac_key = "OTHER";', 78, "posgate-keymgmt ceremony zak --name OTHER")
         check(whole, 'pin_key = "HOST1"; pin_format = "0";', 78, "formats 0 and 3 are for TDES keys")
