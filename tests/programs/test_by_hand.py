@@ -9,15 +9,30 @@ import tempfile
 from common import BIN, SOURCE, done, expect, skip
 from scheme import can_connect
 
-DEFAULT_PORTS = (6583, 7583, 8583, 9583)
+HOST, MOTHER, METRICS = 6583, 7583, 9583
+DEFAULT_PORTS = (HOST, MOTHER, 8583, METRICS)
+
+# A person waits a second for what was started; this waits for what he waits for.
+WAITS = r"""
+within_a_minute() { for _ in {1..600}; do "$@" 2>/dev/null && return; sleep 0.1; done; return 1; }
+listens() { (exec 3<>/dev/tcp/127.0.0.1/$1); }
+ready() {
+    (exec 3<>/dev/tcp/127.0.0.1/$1; printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3; grep -q ' 200 OK' <&3)
+}
+"""
+INSTEAD = ("within_a_minute listens %d; within_a_minute listens %d" % (MOTHER, HOST),
+           "within_a_minute ready %d" % METRICS)
 
 
 def commands():
     with open(os.path.join(SOURCE, "docs", "operations.md"), encoding="utf-8") as document:
         found = re.search(r"<!-- by hand -->\n```\n(.*?)```\n<!-- end by hand -->",
                           document.read(), re.S)
-    # A busy machine needs longer than a person at a quiet one.
-    return found.group(1).replace("sleep 1", "sleep 3")
+    text = found.group(1)
+    expect(text.count("\nsleep 1\n") == len(INSTEAD), "they wait twice", text)
+    for wait in INSTEAD:
+        text = text.replace("\nsleep 1\n", "\n%s\n" % wait, 1)
+    return WAITS + text
 
 
 def run(folder):
@@ -29,7 +44,7 @@ def run(folder):
                                  env=environment, stdin=subprocess.DEVNULL, stdout=output,
                                  stderr=subprocess.STDOUT, start_new_session=True)
         try:
-            code = shell.wait(timeout=90)
+            code = shell.wait(timeout=180)
         finally:
             try:
                 os.killpg(shell.pid, signal.SIGKILL)  # its own session's processes
