@@ -54,7 +54,7 @@ def run_and_kill(whole, victim, store, word, words):
 def terminal_words(whole, steps, count, first, mother=None):
     words = [whole.program("posgate-emulator"), "terminals", "--store", whole.path("crash"),
              "--steps", steps, "--count", str(count), "--first-serial", str(first),
-             "--serial-prefix", "CR", "--connections", "8", "--timeout-ms", "2000",
+             "--serial-prefix", "CR", "--connections", "8", "--timeout-ms", "40000",
              "--gateway", "127.0.0.1:%d" % whole.listeners[0].port]
     return words + (["--mother", "127.0.0.1:%d" % whole.mother_ports[mother]] if mother else [])
 

@@ -45,8 +45,7 @@ def on_small_disk(whole, name, size):
 def run_terminals(whole, steps, first, count, store="terminals", mother=None):
     """{step: {code: count}} of terminals that may be refused."""
     seen = whole.terminals("--steps", steps, "--count", str(count), "--first-serial", str(first),
-                           "--serial-prefix", "DF", "--connections", "4", "--timeout-ms", "5000",
-                           store=store, mother=mother, codes=(0, 1))
+                           "--serial-prefix", "DF", "--connections", "4", store=store, mother=mother, codes=(0, 1))
     return {name: step["codes"] for name, step in seen["steps"].items() if step["codes"]}
 
 
@@ -60,7 +59,7 @@ def all_served(whole, what, times=3):
 def readiness(whole):
     address = "http://127.0.0.1:%d/readyz" % whole.metrics_port
     try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
+        with urllib.request.urlopen(address, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -123,7 +122,8 @@ def gateway_below_the_mark():
             disk.fill()  # also what it held back for its log
             restart_on_full(whole)
             disk.empty()
-            whole.wait_for(lambda: metric(whole, "ballast_bytes") == 8 * MIB, "the ballast")
+            whole.wait_for(lambda: metric(whole, "ballast_bytes") == 8 * MIB and
+                           metric(whole, "disk_low") == 0, "the ballast, and room beside it")
             expect(readiness(whole)[0] == 200, "ready with room", readiness(whole))
             seen = admit(whole, 31, 10)
             expect(seen["register"] == {"00": 10} and seen["sale"] == {"00": 10},
