@@ -131,8 +131,12 @@ def has_pan(content):
 
 
 def read(path):
-    with open(path, "rb") as file:
-        return file.read()
+    """Nothing when a running program has removed it meanwhile."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 # ---- judging: each gives what is wrong, and nothing when all is well ----

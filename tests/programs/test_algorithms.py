@@ -11,6 +11,7 @@ import types
 
 from common import BIN, SOURCE, done, expect, scheme
 from demo_algorithms import WAYS, AlgorithmsDemo
+from invariants import read
 
 PREFIXES = ("T2B", "T2C", "T3B", "T3C", "A1B", "A1C", "A2B", "A2C", "S4B", "S4A", "S4X", "S4C",
             "T2CF")
@@ -69,8 +70,7 @@ def check_pins_are_nowhere(whole, demo):
     for path in glob.glob(whole.path("**", "*"), recursive=True):
         if not os.path.isfile(path) or path == whole.path("told-pins"):
             continue
-        with open(path, "rb") as file:
-            content = file.read()
+        content = read(path)
         found = [pin for pin in long_pins if pin.encode() in content]
         expect(not found, "no PIN in " + os.path.basename(path), len(found))
 
