@@ -3,8 +3,10 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 
 from common import BIN, SOURCE, done, expect, skip
 from scheme import can_connect
@@ -35,6 +37,18 @@ def commands():
     return WAITS + text
 
 
+def claim_ports():
+    """Waits until no other run of this test has them, by a name of the kernel's that goes with us."""
+    claim = socket.socket(socket.AF_UNIX)
+    for _ in range(1200):
+        try:
+            claim.bind("\0posgate-default-ports")
+            break
+        except OSError:
+            time.sleep(0.1)
+    return claim
+
+
 def run(folder):
     """Exit code and output; nothing that the commands started outlives this."""
     environment = {**os.environ, "PATH": BIN + ":" + os.environ["PATH"]}
@@ -55,6 +69,7 @@ def run(folder):
 
 
 def main():
+    claim = claim_ports()
     taken = [port for port in DEFAULT_PORTS if can_connect(port)]
     if taken:
         skip("the scheme by hand", "ports %s are in use" % taken)
@@ -70,6 +85,7 @@ def main():
         expect(not [port for port in DEFAULT_PORTS if can_connect(port)], "nothing runs on")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        claim.close()
     done()
 
 
