@@ -34,10 +34,18 @@ struct pos_listener {
 
 static void on_readable(uv_poll_t *poll, int status, int events);
 
+static void take_reserve(struct pos_loop *loop)
+{
+    if (loop->reserve_fd < 0)
+        loop->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* The reserve comes before a peer: who has none can only leave peers waiting. */
 static void on_resume(uv_timer_t *timer)
 {
     struct pos_listener *listener = timer->data;
     pos_loop_wake(listener->loop);
+    take_reserve(listener->loop);
     uv_poll_start(&listener->poll, UV_READABLE, on_readable);
 }
 
@@ -47,10 +55,11 @@ static bool turn_away(struct pos_listener *listener)
     struct pos_loop *loop = listener->loop;
     if (loop->reserve_fd >= 0)
         close(loop->reserve_fd);
+    loop->reserve_fd = -1;
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
         close(fd);
-    loop->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    take_reserve(loop);
     return fd >= 0;
 }
 

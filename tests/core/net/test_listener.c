@@ -120,6 +120,32 @@ Test(listener, waits_without_spinning_when_not_even_the_reserve_helps)
     server_stop(&server);
 }
 
+static bool counter_reaches(const struct pos_counter *counter, uint64_t value)
+{
+    for (int i = 0; i < 30000 && pos_counter_read(counter) < value; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    return pos_counter_read(counter) >= value;
+}
+
+/* Another thread took it while it was given up. */
+Test(listener, has_its_reserve_back_before_it_takes_anybody)
+{
+    struct server server = {0};
+    server_start(&server);
+    int first = client_connect(&server);
+    cr_assert(client_echo(first));
+    const struct pos_loop_stats *stats = pos_loop_stats(server.loop);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int next = next_descriptor(); /* all below are in use */
+    set_descriptors(3);
+    client_connect_with(&server, fd);
+    cr_assert(counter_reaches(&stats->accept_failures, 2));
+    set_descriptors(next); /* one is free, the reserve's */
+    cr_expect(client_ended(fd, 5000), "turned away, neither served nor left waiting");
+    cr_expect(client_echo(first), "who is in goes on");
+    server_stop(&server);
+}
+
 Test(listener, local_socket_is_its_owners_and_replaces_a_dead_one)
 {
     char path[64];
