@@ -17,7 +17,7 @@ from keyroom import audit
 
 CHUNK = 4000
 LOSSY = {"LD_PRELOAD": os.path.join(BIN, "lossy_disk.so")}
-MANY = 2000000  # never reached: something ends it before
+MANY = 10000000  # never reached: something ends it before
 
 
 def command(whole, count):
