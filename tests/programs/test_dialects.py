@@ -52,7 +52,7 @@ def cup_frame(mti, fields):
 
 def ask(port, frame):
     """One frame in, one body out; empty when the gateway closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as peer:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as peer:
         peer.sendall(frame)
         data = b""
         while not frames_in(data)[0]:

@@ -35,7 +35,7 @@ def request(stan, name):
 def authenticate(port, smns):
     """Codes of authentications on one connection, WINDOW of them under way; by STAN."""
     codes = {}
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as link:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as link:
         data, sent = b"", 0
         while len(codes) < len(smns):
             batch = b""
@@ -78,7 +78,7 @@ class Trace:
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
+        self.process.wait(60)
         self.process.stderr.close()
 
     def reads(self):
@@ -129,7 +129,7 @@ class Stream(threading.Thread):
 
     def __init__(self, port, name):
         super().__init__()
-        self.link = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.link = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.smn = name
         self.sent, self.codes = [], {}
         self.stopping = False
@@ -171,7 +171,7 @@ def check_revocation(whole, lookup, index):
         for stream in streams:
             stream.stopping = True
         for stream in streams:
-            stream.join(30)
+            stream.join(60)
         codes = [(stream.codes.get(i), sent > acknowledged)
                  for stream in streams for i, sent in enumerate(stream.sent)]
         approved_before = codes.count(("00", False))
