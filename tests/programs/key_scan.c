@@ -10,17 +10,18 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
+#include <fts.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/hex.h"
 
-enum { PATTERN_SIZE_MAX = 128, FRONT_SIZE = 8, HEAD_COUNT = 1 << 16, OPEN_MAX_DEPTH = 32 };
+enum { PATTERN_SIZE_MAX = 128, FRONT_SIZE = 8, HEAD_COUNT = 1 << 16 };
 
 struct pattern {
     uint8_t bytes[PATTERN_SIZE_MAX];
@@ -95,28 +96,62 @@ static void search(const char *path, const uint8_t *data, size_t size)
             }
 }
 
-static int visit(const char *path, const struct stat *facts, int kind, struct FTW *where)
+/* What there is of it: less than `size` when a running program has cut it meanwhile. */
+static size_t read_file(const char *path, int file, uint8_t *data, size_t size)
 {
-    (void)where;
-    if (kind != FTW_F || !S_ISREG(facts->st_mode))
-        return 0;
+    size_t done = 0;
+    ssize_t got;
+    while (done < size && (got = read(file, data + done, size - done)) != 0) {
+        if (got < 0) {
+            perror(path);
+            exit(2);
+        }
+        done += (size_t)got;
+    }
+    return done;
+}
+
+static void visit(const char *path, const struct stat *facts)
+{
+    size_t size = (size_t)facts->st_size;
+    if (!S_ISREG(facts->st_mode))
+        return;
     file_count++;
-    byte_count += (unsigned long long)facts->st_size;
-    if (facts->st_size < FRONT_SIZE)
-        return 0;
+    byte_count += size;
+    if (size < FRONT_SIZE)
+        return;
     int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0 && errno == ENOENT) /* a running program has removed it meanwhile */
-        return 0;
-    size_t size = (size_t)facts->st_size;
-    void *data = file < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
-    if (data == MAP_FAILED) {
+        return;
+    uint8_t *data = malloc(size);
+    if (file < 0 || data == NULL) {
         perror(path);
         exit(2);
     }
-    search(path, data, size);
-    (void)munmap(data, size);
+    search(path, data, read_file(path, file, data, size));
+    free(data);
     (void)close(file);
-    return 0;
+}
+
+/* False: something below is there and cannot be read. A running program may remove folders too. */
+static bool visit_below(char *path)
+{
+    char *const paths[] = {path, NULL};
+    FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    bool good = walk != NULL;
+    for (FTSENT *entry; good && (entry = fts_read(walk)) != NULL;) {
+        if (entry->fts_info == FTS_F)
+            visit(entry->fts_path, entry->fts_statp);
+        bool failed =
+            entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS;
+        errno = entry->fts_errno;
+        good = !failed || (errno == ENOENT && entry->fts_level > FTS_ROOTLEVEL);
+    }
+    if (!good)
+        perror(path);
+    if (walk != NULL)
+        (void)fts_close(walk);
+    return good;
 }
 
 int main(int count, char **values)
@@ -132,11 +167,9 @@ int main(int count, char **values)
             continue; /* closed meanwhile */
         if (lstat(values[i], &facts) == 0 && S_ISLNK(facts.st_mode) &&
             stat(values[i], &facts) == 0 && S_ISREG(facts.st_mode))
-            (void)visit(values[i], &facts, FTW_F, NULL);
-        else if (nftw(values[i], visit, OPEN_MAX_DEPTH, FTW_PHYS) != 0) {
-            perror(values[i]);
+            visit(values[i], &facts);
+        else if (!visit_below(values[i]))
             return 2;
-        }
     }
     (void)printf("%lu keys, %lu files, %llu bytes, %lu found\n", key_count, file_count, byte_count,
                  found_count);
