@@ -131,7 +131,7 @@ def destroy_all(whole):
 
 def dies(whole, point, *words):
     ran = subprocess.run(["env", "POSGATE_FAILPOINT=" + point, whole.program("posgate-keymgmt"),
-                          "--home", whole.path("keys"), *words], text=True, timeout=60,
+                          "--home", whole.path("keys"), *words], text=True, timeout=300,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     expect(ran.returncode == -9, "%s: it dies there" % point, (ran.returncode, ran.stderr))
 

@@ -255,7 +255,7 @@ def expect_refusal(whole, what, *words, prefix=(), codes=(69, 75)):
 def keymgmt(whole, prefix, *words):
     ran = subprocess.run([*prefix, whole.program("posgate-keymgmt"), "--home", whole.path("keys"),
                           *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                         timeout=60, check=False)
+                         timeout=300, check=False)
     return ran.returncode, ran.stdout, ran.stderr
 
 

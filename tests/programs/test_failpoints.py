@@ -33,14 +33,14 @@ def keymgmt_dies(whole, point, *words):
     """Runs a command that must die at the point."""
     ran = subprocess.run([*failing(point), whole.program("posgate-keymgmt"), "--home",
                           whole.path("keys"), *words], stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+                         stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     expect(ran.returncode == -9, "%s: it dies there" % point, (ran.returncode, ran.stderr))
 
 
 def mother_dies(whole, point, *words):
     ran = subprocess.run([*failing(point), whole.program("posgate-emulator"), "mother", "--home",
                           whole.path(NAME), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         text=True, timeout=60, check=False)
+                         text=True, timeout=300, check=False)
     expect(ran.returncode == -9, "%s: it dies there" % point, (ran.returncode, ran.stderr))
 
 

@@ -56,7 +56,7 @@ def killed_behind_a_sync(whole):
     for point in range(1, 10):
         ran = subprocess.run(command(whole, 2 * CHUNK + 7), capture_output=True, text=True,
                              env=dict(os.environ, POSGATE_FAILPOINT="batch-synced:%d" % point),
-                             timeout=60, check=False)
+                             timeout=300, check=False)
         where = "sync %d" % point
         count = made(whole, where) - before
         if ran.returncode == 0:
@@ -77,7 +77,7 @@ def failed_at_a_sync(whole):
     for good in range(10):
         ran = subprocess.run(command(whole, 2 * CHUNK + 7), capture_output=True, text=True,
                              env=dict(os.environ, LOSSY_DISK_FAIL_SYNC_AFTER=str(good), **LOSSY),
-                             timeout=60, check=False)
+                             timeout=300, check=False)
         where = "failed sync %d" % (good + 1)
         count = made(whole, where) - before
         said = json.loads(ran.stdout)["count"] if ran.stdout else 0
