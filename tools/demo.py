@@ -157,7 +157,7 @@ class Demo(Story):
         sent = {}
         summary = None
         begin = time.monotonic()
-        while time.monotonic() < until:
+        while summary is None or time.monotonic() < until:
             summary = self.terminals("--steps", "authenticate,sale", "--sales", "10", "--count",
                                      str(self.options.terminals // 2), "--serial-prefix", "A",
                                      "--connections", "64", store="terminals-A")

@@ -154,7 +154,7 @@ class Capture:
         if self.process is not None:
             time.sleep(1.2)  # tcpdump takes up to a second to see the last packets
             self.process.send_signal(signal.SIGINT)
-            self.process.communicate(timeout=10)
+            self.process.communicate(timeout=60)
             self.process = None
 
 
