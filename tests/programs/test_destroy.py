@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 
-from common import BIN, done, expect, scheme, skip
+from common import BIN, SchemeError, done, expect, scheme, skip
 from keyroom import audit, fails
 from stored_keys import open_files, pieces, scan, stored
 from test_dual_control import Room
@@ -220,7 +220,10 @@ def ask(whole, **request):
         link.sendall(json.dumps(request).encode() + b"\n")
         answer = b""
         while not answer.endswith(b"\n"):
-            answer += link.recv(65536)
+            more = link.recv(65536)
+            if not more:
+                raise SchemeError("no answer but %r" % answer)
+            answer += more
     return json.loads(answer)
 
 

@@ -101,7 +101,8 @@ def start(whole, extra):
 def wait_for_keys(whole, before, process):
     """Until some are on disk."""
     while json.loads(whole.keymgmt("stock", "--json"))["indexes_used"] == before:
-        expect(process.poll() is None, "it is at work", process.poll())
+        if not expect(process.poll() is None, "it is at work", process.poll()):
+            return
         time.sleep(0.01)
 
 
