@@ -81,8 +81,11 @@ class PowerDisk:
         self.mount()
 
     def mount(self):
-        make_loop_device()
-        run("mount", "-o", "loop", self.image, self.folder)
+        """Another test may take the loop device that was free."""
+        def try_it():
+            make_loop_device()
+            run("mount", "-o", "loop", self.image, self.folder)
+        persist(try_it, 3)
 
     def cut(self):
         top = os.open(self.folder, os.O_RDONLY)
@@ -93,19 +96,30 @@ class PowerDisk:
 
     def unmount(self):
         """Whoever had files open may need a moment to be gone."""
-        for attempt in range(50):
-            try:
-                run("umount", self.folder)
-                return
-            except OSError:
-                if attempt == 49:
-                    raise
-                time.sleep(0.1)
+        persist(lambda: run("umount", self.folder), 60)
+
+
+def persist(action, seconds):
+    """Tries again for so long."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            action()
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.1)
 
 
 def make_loop_device():
     """In a container the next free loop device may have no name yet."""
     found = run("losetup", "-f").strip()
     number = re.fullmatch(r"/dev/loop(\d+)", found)
-    if number and not os.path.exists(found):
+    if not number or os.path.exists(found):
+        return
+    try:
         run("mknod", found, "b", "7", number.group(1))
+    except OSError:
+        if not os.path.exists(found):  # else another test made it
+            raise
