@@ -1,10 +1,9 @@
 #include "tests/gateway/slow_module.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/hsm/module.h"
 
@@ -13,7 +12,9 @@ enum { LOCAL_KEY_COUNT = 64 };
 struct slow {
     struct pos_hsm base;
     struct pos_hsm *inner;
-    atomic_uint verb_ms;
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+    bool shut;
 };
 
 struct here {
@@ -34,13 +35,14 @@ static struct slow_session *own(struct pos_hsm_session *session)
     return (struct slow_session *)session;
 }
 
-/* The session behind the door, after the time it takes to open. */
+/* The session behind the door, once that is open. */
 static struct pos_hsm_session *wait(struct pos_hsm_session *session)
 {
-    unsigned ms = atomic_load(&own(session)->hsm->verb_ms);
-    const struct timespec delay = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    if (ms > 0)
-        (void)nanosleep(&delay, NULL);
+    struct slow *hsm = own(session)->hsm;
+    (void)pthread_mutex_lock(&hsm->lock);
+    while (hsm->shut)
+        (void)pthread_cond_wait(&hsm->opened, &hsm->lock);
+    (void)pthread_mutex_unlock(&hsm->lock);
     return own(session)->inner;
 }
 
@@ -161,8 +163,11 @@ static enum pos_status slow_session_open(struct pos_hsm *hsm, bool local,
 
 static void slow_close(struct pos_hsm *hsm)
 {
-    pos_hsm_close(((struct slow *)hsm)->inner);
-    free(hsm);
+    struct slow *slow = (struct slow *)hsm;
+    pos_hsm_close(slow->inner);
+    (void)pthread_cond_destroy(&slow->opened);
+    (void)pthread_mutex_destroy(&slow->lock);
+    free(slow);
 }
 
 static const struct pos_hsm_module slow_module = {
@@ -181,7 +186,7 @@ static const struct pos_hsm_module slow_module = {
     .translate_pin = slow_translate_pin,
 };
 
-struct pos_hsm *slow_module_open(struct pos_hsm *inner, unsigned verb_ms)
+struct pos_hsm *slow_module_open(struct pos_hsm *inner)
 {
     struct slow *made = calloc(1, sizeof *made);
     if (made == NULL)
@@ -190,13 +195,28 @@ struct pos_hsm *slow_module_open(struct pos_hsm *inner, unsigned verb_ms)
     (void)snprintf(made->base.description, sizeof made->base.description, "a module that waits");
     made->base.lmk_kcv = pos_hsm_lmk_kcv(inner);
     made->inner = inner;
-    atomic_store(&made->verb_ms, verb_ms);
+    (void)pthread_mutex_init(&made->lock, NULL);
+    (void)pthread_cond_init(&made->opened, NULL);
     return &made->base;
 }
 
-void slow_module_set_delay(struct pos_hsm *module, unsigned verb_ms)
+static void set_shut(struct pos_hsm *module, bool shut)
 {
-    atomic_store(&((struct slow *)module)->verb_ms, verb_ms);
+    struct slow *slow = (struct slow *)module;
+    (void)pthread_mutex_lock(&slow->lock);
+    slow->shut = shut;
+    (void)pthread_cond_broadcast(&slow->opened);
+    (void)pthread_mutex_unlock(&slow->lock);
+}
+
+void slow_module_shut(struct pos_hsm *module)
+{
+    set_shut(module, true);
+}
+
+void slow_module_let_in(struct pos_hsm *module)
+{
+    set_shut(module, false);
 }
 
 void slow_module_forget(struct pos_hsm_session *local)

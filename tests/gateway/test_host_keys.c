@@ -40,7 +40,7 @@ static void open_module(void)
     path_in(path, sizeof path, "lmk");
     must(pos_hsm_software_init(path, secret, parts, 2, &kcv, &error), "an LMK");
     must(pos_hsm_software_open(path, secret, &software, &error), "the module");
-    hsm = slow_module_open(software, 0);
+    hsm = slow_module_open(software);
     must(pos_hsm_session_open(hsm, &session), "a session");
 }
 

@@ -459,7 +459,7 @@ static struct world *create(const struct pos_policy *policy, uint32_t pending_co
     begin(world, policy);
     open_module(world);
     if (waiting)
-        world->hsm = slow_module_open(world->hsm, 0);
+        world->hsm = slow_module_open(world->hsm);
     world->waiting = waiting;
     must(pos_hsm_session_open(world->hsm, &world->hsm_session) == POS_OK, "a module session");
     must(pos_hsm_session_open_local(world->hsm, &world->local) == POS_OK, "a local one");
