@@ -52,10 +52,10 @@ def halt(servers, running):
 
 
 def is_halted(pid):
-    """Each thread is stopped (T), or in a call that it is stopped behind (D, once any is T); or the
-    process has ended."""
-    states = {fields[0] for fields in map(stat_of, glob.glob("/proc/%d/task/*/stat" % pid))}
-    return states <= {"T", "D", "Z", "X"} and states != {"D"}
+    """Each thread is stopped (T), or is where it stops before it goes on: in a call (D), when it is
+    alone or others have stopped already. Or the process has ended."""
+    states = [stat_of(path)[0] for path in glob.glob("/proc/%d/task/*/stat" % pid)]
+    return set(states) <= set("TDZX") and (states.count("D") in (0, 1) or "T" in states)
 
 
 def stat_of(path):
