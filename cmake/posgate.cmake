@@ -142,7 +142,7 @@ endfunction()
 # What ends a test badly besides its exit code: taking too long, and what a sanitizer prints.
 function(posgate_test_rules name timeout labels)
     if(NOT timeout)
-        set(timeout 120)
+        set(timeout 300)
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} LABELS "${labels}"
         ENVIRONMENT "ASAN_OPTIONS=abort_on_error=1;UBSAN_OPTIONS=print_stacktrace=1"

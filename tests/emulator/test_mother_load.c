@@ -177,7 +177,7 @@ Test(mother_load, a_file_for_somebody_else_is_refused_at_its_header)
     cr_expect_str_eq(answer.code, "00");
 }
 
-Test(mother_load, no_byte_of_a_file_can_be_changed, .timeout = 100)
+Test(mother_load, no_byte_of_a_file_can_be_changed, .timeout = 290)
 {
     struct key_file good;
     room_make_file(&room, 8, 300, 1, &good);

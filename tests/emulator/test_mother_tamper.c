@@ -23,7 +23,7 @@ static void teardown(void)
     room_close(&room);
 }
 
-TestSuite(mother_tamper, .init = setup, .fini = teardown, .timeout = 100);
+TestSuite(mother_tamper, .init = setup, .fini = teardown, .timeout = 290);
 
 /* Sends as a loader does, up to the first line that is not taken. */
 static void expect_refused(const char *what, size_t line, size_t at)

@@ -50,7 +50,7 @@ static void teardown(void)
     room_close(&room);
 }
 
-TestSuite(programs, .init = setup, .fini = teardown, .timeout = 110);
+TestSuite(programs, .init = setup, .fini = teardown, .timeout = 290);
 
 /* Until a program has written this. */
 static void await_text(const char *name, const char *text)
