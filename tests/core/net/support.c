@@ -135,7 +135,7 @@ void server_stop(struct server *server)
 
 static void wait_at_most(int fd)
 {
-    struct timeval limit = {.tv_sec = 5};
+    struct timeval limit = {.tv_sec = PATIENCE_MS / 1000};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
@@ -243,7 +243,7 @@ bool client_echo(int fd)
 
 bool counter_becomes(const struct pos_counter *counter, uint64_t value)
 {
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < PATIENCE_MS; i++) {
         if (pos_counter_read(counter) == value)
             return true;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);

@@ -12,6 +12,9 @@
 
 #include "core/net/net.h"
 
+/* Longer than a busy machine takes for anything; nobody waits so long for what happens. */
+enum { PATIENCE_MS = 30000 };
+
 struct server {
     struct pos_listener_options options;
     const char *path; /* a Unix socket instead */
@@ -30,11 +33,11 @@ struct server {
 void server_start(struct server *server); /* aborts when it cannot */
 void server_stop(struct server *server);  /* everything the loop holds is gone afterwards */
 
-int client_connect(const struct server *server); /* 5 s to wait at most for anything */
+int client_connect(const struct server *server); /* waits PATIENCE_MS at most for anything */
 void client_connect_with(const struct server *server, int fd); /* a TCP socket that is there */
 int client_connect_small(const struct server *server);         /* with a small receive buffer */
 void client_send(int fd, const void *data, size_t size);
-/* Reads exactly `size` bytes; false at the end of the stream, a reset or after 5 s. */
+/* Reads exactly `size` bytes; false at the end of the stream, a reset or after PATIENCE_MS. */
 bool client_receive(int fd, void *data, size_t size);
 /* True when the peer ends the stream (or resets it) within the time; bytes on the way are dropped.
  */
@@ -47,7 +50,7 @@ size_t frame_make(uint8_t *out, char command, size_t size);
 /* Sends a frame and reads it back. */
 bool client_echo(int fd);
 
-/* Waits up to 5 s for a counter to be `value`. */
+/* Waits up to PATIENCE_MS for a counter to be `value`. */
 bool counter_becomes(const struct pos_counter *counter, uint64_t value);
 
 #endif

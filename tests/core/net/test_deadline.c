@@ -11,7 +11,7 @@
 #include "core/base/clock.h"
 #include "tests/core/net/support.h"
 
-enum { TICK_MS = 50, LOOKS_MS = 3 * TICK_MS, PATIENCE_MS = 5000 };
+enum { TICK_MS = 50, LOOKS_MS = 3 * TICK_MS };
 
 static atomic_ullong now_ms = 1000000;
 
