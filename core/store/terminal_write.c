@@ -55,6 +55,20 @@ static enum pos_status get_holder(struct pos_transaction *transaction, uint32_t 
     return status == POS_OK ? pos_terminal_holder_decode(pos_buffer_view(&row), holder) : status;
 }
 
+/* Fills write->hot and detail, or leaves them zeroed when there is no row. */
+static enum pos_status read_rows(struct decision *decision)
+{
+    struct pos_terminal_write *write = decision->write;
+    enum pos_status status = get_hot(decision->transaction, &write->smn, &write->hot);
+    if (status == POS_ERR_NOT_FOUND)
+        return POS_OK;
+    if (status == POS_OK)
+        status = get_detail(decision->transaction, &write->smn, &write->detail);
+    if (status == POS_OK)
+        decision->state_before = write->hot.state;
+    return status;
+}
+
 static enum pos_status put_rows(struct pos_transaction *transaction, const struct pos_smn *smn,
                                 const struct pos_terminal_hot *hot,
                                 const struct pos_terminal_detail *detail)
@@ -142,39 +156,20 @@ static enum pos_status replace_holder(struct decision *decision, const struct po
     return put_rows(decision->transaction, smn, hot, &detail);
 }
 
-/* The SMN has no row yet: is its index free, or to be had? */
-static enum pos_status register_new(struct decision *decision)
+/* The SMN has no row yet, and its index has a holder: is it to be had? */
+static enum pos_status take_over(struct decision *decision,
+                                 const struct pos_terminal_holder *holder)
 {
     struct pos_terminal_write *write = decision->write;
-    struct pos_terminal_holder holder;
-    enum pos_status status =
-        get_holder(decision->transaction, pos_smn_key_index(&write->smn), &holder);
-    if (status == POS_ERR_NOT_FOUND)
-        return create_row(decision, POS_OUTCOME_CREATED);
-    if (status != POS_OK)
-        return status;
     struct pos_terminal_hot held;
-    status = get_hot(decision->transaction, &holder.smn, &held);
+    enum pos_status status = get_hot(decision->transaction, &holder->smn, &held);
     if (status != POS_OK) /* an index is held by a row that is there */
         return status == POS_ERR_NOT_FOUND ? POS_ERR_CORRUPT : status;
-    write->other = holder.smn;
-    if (!write->proved || holder.proved || held.state != POS_TERMINAL_ACTIVE)
+    write->other = holder->smn;
+    if (!write->proved || holder->proved || held.state != POS_TERMINAL_ACTIVE)
         return finish(decision, POS_OUTCOME_TAKEN);
-    status = replace_holder(decision, &holder.smn, &held);
-    if (status == POS_OK)
-        status = create_row(decision, POS_OUTCOME_DISPLACED);
-    return status;
-}
-
-/* Who has the index of a replaced row now. */
-static enum pos_status name_successor(struct decision *decision)
-{
-    struct pos_terminal_holder holder;
-    enum pos_status status =
-        get_holder(decision->transaction, pos_smn_key_index(&decision->write->smn), &holder);
-    if (status == POS_OK)
-        decision->write->other = holder.smn;
-    return status == POS_ERR_NOT_FOUND ? POS_ERR_CORRUPT : status;
+    status = replace_holder(decision, &holder->smn, &held);
+    return status == POS_OK ? create_row(decision, POS_OUTCOME_DISPLACED) : status;
 }
 
 /* Nothing, a proof where MACs are ECB, a proof elsewhere. */
@@ -185,20 +180,16 @@ static int strength(bool proved, bool ecb)
     return ecb ? 1 : 2;
 }
 
-static enum pos_status decide_register(struct decision *decision)
+static enum pos_status register_again(struct decision *decision,
+                                      const struct pos_terminal_holder *holder)
 {
     struct pos_terminal_write *write = decision->write;
-    if (decision->state_before == POS_TERMINAL_NONE)
-        return register_new(decision);
     int before = strength(write->hot.proved, write->hot.ecb);
     int after = strength(write->proved, write->ecb);
     if (after < before)
         return finish(decision, POS_OUTCOME_WEAKER);
-    if (write->hot.state == POS_TERMINAL_REPLACED) {
-        enum pos_status status = name_successor(decision);
-        if (status != POS_OK)
-            return status;
-    }
+    if (write->hot.state == POS_TERMINAL_REPLACED)
+        write->other = holder->smn;
     if (write->hot.state != POS_TERMINAL_ACTIVE)
         return finish(decision, POS_OUTCOME_STATE);
     if (after == before)
@@ -207,6 +198,23 @@ static enum pos_status decide_register(struct decision *decision)
     write->hot.ecb = write->ecb;
     enum pos_status status = put_holder(decision);
     return status == POS_OK ? change(decision, POS_OUTCOME_RAISED) : status;
+}
+
+/* Whoever has a row has an index that is held, by itself or by who took it over: so one look-up
+ * tells that somebody is new, and that is what most who register are. */
+static enum pos_status decide_register(struct decision *decision)
+{
+    struct pos_terminal_holder holder;
+    enum pos_status status =
+        get_holder(decision->transaction, pos_smn_key_index(&decision->write->smn), &holder);
+    if (status == POS_ERR_NOT_FOUND)
+        return create_row(decision, POS_OUTCOME_CREATED);
+    if (status == POS_OK)
+        status = read_rows(decision);
+    if (status != POS_OK)
+        return status;
+    return decision->state_before == POS_TERMINAL_NONE ? take_over(decision, &holder)
+                                                       : register_again(decision, &holder);
 }
 
 /* ---- the pairs of working keys: [0] current, [1] pending ---- */
@@ -363,36 +371,23 @@ static enum pos_status decide_erase(struct decision *decision)
 
 /* ---- all of them ---- */
 
-/* Fills write->hot and detail, or leaves them zeroed when there is no row. */
-static enum pos_status read_rows(struct decision *decision)
-{
-    struct pos_terminal_write *write = decision->write;
-    enum pos_status status = get_hot(decision->transaction, &write->smn, &write->hot);
-    if (status == POS_ERR_NOT_FOUND)
-        return POS_OK;
-    if (status == POS_OK)
-        status = get_detail(decision->transaction, &write->smn, &write->detail);
-    if (status == POS_OK)
-        decision->state_before = write->hot.state;
-    return status;
-}
-
 static enum pos_status decide_operation(struct decision *decision)
 {
     static enum pos_status (*const decides[POS_TERMINAL_OPERATION_COUNT])(struct decision *) = {
-        [POS_TERMINAL_REGISTER] = decide_register, [POS_TERMINAL_SIGN_ON] = decide_sign_on,
-        [POS_TERMINAL_PROMOTE] = decide_promote,   [POS_TERMINAL_SIGN_OFF] = decide_sign_off,
-        [POS_TERMINAL_BIND] = decide_bind,         [POS_TERMINAL_SET_STATE] = decide_state,
-        [POS_TERMINAL_ERASE] = decide_erase,
+        [POS_TERMINAL_SIGN_ON] = decide_sign_on,   [POS_TERMINAL_PROMOTE] = decide_promote,
+        [POS_TERMINAL_SIGN_OFF] = decide_sign_off, [POS_TERMINAL_BIND] = decide_bind,
+        [POS_TERMINAL_SET_STATE] = decide_state,   [POS_TERMINAL_ERASE] = decide_erase,
     };
     struct pos_terminal_write *write = decision->write;
     struct pos_smn checked;
     if (pos_smn_parse(pos_terminal_key(&write->smn), &checked) != POS_OK)
         return POS_ERR_FORMAT;
+    if (write->operation == POS_TERMINAL_REGISTER)
+        return decide_register(decision);
     enum pos_status status = read_rows(decision);
     if (status != POS_OK)
         return status;
-    if (decision->state_before == POS_TERMINAL_NONE && write->operation != POS_TERMINAL_REGISTER)
+    if (decision->state_before == POS_TERMINAL_NONE)
         return finish(decision, POS_OUTCOME_UNKNOWN);
     return decides[write->operation](decision);
 }
