@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -129,7 +131,7 @@ class Capture:
     """The traffic of the run, with --keep: needs tcpdump and the right to capture."""
 
     def __init__(self, scheme, keep):
-        self.scheme, self.keep, self.process = scheme, keep, None
+        self.scheme, self.keep, self.process, self.port = scheme, keep, None, 0
 
     def start(self):
         if not self.keep:
@@ -140,6 +142,7 @@ class Capture:
             return
         ports = [self.scheme.host_port, *self.scheme.mother_ports.values(),
                  *(listener.port for listener in self.scheme.listeners)]
+        self.port = ports[-1]
         rule = " or ".join("port %d" % port for port in ports)
         self.process = subprocess.Popen(
             ["tcpdump", "-i", "lo", "-U", "-n", "-B", "16384", "-w", self.scheme.path("traffic.pcap"),
@@ -152,10 +155,24 @@ class Capture:
 
     def stop(self):
         if self.process is not None:
-            time.sleep(1.2)  # tcpdump takes up to a second to see the last packets
+            self.await_end()
             self.process.send_signal(signal.SIGINT)
             self.process.communicate(timeout=60)
             self.process = None
+
+    def await_end(self):
+        """tcpdump sees packets late: it has seen them all when it has one that was sent last."""
+        with socket.socket() as knock:
+            knock.bind(("127.0.0.1", 0))
+            ports = struct.pack(">HH", knock.getsockname()[1], self.port)
+            knock.connect_ex(("127.0.0.1", self.port))
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with open(self.scheme.path("traffic.pcap"), "rb") as file:
+                if ports in file.read():
+                    return
+            time.sleep(0.1)
+        print("demo: the capture may lack its end", file=sys.stderr)
 
 
 def print_books(demo, counts, seconds):
