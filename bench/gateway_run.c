@@ -85,15 +85,14 @@ static enum pos_status find_gateway(char path[POS_PATH_SIZE_MAX], struct pos_err
     return POS_OK;
 }
 
-enum pos_status pos_gateway_run_start(const char *folder, const struct pos_bench_options *options,
-                                      int core, struct pos_gateway_run *run,
-                                      struct pos_error *error)
+/* run->port is the gateway's: nobody else has it. */
+static enum pos_status start_there(const char *folder, const struct pos_bench_options *options,
+                                   int core, struct pos_gateway_run *run, struct pos_error *error)
 {
     char program[POS_PATH_SIZE_MAX], path[POS_PATH_SIZE_MAX + 16], flag[] = "-c";
     char *const argv[] = {program, flag, path, NULL};
     (void)snprintf(path, sizeof path, "%s/gateway.conf", folder);
     (void)snprintf(run->log_path, sizeof run->log_path, "%.490s/gateway.log", folder);
-    run->port = pos_process_free_port();
     choose_cache(run, options);
     enum pos_status status = find_gateway(program, error);
     if (status == POS_OK)
@@ -105,6 +104,18 @@ enum pos_status pos_gateway_run_start(const char *folder, const struct pos_bench
     status = pos_process_wait_port(run->pid, run->port, "the gateway", error);
     if (status != POS_OK)
         (void)pos_process_end(run->pid);
+    return status;
+}
+
+enum pos_status pos_gateway_run_start(const char *folder, const struct pos_bench_options *options,
+                                      int core, struct pos_gateway_run *run,
+                                      struct pos_error *error)
+{
+    int held = pos_process_hold_port(&run->port);
+    if (held < 0)
+        return pos_error_set(error, POS_ERR_NETWORK, "no port: %s", strerror(errno));
+    enum pos_status status = start_there(folder, options, core, run, error);
+    close(held);
     return status;
 }
 

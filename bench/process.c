@@ -136,16 +136,24 @@ static struct sockaddr_in loopback(uint16_t port)
         .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
 }
 
-uint16_t pos_process_free_port(void)
+int pos_process_hold_port(uint16_t *port)
 {
     struct sockaddr_in address = loopback(0);
     socklen_t size = sizeof address;
+    int one = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(fd, (struct sockaddr *)&address, size) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &size) != 0)
-        address.sin_port = 0;
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&address, size) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &size) == 0) {
+        *port = ntohs(address.sin_port);
+        return fd;
+    }
+    int saved = errno;
     close(fd);
-    return ntohs(address.sin_port);
+    errno = saved;
+    return -1;
 }
 
 int pos_process_connect(uint16_t port)

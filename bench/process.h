@@ -29,8 +29,9 @@ int pos_process_end(pid_t pid);
 /* True when it has ended by itself; its state stays for pos_process_end. */
 bool pos_process_ended(pid_t pid);
 
-/* A port of 127.0.0.1 that was free a moment ago; 0: none. */
-uint16_t pos_process_free_port(void);
+/* A free port of 127.0.0.1 that nobody else is given until the socket that is returned is closed;
+ * a server that reuses addresses may bind it meanwhile. -1: none, with errno. */
+int pos_process_hold_port(uint16_t *port);
 /* A blocking connection to 127.0.0.1; -1 with errno. */
 int pos_process_connect(uint16_t port);
 /* Until `name`, process `pid`, listens. POS_ERR_IO: it ended; POS_ERR_TIMEOUT: not within 5 min:

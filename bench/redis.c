@@ -96,13 +96,11 @@ static enum pos_status load_rows(const struct pos_redis *redis, struct pos_error
 
 /* ---- life ---- */
 
-enum pos_status pos_redis_start(struct pos_redis *redis, uint64_t rows, uint32_t connections,
-                                int core, struct pos_error *error)
+/* redis->port is its own: nobody else has it. */
+static enum pos_status start_there(struct pos_redis *redis, uint32_t connections, int core,
+                                   struct pos_error *error)
 {
     char path[sizeof program], port[16], clients[16];
-    *redis = (struct pos_redis){.port = pos_process_free_port(),
-                                .rows = rows < POS_REDIS_ROWS_MAX ? rows : POS_REDIS_ROWS_MAX,
-                                .random = 0x9e3779b97f4a7c15u};
     memcpy(path, program, sizeof path);
     (void)snprintf(port, sizeof port, "%u", redis->port);
     (void)snprintf(clients, sizeof clients, "%u", connections + 100);
@@ -128,6 +126,19 @@ enum pos_status pos_redis_start(struct pos_redis *redis, uint64_t rows, uint32_t
         status = load_rows(redis, error);
     if (status != POS_OK)
         (void)pos_process_end(redis->pid);
+    return status;
+}
+
+enum pos_status pos_redis_start(struct pos_redis *redis, uint64_t rows, uint32_t connections,
+                                int core, struct pos_error *error)
+{
+    *redis = (struct pos_redis){.rows = rows < POS_REDIS_ROWS_MAX ? rows : POS_REDIS_ROWS_MAX,
+                                .random = 0x9e3779b97f4a7c15u};
+    int held = pos_process_hold_port(&redis->port);
+    if (held < 0)
+        return pos_error_set(error, POS_ERR_NETWORK, "no port: %s", strerror(errno));
+    enum pos_status status = start_there(redis, connections, core, error);
+    close(held);
     return status;
 }
 

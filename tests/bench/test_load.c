@@ -1,4 +1,5 @@
-/* The closed loop and the open one against servers that behave and servers that do not. */
+/* The closed loop and the open one against servers that behave and servers that do not. What they
+ * measure, to the nanosecond: test_load_time.c. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -127,7 +128,7 @@ static void load_once(enum misdeed misdeed, uint32_t outstanding, uint64_t reque
                                        .source = pos_bare_source(&counter)};
     cr_assert_eq(pos_load_open(&options, &load, &error), POS_OK, "%s", error.text);
     *phase =
-        (struct pos_load_phase){.duration_s = 5, .requests_max = requests, .latency = &latency};
+        (struct pos_load_phase){.duration_s = 60, .requests_max = requests, .latency = &latency};
     pos_load_run(load, phase);
     pos_load_close(load);
     pthread_join(server.thread, NULL);
@@ -161,42 +162,6 @@ Test(load, counts_what_a_server_does_right_and_wrong)
         cr_expect_eq(phase.tally.replies >= 40, rows[i].lost == 0, "%s", rows[i].name);
         cr_expect_eq(phase.answered_connections, 1, "%s", rows[i].name);
     }
-}
-
-Test(load, latency_is_from_sending_to_reading)
-{
-    struct pos_load_phase phase;
-    load_once(DELAYS, 1, 40, &phase);
-    cr_expect_eq(phase.tally.good, 40);
-    cr_expect_eq(pos_histogram_count(phase.latency), 40);
-    uint64_t longest = pos_histogram_quantile(phase.latency, 1.0);
-    cr_expect(longest >= 99000000 && longest < 1000000000, "%lu", (unsigned long)longest);
-    cr_expect(pos_histogram_quantile(phase.latency, 0.5) < 99000000);
-}
-
-Test(load, warm_up_is_not_counted)
-{
-    static struct pos_histogram latency;
-    struct server server = {.misdeed = DELAYS}; /* the tenth reply, long before the stretch */
-    struct pos_error error = {0};
-    struct pos_load *load;
-    uint32_t counter = 0;
-    start(&server);
-    struct pos_load_options options = {.address = "127.0.0.1",
-                                       .port = server.port,
-                                       .connections = 1,
-                                       .outstanding = 1,
-                                       .source = pos_bare_source(&counter)};
-    cr_assert_eq(pos_load_open(&options, &load, &error), POS_OK, "%s", error.text);
-    struct pos_load_phase phase = {
-        .warm_up_s = 0.3, .duration_s = 5, .requests_max = 20, .latency = &latency};
-    pos_load_run(load, &phase);
-    pos_load_close(load);
-    pthread_join(server.thread, NULL);
-    close(server.listen_fd);
-    cr_expect_eq(phase.tally.replies, 20);
-    cr_expect(pos_histogram_quantile(&latency, 1.0) < 99000000);
-    cr_expect(counter > 30, "%u", counter);
 }
 
 /* At a rate; the tenth reply takes 100 ms, and all that should have gone out meanwhile waits. */
@@ -269,18 +234,6 @@ Test(load, at_a_rate_latency_is_from_when_a_request_should_have_gone_out)
     }
 }
 
-Test(load, at_a_rate_warm_up_is_not_counted)
-{
-    static struct pos_histogram latency;
-    struct pos_load_phase phase = {
-        .warm_up_s = 0.4, .duration_s = 5, .requests_max = 200, .rate = 1000, .latency = &latency};
-    load_at_rate(1024, true, &phase);
-    cr_expect_eq(pos_histogram_count(&latency), 200);
-    cr_expect(pos_histogram_quantile(&latency, 1.0) < 99000000);
-    cr_expect(phase.seconds > 0.19 && phase.seconds < 1, "%g", phase.seconds);
-    cr_expect_eq(phase.answered_connections, 1);
-}
-
 Test(load, what_a_server_cannot_take_is_unanswered_and_not_forgotten)
 {
     static struct pos_histogram latency;
@@ -300,7 +253,7 @@ Test(load, what_a_server_cannot_take_is_unanswered_and_not_forgotten)
     pos_load_close(load);
     pthread_join(server.thread, NULL);
     close(server.listen_fd);
-    cr_expect_eq(phase.tally.replies, 9);
+    cr_expect_eq(pos_histogram_count(&latency), 9);
     cr_expect_eq(phase.unanswered, 91);
 }
 
@@ -330,18 +283,19 @@ Test(load, connections_are_made_anew_after_so_many_requests)
                                            .reconnect = rows[i].every,
                                            .source = pos_bare_source(&counter)};
         cr_assert_eq(pos_load_open(&options, &load, &error), POS_OK, "%s", error.text);
-        struct pos_load_phase phase = {.duration_s = rows[i].rate > 0 ? 0.2 : 5,
-                                       .rate = rows[i].rate,
-                                       .requests_max = 100,
-                                       .latency = &latency};
+        struct pos_load_phase phase = {
+            .duration_s = 60, .rate = rows[i].rate, .requests_max = 100, .latency = &latency};
         pos_load_run(load, &phase);
         server.more = 0;
         pos_load_close(load);
         shutdown(server.listen_fd, SHUT_RDWR);
         pthread_join(server.thread, NULL);
         close(server.listen_fd);
-        cr_expect(phase.tally.replies >= 90 && phase.tally.good == phase.tally.replies, "%s: %lu",
-                  rows[i].name, (unsigned long)phase.tally.replies);
+        /* At a rate some may come behind the stretch: they are in the latencies all the same. */
+        uint64_t answered = pos_histogram_count(&latency);
+        cr_expect(answered >= 100 && answered < 100 + rows[i].outstanding, "%s: %lu", rows[i].name,
+                  (unsigned long)answered);
+        cr_expect_eq(phase.tally.good, phase.tally.replies, "%s", rows[i].name);
         cr_expect(phase.tally.reconnected >= phase.tally.replies / rows[i].every - 2 &&
                       phase.tally.reconnected <= phase.tally.replies / rows[i].every + 1,
                   "%s: %lu", rows[i].name, (unsigned long)phase.tally.reconnected);
@@ -416,6 +370,35 @@ Test(process, cpu_time_grows_with_work_and_not_with_sleep)
     cr_expect(slept - before < 30000000, "%lu", (unsigned long)(slept - before));
     cr_expect(worked - slept > 80000000, "%lu", (unsigned long)(worked - slept));
     cr_expect_eq(pos_process_cpu_ns(0x7fffffff), 0);
+}
+
+static int bind_to(uint16_t port, bool reuses)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (reuses)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 1) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+Test(process, a_port_that_is_held_is_for_the_server_alone)
+{
+    uint16_t port = 0;
+    int held = pos_process_hold_port(&port);
+    cr_assert(held >= 0 && port > 0);
+    cr_expect_eq(bind_to(port, false), -1, "another is not given it");
+    cr_expect_eq(pos_process_connect(port), -1, "nobody is there yet");
+    int server = bind_to(port, true);
+    cr_assert(server >= 0);
+    int client = pos_process_connect(port);
+    cr_expect(client >= 0);
+    close(client);
+    close(server);
+    close(held);
 }
 
 Test(process, memory_is_that_which_was_touched)

@@ -1,5 +1,5 @@
 /*
- * The open loop in a time of its own: no time passes but what a server, or something that holds the
+ * Both loops in a time of their own: no time passes but what a server, or something that holds the
  * load up, is said to take. So each latency is known to the nanosecond, and whose fault it was,
  * however busy the machine is. The linker puts a clock and a wait in front of the real ones
  * (--wrap); the sockets are real, and the server runs inside the wait.
@@ -27,9 +27,11 @@ enum {
 
 static uint64_t now_ns;
 
-/* Answers at once, one after the other; the tenth takes STALL_MS, and those behind it wait. */
+/* Answers one after the other, each in no time or in `each_ns`; the tenth takes STALL_MS more, and
+ * those behind it wait. */
 static struct {
     int listen_fd, fd;
+    uint64_t each_ns;
     uint32_t taken, answered;
     uint64_t due_ns[COUNT];
     uint8_t replies[COUNT][POS_BARE_REPLY_SIZE];
@@ -86,7 +88,8 @@ static void take_requests(void)
         cr_assert_eq(recv(server.fd, request, sizeof request, MSG_WAITALL), sizeof request);
         server.replies[i][1] = POS_BARE_REPLY_SIZE - 2;
         memcpy(server.replies[i] + 2, request + 2, 4);
-        server.due_ns[i] = most(now_ns, i > 0 ? server.due_ns[i - 1] : 0);
+        cr_assert(i < COUNT);
+        server.due_ns[i] = most(now_ns, i > 0 ? server.due_ns[i - 1] : 0) + server.each_ns;
         if (i == 9)
             server.due_ns[i] += (uint64_t)STALL_MS * MS;
     }
@@ -146,7 +149,9 @@ static uint16_t listen_somewhere(void)
     return ntohs(address.sin_port);
 }
 
-static void run(uint32_t outstanding, bool spins)
+/* Against a server that takes so long for each. */
+static void run_phase(uint32_t outstanding, bool spins, uint64_t each_ns,
+                      struct pos_load_phase *phase)
 {
     struct pos_error error = {0};
     struct pos_load *load;
@@ -161,17 +166,25 @@ static void run(uint32_t outstanding, bool spins)
                                        .outstanding = outstanding,
                                        .spins = spins,
                                        .source = source};
+    server.each_ns = each_ns;
+    cr_assert_eq(pos_load_open(&options, &load, &error), POS_OK, "%s", error.text);
+    pos_load_run(load, phase);
+    pos_load_close(load);
+    close(server.fd);
+    close(server.listen_fd);
+    cr_expect_eq(phase->tally.good, phase->tally.replies);
+    cr_expect_eq(phase->unanswered, 0);
+    cr_expect_eq(phase->answered_connections, 1);
+}
+
+static void run(uint32_t outstanding, bool spins)
+{
     struct pos_load_phase phase = {.duration_s = (double)COUNT / RATE,
                                    .rate = RATE,
                                    .latency = &latency,
                                    .lateness = &lateness};
-    cr_assert_eq(pos_load_open(&options, &load, &error), POS_OK, "%s", error.text);
-    pos_load_run(load, &phase);
-    pos_load_close(load);
-    close(server.fd);
-    close(server.listen_fd);
+    run_phase(outstanding, spins, 0, &phase);
     cr_expect_eq(phase.tally.good, COUNT);
-    cr_expect_eq(phase.unanswered, 0);
     cr_expect_eq(pos_histogram_count(&latency), COUNT, "none is skipped");
     cr_expect_eq(pos_histogram_count(&lateness), COUNT);
 }
@@ -222,5 +235,49 @@ Test(load_time, a_load_that_is_held_up_says_so)
         run(ways[i].outstanding, ways[i].spins);
         expect_counts(&latency, STALL_MS, 2, "latency", &ways[i]);
         expect_counts(&lateness, STALL_MS - 1, 1, "lateness", &ways[i]);
+    }
+}
+
+Test(load_time, in_a_closed_loop_latency_is_from_sending_to_reading)
+{
+    struct pos_load_phase phase = {.duration_s = 5, .requests_max = 40, .latency = &latency};
+    asking.held_up_ns = 0;
+    run_phase(1, false, MS, &phase);
+    cr_expect_eq(phase.tally.replies, 40);
+    cr_expect_eq(pos_histogram_count(&latency), 40);
+    cr_expect_eq(as_long_as(&latency, MS - MS / 20), 40);
+    cr_expect_eq(as_long_as(&latency, MS + MS / 20), 1, "the tenth alone");
+    cr_expect_eq(as_long_as(&latency, (1 + STALL_MS) * (uint64_t)MS - MS / 2), 1);
+    cr_expect_eq(as_long_as(&latency, (1 + STALL_MS) * (uint64_t)MS + MS / 2), 0);
+}
+
+/* The tenth reply comes long before the stretch begins. */
+Test(load_time, warm_up_is_not_counted)
+{
+    struct pos_load_phase phase = {
+        .warm_up_s = 0.1, .duration_s = 5, .requests_max = 20, .latency = &latency};
+    asking.held_up_ns = 0;
+    run_phase(1, false, MS, &phase);
+    cr_expect_eq(phase.tally.replies, 20);
+    cr_expect_eq(pos_histogram_count(&latency), 20);
+    cr_expect_eq(as_long_as(&latency, MS + MS / 20), 0);
+    cr_expect_eq(asking.made, 100 - STALL_MS + 20 + 1, "%u, with one under way", asking.made);
+}
+
+Test(load_time, at_a_rate_warm_up_is_not_counted)
+{
+    for (size_t i = 0; i < WAYS_WITH_ROOM; i++) {
+        struct pos_load_phase phase = {.warm_up_s = 0.125,
+                                       .duration_s = 5,
+                                       .requests_max = 125,
+                                       .rate = RATE,
+                                       .latency = &latency};
+        asking.held_up_ns = 0;
+        run_phase(ways[i].outstanding, ways[i].spins, 0, &phase);
+        cr_expect_eq(asking.made, 250, "%s: %u", ways[i].name, asking.made);
+        cr_expect_eq(pos_histogram_count(&latency), 125, "%s", ways[i].name);
+        cr_expect_eq(as_long_as(&latency, MS / 2), 0, "%s", ways[i].name);
+        cr_expect(phase.seconds > 0.1249 && phase.seconds < 0.1351, "%s: %g", ways[i].name,
+                  phase.seconds);
     }
 }
