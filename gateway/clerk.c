@@ -50,6 +50,7 @@ static enum pos_status catch_up(struct pos_clerk *clerk)
         pos_log(POS_LOG_INFO, "key-library-followed", "again=yes");
     clerk->failing = status != POS_OK;
     answer_behind(clerk);
+    pos_disk_check(clerk->options.disk); /* here, or who misses at will would put it off */
     return status;
 }
 
@@ -231,7 +232,6 @@ static void *work(void *context)
         if (stopping || !time_to_catch_up(clerk))
             continue;
         (void)catch_up(clerk);
-        pos_disk_check(clerk->options.disk);
     }
     if (clerk->behind != NULL)
         (void)catch_up(clerk);

@@ -4,17 +4,64 @@
  */
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "gateway/clerk.h"
 #include "tests/gateway/plain.h"
+
+enum { PATIENCE_MS = 30000 };
 
 static struct pos_key_library *writer, *follower;
 static struct pos_terminal_table *table;
 static sem_t gate, finished;
+
+/* ---- what the linker puts in front of the real ones (--wrap) ---- */
+
+static atomic_uint disk_checks, catch_ups;
+static atomic_bool catch_up_fails;
+static atomic_uint changes_left; /* of a terminal, each between two reads of it */
+static struct pos_terminal_write changed;
+
+void __real_pos_disk_check(struct pos_disk *disk);
+void __wrap_pos_disk_check(struct pos_disk *disk);
+void __wrap_pos_disk_check(struct pos_disk *disk)
+{
+    (void)atomic_fetch_add(&disk_checks, 1);
+    __real_pos_disk_check(disk);
+}
+
+enum pos_status __real_pos_key_library_catch_up(struct pos_key_library *library);
+enum pos_status __wrap_pos_key_library_catch_up(struct pos_key_library *library);
+enum pos_status __wrap_pos_key_library_catch_up(struct pos_key_library *library)
+{
+    (void)atomic_fetch_add(&catch_ups, 1);
+    return atomic_load(&catch_up_fails) ? POS_ERR_DATABASE
+                                        : __real_pos_key_library_catch_up(library);
+}
+
+static void change_once(void);
+
+enum pos_status __real_pos_terminal_table_find_detail(struct pos_terminal_table *terminals,
+                                                      const struct pos_smn *smn,
+                                                      struct pos_terminal_detail *detail);
+enum pos_status __wrap_pos_terminal_table_find_detail(struct pos_terminal_table *terminals,
+                                                      const struct pos_smn *smn,
+                                                      struct pos_terminal_detail *detail);
+enum pos_status __wrap_pos_terminal_table_find_detail(struct pos_terminal_table *terminals,
+                                                      const struct pos_smn *smn,
+                                                      struct pos_terminal_detail *detail)
+{
+    if (atomic_load(&changes_left) > 0) {
+        (void)atomic_fetch_sub(&changes_left, 1);
+        change_once();
+    }
+    return __real_pos_terminal_table_find_detail(terminals, smn, detail);
+}
 
 static void add_key(uint32_t index)
 {
@@ -87,7 +134,7 @@ static void finds_what_is_there_and_what_came_since(struct pos_clerk *clerk)
     expect(look_up(clerk, 1) == POS_OK, "an index that was there is found");
     expect(look_up(clerk, 2) == POS_ERR_NOT_FOUND, "one that was not is not");
     add_key(2);
-    (void)usleep(300000); /* more than the time between two catch-ups after a miss */
+    (void)usleep(300000); /* may be more than the time between two catch-ups after a miss */
     expect(look_up(clerk, 2) == POS_OK, "one that came since is found after a miss");
     add_key(3);
     expect(look_up(clerk, 3) == POS_OK, "one that came right behind another's miss too");
@@ -162,7 +209,7 @@ static void reads_both_rows_of_a_terminal_together(struct pos_clerk *clerk)
         .operation = POS_TERMINAL_REGISTER, .proved = true, .algorithm = POS_ALGORITHM_A256};
     struct pos_dossier dossier;
     pthread_t changer;
-    unsigned reads = 0, torn = 0, given_up = 0;
+    unsigned torn = 0, wrong = 0;
     must(pos_smn_form(pos_bytes_text("123L013K"), 1, &write.smn, NULL), "form an SMN");
     expect(terminal_of(clerk, "123L013K", &dossier) == POS_OK &&
                dossier.hot.state == POS_TERMINAL_NONE,
@@ -172,13 +219,36 @@ static void reads_both_rows_of_a_terminal_together(struct pos_clerk *clerk)
          "a thread");
     do {
         enum pos_status status = terminal_of(clerk, "123L013K", &dossier);
-        given_up += status != POS_OK;
+        wrong += status != POS_OK && status != POS_ERR_BUSY;
         torn += status == POS_OK && !belong_together(&dossier);
-        reads++;
     } while (dossier.hot.tak[0].data[0] != 250);
     (void)pthread_join(changer, NULL);
     expect(torn == 0, "the pairs belong together");
-    expect(given_up * 10 < reads, "and it seldom gives up");
+    expect(wrong == 0, "and it is found, unless it changes too quickly");
+}
+
+static void change_once(void)
+{
+    changed.operation = POS_TERMINAL_SIGN_ON;
+    changed.tak = some_key(POS_USAGE_TAK, ++changed.tak.data[0]);
+    changed.tpk = some_key(POS_USAGE_TPK, changed.tak.data[0]);
+    must(pos_terminal_table_run(table, &changed), "sign on");
+    changed.operation = POS_TERMINAL_PROMOTE;
+    must(pos_terminal_table_run(table, &changed), "promote");
+}
+
+static void reads_a_terminal_that_changes_again(struct pos_clerk *clerk)
+{
+    struct pos_dossier dossier;
+    must(pos_smn_form(pos_bytes_text("123L013K"), 1, &changed.smn, NULL), "form an SMN");
+    changed.algorithm = POS_ALGORITHM_A256;
+    atomic_store(&changes_left, 7);
+    expect(terminal_of(clerk, "123L013K", &dossier) == POS_OK && belong_together(&dossier),
+           "it reads eight times");
+    expect(dossier.hot.tak[0].data[0] == 7, "until nothing comes between");
+    atomic_store(&changes_left, 8);
+    expect(terminal_of(clerk, "123L013K", &dossier) == POS_ERR_BUSY, "and gives up then");
+    expect(atomic_load(&changes_left) == 0, "having read so often");
 }
 
 static enum pos_status find_link(struct pos_clerk *clerk, enum pos_key_usage usage,
@@ -198,9 +268,12 @@ static void finds_the_keys_of_host_links(struct pos_clerk *clerk)
                                .kcv = {.method = POS_KCV_CMAC, .size = 5},
                                .created_ms = 1};
     must(pos_key_library_add_link(writer, &row, "link"), "add a link's key");
-    (void)usleep(1200000); /* longer than it takes to follow */
-    expect(find_link(clerk, POS_USAGE_ZPK, &row) == POS_OK && row.key.data[0] == 9,
-           "what there is");
+    enum pos_status status = POS_ERR_NOT_FOUND;
+    for (int i = 0; i < PATIENCE_MS / 10 && status == POS_ERR_NOT_FOUND; i++) {
+        (void)usleep(10000); /* it follows by itself: nobody misses a key */
+        status = find_link(clerk, POS_USAGE_ZPK, &row);
+    }
+    expect(status == POS_OK && row.key.data[0] == 9, "what there is");
     expect(find_link(clerk, POS_USAGE_ZAK, &row) == POS_ERR_NOT_FOUND, "and what there is not");
 }
 
@@ -212,6 +285,7 @@ static void catches_up_seldom_for_strangers(struct pos_clerk *clerk)
     struct pos_clerk_stats before, after;
     unsigned unknown = 0;
     pos_clerk_stats(clerk, &before);
+    uint64_t begun_ns = pos_clock_monotonic_ns();
     for (uint32_t i = 0; i < COUNT; i++) {
         jobs[i] = (struct pos_clerk_job){.work = POS_CLERK_DOSSIER,
                                          .with_key = true,
@@ -223,11 +297,12 @@ static void catches_up_seldom_for_strangers(struct pos_clerk *clerk)
     for (uint32_t i = 0; i < COUNT; i++)
         (void)sem_wait(&finished);
     pos_clerk_stats(clerk, &after);
+    uint64_t fifths = (pos_clock_monotonic_ns() - begun_ns) / 200000000; /* of a second */
     for (uint32_t i = 0; i < COUNT; i++)
         unknown += dossiers[i].status == POS_ERR_NOT_FOUND;
     expect(unknown == COUNT, "everybody who asks is answered");
     expect(after.misses - before.misses == COUNT, "each miss is counted");
-    expect(after.catch_ups - before.catch_ups <= 20, "and few of them make it catch up");
+    expect(after.catch_ups - before.catch_ups <= 2 + fifths, "and few of them make it catch up");
 }
 
 static void refuses_beyond_its_queue(struct pos_clerk *clerk)
@@ -312,11 +387,14 @@ int main(void)
     finds_what_is_there_and_what_came_since(clerk);
     catches_up_when_asked(clerk);
     reads_both_rows_of_a_terminal_together(clerk);
+    reads_a_terminal_that_changes_again(clerk);
     finds_the_keys_of_host_links(clerk);
     catches_up_seldom_for_strangers(clerk);
     refuses_beyond_its_queue(clerk);
     reserves_numbers_that_only_grow(clerk);
     pos_clerk_stop(clerk);
+    expect(atomic_load(&disk_checks) == atomic_load(&catch_ups),
+           "it looks at the disk as often, whoever has made it catch up");
     pos_terminal_table_close(table);
     pos_key_library_close(follower);
     pos_key_library_close(writer);
