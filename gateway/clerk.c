@@ -68,6 +68,15 @@ static void read_row(struct pos_clerk *clerk, struct pos_clerk_job *job)
         pos_key_library_find(clerk->options.library, pos_smn_key_index(&job->smn), &dossier->row);
 }
 
+/* The same for good: a terminal that is refused asks once more and then gives up, so nobody is
+ * refused because of a library that cannot be followed just now. */
+static void judge_row(struct pos_clerk *clerk, struct pos_clerk_job *job)
+{
+    read_row(clerk, job);
+    if (clerk->failing && may_be_behind(job->dossier))
+        job->dossier->status = POS_ERR_DATABASE;
+}
+
 static bool may_catch_up(const struct pos_clerk *clerk)
 {
     return pos_clock_monotonic_ns() - clerk->caught_up_ns >= CATCH_UP_GAP_NS;
@@ -86,11 +95,13 @@ static bool find_row(struct pos_clerk *clerk, struct pos_clerk_job *job)
     (void)pthread_mutex_unlock(&clerk->lock);
     if (may_catch_up(clerk)) {
         (void)catch_up(clerk);
-        read_row(clerk, job);
+        judge_row(clerk, job);
         return true;
     }
-    if (clerk->behind_count == BEHIND_COUNT_MAX)
+    if (clerk->behind_count == BEHIND_COUNT_MAX) {
+        judge_row(clerk, job);
         return true;
+    }
     job->next = clerk->behind;
     clerk->behind = job;
     clerk->behind_count++;
@@ -155,7 +166,7 @@ static void answer_behind(struct pos_clerk *clerk)
     while (jobs != NULL) {
         struct pos_clerk_job *job = jobs;
         jobs = job->next;
-        read_row(clerk, job);
+        judge_row(clerk, job);
         finish_dossier(clerk, job);
         job->done(job);
     }

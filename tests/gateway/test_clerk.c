@@ -305,6 +305,17 @@ static void catches_up_seldom_for_strangers(struct pos_clerk *clerk)
     expect(after.catch_ups - before.catch_ups <= 2 + fifths, "and few of them make it catch up");
 }
 
+/* It may have been exported by now. */
+static void refuses_nobody_as_unknown_while_it_cannot_follow(struct pos_clerk *clerk)
+{
+    atomic_store(&catch_up_fails, true);
+    expect(look_up(clerk, 500) == POS_ERR_DATABASE, "an index that may be there by now");
+    expect(look_up(clerk, 1) == POS_ERR_DATABASE, "and a key that may be exported by now");
+    atomic_store(&catch_up_fails, false);
+    expect(look_up(clerk, 500) == POS_ERR_NOT_FOUND, "once it follows again it knows");
+    expect(look_up(clerk, 1) == POS_OK, "what there is and what there is not");
+}
+
 static void refuses_beyond_its_queue(struct pos_clerk *clerk)
 {
     enum { COUNT = POS_CLERK_QUEUE_COUNT_MAX + 100 };
@@ -390,6 +401,7 @@ int main(void)
     reads_a_terminal_that_changes_again(clerk);
     finds_the_keys_of_host_links(clerk);
     catches_up_seldom_for_strangers(clerk);
+    refuses_nobody_as_unknown_while_it_cannot_follow(clerk);
     refuses_beyond_its_queue(clerk);
     reserves_numbers_that_only_grow(clerk);
     pos_clerk_stop(clerk);
