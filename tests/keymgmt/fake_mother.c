@@ -14,7 +14,7 @@
 #include "core/wire/key_file.h"
 #include "core/wire/message.h"
 
-enum { LIFE_SECONDS_MAX = 110 };
+enum { LIFE_SECONDS_MAX = 290 };
 
 struct state {
     struct fake_mother want;

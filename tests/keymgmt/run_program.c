@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGUMENT_COUNT_MAX = 40, RUN_SECONDS_MAX = 100 };
+enum { ARGUMENT_COUNT_MAX = 40, RUN_SECONDS_MAX = 280 };
 
 char test_folder[64];
 

@@ -18,7 +18,7 @@
 #include "tests/keymgmt/fake_mother.h"
 #include "tests/keymgmt/program_steps.h"
 
-TestSuite(program, .init = enter_folder, .fini = leave_folder, .timeout = 110);
+TestSuite(program, .init = enter_folder, .fini = leave_folder, .timeout = 290);
 
 static struct outcome outcome;
 

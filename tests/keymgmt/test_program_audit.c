@@ -9,7 +9,7 @@
 #include "tests/keymgmt/program_steps.h"
 #include "tests/keymgmt/sealed_chain.h"
 
-TestSuite(program_audit, .init = enter_folder, .fini = leave_folder, .timeout = 110);
+TestSuite(program_audit, .init = enter_folder, .fini = leave_folder, .timeout = 290);
 
 static struct outcome outcome;
 

@@ -7,7 +7,7 @@
 
 #include "tests/keymgmt/program_steps.h"
 
-TestSuite(program_export, .init = enter_folder, .fini = leave_folder, .timeout = 110);
+TestSuite(program_export, .init = enter_folder, .fini = leave_folder, .timeout = 290);
 
 static struct outcome outcome;
 

@@ -14,7 +14,7 @@
 
 #include "tests/keymgmt/program_steps.h"
 
-TestSuite(program_terminal, .init = enter_folder, .fini = leave_folder, .timeout = 110);
+TestSuite(program_terminal, .init = enter_folder, .fini = leave_folder, .timeout = 290);
 
 #define ONE "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F"
 #define TWO "F0E0D0C0B0A090807060504030201000F1E1D1C1B1A191817161514131211101"
@@ -85,7 +85,7 @@ static int stand_up(struct person *person)
 
 static void wait_for_silence(const struct person *person)
 {
-    for (int i = 0; i < 200 && echoes(person); i++)
+    for (int i = 0; i < PATIENCE_MS / 10 && echoes(person); i++)
         (void)usleep(10000);
     cr_assert_not(echoes(person));
 }

@@ -88,7 +88,7 @@ static void tear_down(void)
     (void)rmdir(folder);
 }
 
-TestSuite(return_reader, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(return_reader, .init = set_up, .fini = tear_down, .timeout = 290);
 
 static void write_file(const char *text, size_t size)
 {
