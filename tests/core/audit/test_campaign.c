@@ -59,7 +59,7 @@ static void free_chain(void)
     pos_mac_destroy(mac);
 }
 
-TestSuite(campaign, .init = make_chain, .fini = free_chain, .timeout = 110);
+TestSuite(campaign, .init = make_chain, .fini = free_chain, .timeout = 290);
 
 static struct pos_bytes view(const struct line *line)
 {

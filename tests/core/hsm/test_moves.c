@@ -7,7 +7,7 @@
 #include "tests/core/hsm/scratch.h"
 #include "tests/core/hsm/softhsm.h"
 
-Test(moves, keys_go_from_software_to_a_token_and_not_back, .timeout = 60)
+Test(moves, keys_go_from_software_to_a_token_and_not_back, .timeout = 290)
 {
     struct softhsm softhsm = softhsm_create();
     struct scratch scratch = scratch_create();

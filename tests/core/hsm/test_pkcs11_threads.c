@@ -21,7 +21,7 @@ enum {
     THREAD_COUNT = 8,
     KEY_COUNT = 40,
     SESSION_COUNT = 3,
-    TRY_COUNT = 100,
+    TRY_COUNT = 1500, /* half a minute: a busy machine may hold up the one who looks */
     TRY_PAUSE_US = 20000,
 };
 
