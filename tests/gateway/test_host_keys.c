@@ -186,7 +186,7 @@ static void open_keys(struct pos_strongroom *with)
     must(pos_host_keys_open(&options, &keys, &error), "the link's keys");
 }
 
-enum { FIRST_MARK = 40, CHANGES = 3, TICKS_MAX = 1000 };
+enum { FIRST_MARK = 40, CHANGES = 3, TICKS_MAX = 6000 };
 static uint8_t mark = FIRST_MARK, old_mac[POS_MAC_SIZE];
 static unsigned ticks;
 
@@ -270,7 +270,7 @@ int main(void)
     a_link_without_keys_has_none();
     a_change_is_seen_while_it_runs(room);
     pos_clerk_stop(clerk);
-    must(pos_strongroom_stop(room, 5000) ? POS_OK : POS_ERR_BUSY, "the strongroom stops");
+    must(pos_strongroom_stop(room, 30000) ? POS_OK : POS_ERR_BUSY, "the strongroom stops");
     pos_loop_destroy(loop); /* with what came back too late */
     pos_host_keys_close(&keys);
     pos_strongroom_destroy(room);
