@@ -47,7 +47,7 @@ static struct pos_rocks_options rocks_options(const char *path)
         .writer = "posgate-keymgmt",
         .exclusive = true,
         .cache_size = CACHE_SIZE,
-        .finds_rows = true,
+        .found_families = UINT32_MAX,
     };
 }
 

@@ -43,9 +43,9 @@ struct pos_rocks_options {
     /* Bytes of another one for all families but the first, which then has cache_size for itself and
      * is written to be looked up quickly; 0: one cache for all, and all are written alike. */
     size_t rest_cache_size;
-    /* Look-ups mostly find their row, so write buffers need no filter, which costs every row that
-     * is written a fifth of its time. */
-    bool finds_rows;
+    /* Where look-ups mostly find their row, or there are none, a bit for each place: write buffers
+     * need no filter there, which costs every row that is written a fifth of its time. */
+    uint32_t found_families;
     /* Rows of meta that a new database is born with; there or it is not there. */
     const struct pos_rocks_item *born;
     size_t born_count;

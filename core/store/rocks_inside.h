@@ -30,9 +30,10 @@ struct pos_rocks {
     pthread_mutex_t renewing; /* one catch-up or renewal at a time */
     char path[POS_PATH_SIZE_MAX], scratch[POS_PATH_SIZE_MAX]; /* "": a brief one */
     const char *const *family_names;
-    rocksdb_options_t *options, *rest_options; /* rest_: of all families but the first, or NULL */
+    rocksdb_options_t *options; /* of the database */
+    rocksdb_options_t *family_options[POS_ROCKS_FAMILY_COUNT_MAX];
     rocksdb_block_based_table_options_t *table_options, *rest_table_options;
-    rocksdb_cache_t *cache, *rest_cache;
+    rocksdb_cache_t *cache, *rest_cache; /* rest_: of all families but the first, or NULL */
     rocksdb_readoptions_t *read, *read_past_cache, *read_memory;
     rocksdb_readoptions_t *read_all, *read_all_past_cache; /* ahead of a walk over a whole family */
     rocksdb_writeoptions_t *write, *write_synced, *write_unlogged;
@@ -48,8 +49,6 @@ enum { POS_ROCKS_SORTED_PATH_SIZE = POS_PATH_SIZE_MAX + 64 };
 
 void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_options *from);
 void pos_rocks_destroy_options(struct pos_rocks *rocks);
-/* What the family at this place is opened with. */
-const rocksdb_options_t *pos_rocks_family_options(const struct pos_rocks *rocks, size_t family);
 
 /* ---- rocks_instance.c ---- */
 

@@ -63,7 +63,7 @@ static struct pos_rocks_instance *open_in(struct pos_rocks *rocks, const char *s
         return NULL;
     for (int i = 0; i < count; i++) {
         names[i] = i < count - 1 ? rocks->family_names[i] : "default";
-        family_options[i] = pos_rocks_family_options(rocks, (size_t)i);
+        family_options[i] = rocks->family_options[i];
     }
     if (rocks->follower)
         made->db =

@@ -58,22 +58,40 @@ static void suit_look_ups(rocksdb_options_t *options, rocksdb_block_based_table_
     rocksdb_options_set_target_file_size_base(options, LARGE_TABLE_SIZE);
 }
 
-/* The other families with a cache of their own, so that they push nothing out of the first's. */
-static void make_rest_options(struct pos_rocks *rocks, size_t cache_size)
+static rocksdb_options_t *make_family_options(const struct pos_rocks *rocks,
+                                              const struct pos_rocks_options *from, size_t family)
 {
-    rocks->rest_cache = rocksdb_cache_create_lru(cache_size);
-    rocks->rest_table_options = make_table_options(rocks->rest_cache);
-    rocks->rest_options = rocksdb_options_create_copy(rocks->options);
-    rocksdb_options_set_block_based_table_factory(rocks->rest_options, rocks->rest_table_options);
+    rocksdb_options_t *options = rocksdb_options_create_copy(rocks->options);
+    if (rocks->rest_table_options == NULL)
+        rocksdb_options_set_block_based_table_factory(options, rocks->table_options);
+    else if (family > 0)
+        rocksdb_options_set_block_based_table_factory(options, rocks->rest_table_options);
+    else
+        suit_look_ups(options, rocks->table_options);
+    if ((from->found_families >> family & 1) == 0) {
+        rocksdb_options_set_memtable_whole_key_filtering(options, 1);
+        rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, MEMTABLE_BLOOM_SHARE);
+    }
+    return options;
+}
+
+/* The families behind the first have a cache of their own, so that they push nothing out of its:
+ * and RocksDB has a family of its own behind ours. */
+static void make_families_options(struct pos_rocks *rocks, const struct pos_rocks_options *from)
+{
+    rocks->table_options = make_table_options(rocks->cache);
+    if (from->rest_cache_size > 0) {
+        rocks->rest_cache = rocksdb_cache_create_lru(from->rest_cache_size);
+        rocks->rest_table_options = make_table_options(rocks->rest_cache);
+    }
+    for (size_t i = 0; i <= from->family_count; i++)
+        rocks->family_options[i] = make_family_options(rocks, from, i);
 }
 
 void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_options *from)
 {
     rocks->cache = rocksdb_cache_create_lru(from->cache_size);
-    rocks->table_options = make_table_options(rocks->cache);
-
     rocksdb_options_t *options = rocks->options = rocksdb_options_create();
-    rocksdb_options_set_block_based_table_factory(options, rocks->table_options);
     rocksdb_options_set_compression(options, rocksdb_no_compression);
     rocksdb_options_set_info_log_level(options, INFO_LOG_FATAL);
     rocksdb_options_set_max_log_file_size(options, INFO_LOG_SIZE_MAX);
@@ -81,9 +99,6 @@ void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_opti
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
     rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER_SIZE);
-    rocksdb_options_set_memtable_whole_key_filtering(options, !from->finds_rows);
-    rocksdb_options_set_memtable_prefix_bloom_size_ratio(
-        options, from->finds_rows ? 0 : MEMTABLE_BLOOM_SHARE);
     rocksdb_options_set_db_write_buffer_size(options, WRITE_BUFFERS_SIZE);
     rocksdb_options_set_max_total_wal_size(options, WRITE_AHEAD_SIZE_MAX);
     rocksdb_options_set_bytes_per_sync(options, TABLE_SYNC_SIZE);
@@ -94,10 +109,7 @@ void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_opti
     /* It would open them with 16 threads a family, made anew with each instance: every second. */
     rocksdb_options_set_max_file_opening_threads(options, 1);
 
-    if (from->rest_cache_size > 0) {
-        make_rest_options(rocks, from->rest_cache_size);
-        suit_look_ups(options, rocks->table_options);
-    }
+    make_families_options(rocks, from);
 
     rocks->read = rocksdb_readoptions_create();
     rocks->read_memory = rocksdb_readoptions_create();
@@ -116,11 +128,14 @@ void pos_rocks_make_options(struct pos_rocks *rocks, const struct pos_rocks_opti
     rocksdb_writeoptions_disable_WAL(rocks->write_unlogged, 1);
 }
 
-static void destroy_rest_options(struct pos_rocks *rocks)
+static void destroy_families_options(struct pos_rocks *rocks)
 {
-    if (rocks->rest_options == NULL)
+    for (size_t i = 0; i <= rocks->family_count; i++)
+        rocksdb_options_destroy(rocks->family_options[i]);
+    rocksdb_block_based_options_destroy(rocks->table_options);
+    rocksdb_cache_destroy(rocks->cache);
+    if (rocks->rest_table_options == NULL)
         return;
-    rocksdb_options_destroy(rocks->rest_options);
     rocksdb_block_based_options_destroy(rocks->rest_table_options);
     rocksdb_cache_destroy(rocks->rest_cache);
 }
@@ -135,13 +150,6 @@ void pos_rocks_destroy_options(struct pos_rocks *rocks)
     rocksdb_readoptions_destroy(rocks->read_past_cache);
     rocksdb_readoptions_destroy(rocks->read_memory);
     rocksdb_readoptions_destroy(rocks->read);
-    destroy_rest_options(rocks);
+    destroy_families_options(rocks);
     rocksdb_options_destroy(rocks->options);
-    rocksdb_block_based_options_destroy(rocks->table_options);
-    rocksdb_cache_destroy(rocks->cache);
-}
-
-const rocksdb_options_t *pos_rocks_family_options(const struct pos_rocks *rocks, size_t family)
-{
-    return family == 0 || rocks->rest_options == NULL ? rocks->options : rocks->rest_options;
 }

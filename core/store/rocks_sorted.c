@@ -42,8 +42,7 @@ enum pos_status pos_rocks_sorted_create(struct pos_rocks *rocks, size_t family, 
     if (made == NULL)
         return POS_ERR_MEMORY;
     made->environment = rocksdb_envoptions_create();
-    made->writer =
-        rocksdb_sstfilewriter_create(made->environment, pos_rocks_family_options(rocks, family));
+    made->writer = rocksdb_sstfilewriter_create(made->environment, rocks->family_options[family]);
     sorted_path(rocks, family, part, path);
     rocksdb_sstfilewriter_open(made->writer, path, &text);
     if (text == NULL)

@@ -88,6 +88,8 @@ static struct pos_rocks_options rocks_options(const char *path, size_t cache_siz
         .format = "terminal-table",
         .writer = "posgate-gateway",
         .cache_size = cache_size,
+        .found_families =
+            1 << POS_TERMINAL_DETAIL | 1 << POS_TERMINAL_AUDITS | 1 << POS_TERMINAL_META,
     };
 }
 

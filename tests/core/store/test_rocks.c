@@ -1,5 +1,7 @@
 #include <criterion/criterion.h>
+#include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -302,4 +304,66 @@ Test(rocks, shows_what_is_staged_over_what_is_there)
     expect_seen(batch, "b=1 c=2 e=4 ", "written");
     pos_rocks_batch_destroy(batch);
     pos_rocks_close(rocks);
+}
+
+/* ---- what each family is opened with, as RocksDB itself writes it down ---- */
+
+static FILE *open_written_options(const char *path)
+{
+    char pattern[TEST_PATH_SIZE + 16];
+    glob_t found;
+    (void)snprintf(pattern, sizeof pattern, "%s/OPTIONS-*", path);
+    cr_assert_eq(glob(pattern, 0, NULL, &found), 0);
+    FILE *file = fopen(found.gl_pathv[found.gl_pathc - 1], "r"); /* the newest: they are sorted */
+    cr_assert_not_null(file);
+    globfree(&found);
+    return file;
+}
+
+static double written_option(const char *path, const char *family, const char *name)
+{
+    char section[64], line[512];
+    double value = -1;
+    bool inside = false;
+    FILE *file = open_written_options(path);
+    (void)snprintf(section, sizeof section, "[CFOptions \"%s\"]", family);
+    while (fgets(line, sizeof line, file) != NULL) {
+        const char *text = line + strspn(line, " ");
+        size_t size = strlen(name);
+        if (text[0] == '[')
+            inside = strncmp(text, section, strlen(section)) == 0;
+        else if (inside && strncmp(text, name, size) == 0 && text[size] == '=')
+            value = strtod(text + size + 1, NULL);
+    }
+    (void)fclose(file);
+    return value;
+}
+
+Test(rocks, opens_each_family_for_its_look_ups)
+{
+    static const char filter[] = "memtable_prefix_bloom_size_ratio";
+    static const char table[] = "target_file_size_base";
+    char folder[TEST_PATH_SIZE];
+    struct pos_rocks *rocks;
+    test_folder(folder);
+    const char *path = test_path(folder, "db");
+    struct pos_rocks_options options = options_for(path);
+    options.families = other_families;
+    options.family_count = 3;
+    options.rest_cache_size = 1 << 20;
+    options.found_families = 1 << 1;
+    cr_assert_eq(pos_rocks_open(&options, &rocks, NULL), POS_OK);
+    pos_rocks_close(rocks);
+    cr_expect_gt(written_option(path, "rows", filter), 0);
+    cr_expect_eq(written_option(path, "more", filter), 0, "its rows are found");
+    cr_expect_gt(written_option(path, "meta", filter), 0);
+    cr_expect_gt(written_option(path, "rows", table), written_option(path, "more", table));
+    cr_expect_eq(written_option(path, "more", table), written_option(path, "meta", table));
+
+    options.rest_cache_size = 0;
+    options.found_families = UINT32_MAX;
+    cr_assert_eq(pos_rocks_open(&options, &rocks, NULL), POS_OK);
+    pos_rocks_close(rocks);
+    cr_expect_eq(written_option(path, "rows", filter), 0);
+    cr_expect_eq(written_option(path, "rows", table), written_option(path, "more", table));
 }
