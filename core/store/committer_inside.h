@@ -28,7 +28,10 @@ struct pos_committer {
     struct pos_anchor_state stands; /* as on disk */
     struct pos_anchor *anchor;      /* NULL: none */
     size_t meta_family;
+    uint64_t gather_ns;
     pthread_t thread;
+    uint64_t taken_ns; /* the thread's own: when it took the last batch, and how many writes */
+    size_t taken_count;
 
     pthread_mutex_t lock; /* guards what follows, up to the counters */
     pthread_cond_t wake;

@@ -19,6 +19,7 @@ static const char reserved_key[] = "reserved";
 enum {
     FOLLOWER_CACHE_SIZE = 8 << 20,
     REST_CACHE_SIZE = 8 << 20, /* of the families that no request needs */
+    GATHER_NS = 4000000,
 };
 
 const char *pos_terminal_state_name(enum pos_terminal_state state)
@@ -125,6 +126,7 @@ static enum pos_status open_parts(struct pos_terminal_table *table,
         .written = apply_counts,
         .tried = show_changes,
         .context = table,
+        .gather_ns = GATHER_NS,
     };
     return pos_committer_create(&committer, &table->committer, error);
 }

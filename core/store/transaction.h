@@ -18,6 +18,9 @@ struct pos_committer_options {
     /* One write is submitted at a time and reads no row that it staged itself: rows are staged
      * without an index (pos_rocks_batch_create_blind). */
     bool blind;
+    /* A batch that has company, before it or in it, is taken no sooner than so long after the one
+     * before, unless many wait. 0: at once. */
+    uint64_t gather_ns;
     /* Counts synced batches in meta, and in the anchor when there is one. NULL: neither, and no row
      * for it. Else the database was born with pos_anchor_birth. */
     const struct pos_anchor_options *anchor;

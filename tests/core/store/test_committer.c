@@ -15,6 +15,7 @@ static struct pos_rocks *rocks;
 static struct pos_committer *committer;
 static struct test_chain chain;
 static char folder[TEST_PATH_SIZE];
+static uint64_t gather_ns;
 
 static void open_all(void)
 {
@@ -25,8 +26,8 @@ static void open_all(void)
                                         .writer = "the test",
                                         .create = true,
                                         .cache_size = 1 << 20};
-    struct pos_committer_options committing = {.audit_family = AUDITS,
-                                               .audit = test_chain_writer(&chain)};
+    struct pos_committer_options committing = {
+        .audit_family = AUDITS, .audit = test_chain_writer(&chain), .gather_ns = gather_ns};
     struct pos_error error = {0};
     cr_assert_eq(pos_rocks_open(&options, &rocks, &error), POS_OK, "%s", error.text);
     committing.rocks = rocks;
@@ -272,6 +273,56 @@ Test(committer, a_full_queue_refuses_and_then_goes_on)
 Test(committer, destroying_it_commits_what_is_queued)
 {
     struct write writes[3] = {{.key = 'a', .value = '1'}, {.key = 'b', .value = '2'}};
+    hold_committer();
+    submit(&writes[0]);
+    submit(&writes[1]);
+    (void)sem_post(&hold);
+    close_all();
+    cr_expect(writes[0].status == POS_OK && writes[1].status == POS_OK);
+    open_all();
+    cr_expect(row('a') == '1' && row('b') == '2');
+}
+
+/* ---- gathering: longer than a test may take ---- */
+
+enum { GATHERED_COUNT = 64 }; /* as in committer.c */
+
+static void set_up_gathering(void)
+{
+    gather_ns = 3600ull * 1000000000;
+    set_up();
+}
+
+Test(committer, what_comes_alone_waits_for_nobody, .init = set_up_gathering)
+{
+    for (char value = '1'; value <= '3'; value++) {
+        struct write write = {.key = 'a', .value = value};
+        cr_assert_eq(run(&write), POS_OK);
+        cr_expect_eq(row('a'), value);
+    }
+}
+
+Test(committer, what_comes_together_waits_until_there_is_enough, .init = set_up_gathering)
+{
+    struct write writes[GATHERED_COUNT];
+    hold_committer();
+    for (size_t i = 0; i < GATHERED_COUNT; i++) {
+        writes[i] = (struct write){.key = 'a', .value = (char)('0' + i % 10)};
+        submit(&writes[i]);
+        if (i == 1)
+            (void)sem_post(&hold);
+    }
+    for (size_t i = 0; i < GATHERED_COUNT; i++)
+        wait_done(&writes[i]);
+    struct pos_committer_stats stats;
+    pos_committer_stats(committer, &stats);
+    cr_expect(stats.batches == 1 && stats.syncs == 1, "%llu batches",
+              (unsigned long long)stats.batches);
+}
+
+Test(committer, destroying_it_ends_a_wait_for_more, .init = set_up_gathering)
+{
+    struct write writes[2] = {{.key = 'a', .value = '1'}, {.key = 'b', .value = '2'}};
     hold_committer();
     submit(&writes[0]);
     submit(&writes[1]);
