@@ -53,6 +53,7 @@ enum pos_status pos_beside_start(struct pos_beside *beside, struct pos_error *er
                                           .port = beside->gateway.port,
                                           .connections = beside->options.connections,
                                           .outstanding = beside->options.outstanding,
+                                          .spins = beside->one_sender,
                                           .source = pos_terminals_source(beside->terminals)};
     return pos_load_open(&load, &beside->good, error);
 }
@@ -65,6 +66,7 @@ enum pos_status pos_beside_connect(struct pos_beside *beside, uint32_t connectio
                                           .port = beside->gateway.port,
                                           .connections = connections,
                                           .outstanding = outstanding,
+                                          .spins = beside->one_sender,
                                           .source = source};
     return pos_load_open(&load, &beside->other, error);
 }
@@ -127,6 +129,7 @@ static struct pos_load_phase good_phase(struct pos_beside_view *view, double sec
 {
     bool counts = view->beside->micro->round >= 0;
     return (struct pos_load_phase){.duration_s = seconds,
+                                   .server_pid = view->beside->gateway.pid,
                                    .rate = view->beside->good_rate,
                                    .latency = &view->latency,
                                    .lateness = &view->lateness,
@@ -141,6 +144,8 @@ static void keep(struct pos_beside_view *view, const struct pos_load_phase *phas
     pos_histogram_add(&view->all, phase->latency);
     pos_load_tally_add(&view->tally, &phase->tally);
     view->unanswered += phase->unanswered;
+    view->server_cpu_s += (double)phase->server_cpu_ns / 1e9;
+    view->seconds += phase->seconds;
     uint64_t late_ns = pos_histogram_quantile(phase->lateness, 0.99);
     if (late_ns > view->late_p99_ns)
         view->late_p99_ns = late_ns;
@@ -151,14 +156,30 @@ static enum pos_status run_quiet(struct pos_beside_view *view, double seconds)
     const struct pos_pinning *pinning = &view->beside->micro->pinning;
     struct pos_load_phase phase = good_phase(view, seconds);
     struct pos_awake awake;
-    pos_awake_start(&awake, (int[]){pinning->server_core, pinning->load_core}, 2);
+    int load_core = view->beside->one_sender ? -1 : pinning->load_core; /* it never sleeps */
+    pos_awake_start(&awake, (int[]){pinning->server_core, load_core}, 2);
     pos_load_run(view->beside->good, &phase);
     pos_awake_stop(&awake);
     keep(view, &phase);
     return all_good("authentications", &phase, false) ? POS_OK : POS_ERR_STATE;
 }
 
-/* It begins before the authentications that count and ends with them. */
+/* The something else begins before the authentications that count and ends with them. */
+static enum pos_status send_both(struct company *company, struct pos_load *good,
+                                 struct pos_load_phase *phase, bool one_sender)
+{
+    pthread_t thread;
+    if (one_sender) {
+        pos_load_run_both(good, phase, company->load, &company->phase);
+        return POS_OK;
+    }
+    if (pthread_create(&thread, NULL, send_company, company) != 0)
+        return POS_ERR_LIMIT;
+    pos_load_run(good, phase);
+    (void)pthread_join(thread, NULL);
+    return POS_OK;
+}
+
 static enum pos_status run_company(struct pos_beside_view *view, double seconds)
 {
     static struct pos_histogram unused;
@@ -168,14 +189,12 @@ static enum pos_status run_company(struct pos_beside_view *view, double seconds)
         .load = beside->other,
         .phase = {.duration_s = seconds, .rate = beside->other_rate, .latency = &unused}};
     struct pos_awake awake;
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, send_company, &company) != 0)
-        return POS_ERR_LIMIT;
     /* The other core is the company's, when the authentications leave it. */
     pos_awake_start(&awake, &beside->micro->pinning.server_core, 1);
-    pos_load_run(beside->good, &phase);
-    (void)pthread_join(thread, NULL);
+    enum pos_status status = send_both(&company, beside->good, &phase, beside->one_sender);
     pos_awake_stop(&awake);
+    if (status != POS_OK)
+        return status;
     keep(view, &phase);
     beside->other_replies += (double)company.phase.tally.replies;
     beside->other_seconds += company.phase.seconds;
@@ -244,6 +263,17 @@ void pos_beside_add_subjects(struct pos_beside *beside, const char *company, dou
                     (struct pos_micro_check){.of = busy, .to = quiet, .target = target}, "p99");
 }
 
+/* How much of a core is taken, and so what is left for a burst. */
+static void add_busy(struct pos_beside *beside, const struct pos_beside_view *view,
+                     const char *company)
+{
+    char name[POS_MICRO_NAME_SIZE];
+    (void)snprintf(name, sizeof name, "server busy, %s", company);
+    if (view->seconds > 0)
+        pos_micro_fact(beside->micro, name, 100 * view->server_cpu_s / view->seconds,
+                       "% of a core");
+}
+
 void pos_beside_add_facts(struct pos_beside *beside, const char *company)
 {
     char name[POS_MICRO_NAME_SIZE];
@@ -262,4 +292,6 @@ void pos_beside_add_facts(struct pos_beside *beside, const char *company)
                    "us");
     (void)snprintf(name, sizeof name, "sent late p99, %s", company);
     pos_micro_fact(beside->micro, name, (double)beside->company.late_p99_ns / 1e3, "us");
+    add_busy(beside, &beside->quiet, "quiet");
+    add_busy(beside, &beside->company, company);
 }

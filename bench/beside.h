@@ -1,7 +1,8 @@
 /*
  * Authentications at a rate, quiet and while something else comes to the same gateway on other
- * connections. The something else is sent by a thread that gives way to the authentications'
- * (SCHED_IDLE), so that what is seen is the gateway and not two senders on one core.
+ * connections. What is seen must be the gateway and not two senders on one core. So one thread with
+ * that core for itself sends both; or, where the something else would take all of its time, a
+ * thread of its own does that gives way to the authentications' (SCHED_IDLE).
  */
 #ifndef POS_BENCH_BESIDE_H
 #define POS_BENCH_BESIDE_H
@@ -24,6 +25,7 @@ struct pos_beside_view {
     struct pos_load_tally tally;
     uint64_t unanswered;
     uint64_t late_p99_ns; /* the load's own, in the worst round */
+    double server_cpu_s, seconds;
 };
 
 struct pos_beside {
@@ -35,6 +37,7 @@ struct pos_beside {
     struct pos_load *good, *other;
     uint64_t good_rate, other_rate; /* a second */
     bool other_may_lag;             /* other_rate may be more than can be sent and answered */
+    bool one_sender;                /* of both, never asleep: the load has a core of its own */
     struct pos_beside_view quiet, company;
     double other_replies, other_seconds; /* of all rounds */
     uint64_t good_replies;

@@ -1,5 +1,6 @@
 #include "bench/load.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,11 +197,18 @@ static uint64_t pause_ns(const struct pos_load *load, uint64_t now_ns)
     return next_ns - now_ns < SLEEP_NS ? next_ns - now_ns : SLEEP_NS;
 }
 
-static void turn(struct pos_load *load)
+static void turn_alone(struct pos_load *load)
 {
     uint64_t now_ns = pos_clock_monotonic_ns();
     send_due(load, now_ns);
     poll_once(load, pause_ns(load, now_ns));
+}
+
+static void turn(struct pos_load *load)
+{
+    turn_alone(load);
+    if (load->beside != NULL)
+        turn_alone(load->beside);
 }
 
 static void run_open(struct pos_load *load, const struct pos_load_phase *phase, uint64_t end_ns)
@@ -261,20 +269,49 @@ static uint32_t count_answered(struct pos_load *load)
     return count;
 }
 
-void pos_load_run(struct pos_load *load, struct pos_load_phase *phase)
+static void begin(struct pos_load *load, struct pos_load_phase *phase)
 {
     (void)take_tally(load);
     memset(phase->latency, 0, sizeof *phase->latency);
     if (phase->lateness != NULL)
         memset(phase->lateness, 0, sizeof *phase->lateness);
     load->schedule = (struct pos_schedule){.rate = 1};
-    struct pos_load_tally before =
-        phase->rate > 0 ? measure_open(load, phase) : measure_closed(load, phase);
+}
+
+static void end(struct pos_load *load, struct pos_load_phase *phase)
+{
     struct pos_load_tally after = take_tally(load);
-    pos_load_tally_add_failures(&phase->tally, &before);
     pos_load_tally_add_failures(&phase->tally, &after);
     phase->unanswered = load->in_flight + load->schedule.count - load->schedule.issued;
     phase->answered_connections = count_answered(load);
+}
+
+void pos_load_run(struct pos_load *load, struct pos_load_phase *phase)
+{
+    begin(load, phase);
+    struct pos_load_tally before =
+        phase->rate > 0 ? measure_open(load, phase) : measure_closed(load, phase);
+    pos_load_tally_add_failures(&phase->tally, &before);
+    end(load, phase);
+}
+
+void pos_load_run_both(struct pos_load *load, struct pos_load_phase *phase, struct pos_load *beside,
+                       struct pos_load_phase *beside_phase)
+{
+    assert(load->options.spins && beside->options.spins && phase->rate > 0);
+    assert(beside_phase->rate > 0 && beside_phase->warm_up_s <= 0);
+    begin(beside, beside_phase);
+    plan(beside, beside_phase);
+    beside->latency = beside_phase->latency;
+    beside->lateness = beside_phase->lateness;
+    struct start start = look(beside_phase);
+    load->beside = beside;
+    pos_load_run(load, phase);
+    load->beside = NULL;
+    finish_stretch(beside, beside_phase, start);
+    drain_open(beside);
+    beside->latency = beside->lateness = NULL;
+    end(beside, beside_phase);
 }
 
 /* ---- life ---- */

@@ -107,6 +107,11 @@ POS_MUST_USE enum pos_status pos_load_open(const struct pos_load_options *option
 void pos_load_close(struct pos_load *load); /* NULL is fine */
 
 void pos_load_run(struct pos_load *load, struct pos_load_phase *phase);
+/* Two at a rate at the same time, in turns of one thread that never sleeps (`spins`, both): neither
+ * waits for the other's time slice. `beside` has no warm-up and no series; its stretch ends when
+ * all that `load` asked is answered. */
+void pos_load_run_both(struct pos_load *load, struct pos_load_phase *phase, struct pos_load *beside,
+                       struct pos_load_phase *beside_phase);
 
 void pos_load_tally_count(struct pos_load_tally *tally, const char *code, uint64_t count,
                           uint64_t good);

@@ -31,7 +31,8 @@ struct pos_load {
     struct connection *connections;
     struct asked *asked;
     int epoll_fd;
-    bool closed_loop; /* each reply is followed by a request */
+    bool closed_loop;        /* each reply is followed by a request */
+    struct pos_load *beside; /* takes turns with it in one thread; NULL: none */
     uint64_t in_flight;
     uint32_t lost, made; /* connections */
     uint8_t *out;

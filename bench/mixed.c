@@ -87,6 +87,7 @@ static enum pos_status find_rates(struct pos_error *error)
 static enum pos_status prepare(struct pos_error *error)
 {
     struct pos_beside *beside = &all.beside;
+    beside->one_sender = all.micro.pinning.load_core >= 0;
     enum pos_status status = pos_beside_make(beside, error);
     if (status == POS_OK)
         status = make_newcomers(error);

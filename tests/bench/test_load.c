@@ -304,6 +304,38 @@ Test(load, connections_are_made_anew_after_so_many_requests)
     }
 }
 
+Test(load, two_take_turns_in_one_thread)
+{
+    static struct pos_histogram latency[2];
+    struct pos_error error = {0};
+    struct server servers[2] = {{.misdeed = NONE}, {.misdeed = NONE}};
+    struct pos_load *loads[2];
+    uint32_t counters[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        start(&servers[i]);
+        const struct pos_load_options options = {.address = "127.0.0.1",
+                                                 .port = servers[i].port,
+                                                 .connections = 1,
+                                                 .outstanding = 4,
+                                                 .spins = true,
+                                                 .source = pos_bare_source(&counters[i])};
+        cr_assert_eq(pos_load_open(&options, &loads[i], &error), POS_OK, "%s", error.text);
+    }
+    struct pos_load_phase phase = {.duration_s = 0.1, .rate = 1000, .latency = &latency[0]};
+    struct pos_load_phase beside = {.duration_s = 0.1, .rate = 500, .latency = &latency[1]};
+    pos_load_run_both(loads[0], &phase, loads[1], &beside);
+    cr_expect(phase.unanswered == 0 && beside.unanswered == 0);
+    cr_expect_eq(pos_histogram_count(&latency[0]), 100);
+    cr_expect_eq(pos_histogram_count(&latency[1]), 50);
+    cr_expect_eq(counters[0], 100);
+    cr_expect_eq(counters[1], 50);
+    for (int i = 0; i < 2; i++) {
+        pos_load_close(loads[i]);
+        pthread_join(servers[i].thread, NULL);
+        close(servers[i].listen_fd);
+    }
+}
+
 Test(load, says_where_it_could_not_connect)
 {
     struct pos_error error = {0};
