@@ -269,7 +269,8 @@ static enum pos_status judge_alone(struct pos_home *home, const struct pos_login
     if (!home->writer) /* with what the one before has recorded */
         status = pos_key_library_catch_up(home->library);
     if (status != POS_OK)
-        (void)pos_error_set(error, status, "cannot read the key library");
+        (void)pos_error_set(error, status, "cannot read the key library: %s",
+                            pos_status_text(status));
     else
         status = judge(home, login, password, person, error);
     (void)close(folder);

@@ -148,7 +148,9 @@ POS_MUST_USE enum pos_status pos_key_library_follow(const char *path, const char
                                                     struct pos_error *error);
 void pos_key_library_close(struct pos_key_library *library);
 
-/* Followers: reads what the writer has written since. About 5 ms; not on an event loop. */
+/* Followers: reads what the writer has written since. About 5 ms; not on an event loop.
+ * POS_ERR_BUSY: writers came and went so fast that some of it may be missing until the next time.
+ */
 POS_MUST_USE enum pos_status pos_key_library_catch_up(struct pos_key_library *library);
 
 /* Any thread. POS_ERR_NOT_FOUND, POS_ERR_CORRUPT, POS_ERR_VERSION, POS_ERR_DATABASE. May read the

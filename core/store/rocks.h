@@ -61,11 +61,12 @@ POS_MUST_USE enum pos_status pos_rocks_open(const struct pos_rocks_options *opti
 void pos_rocks_close(struct pos_rocks *rocks);
 
 /* Followers: what the writer has written since becomes readable; opens the database anew where that
- * is needed, as below. */
+ * is needed, as below. POS_ERR_BUSY: writers came and went so fast that some of it may be missing
+ * until the next time. */
 POS_MUST_USE enum pos_status pos_rocks_catch_up(struct pos_rocks *rocks);
 /* Followers: opens the database anew and closes what was open, so that files which the writer has
  * deleted since are not held any more. Reads go on meanwhile; it waits for those that began before.
- * Not within a walk. When it fails everything is as before. */
+ * Not within a walk. POS_ERR_BUSY as above; when it fails otherwise, everything is as before. */
 POS_MUST_USE enum pos_status pos_rocks_let_go(struct pos_rocks *rocks);
 
 /* Copies the value into the empty `value`. POS_ERR_NOT_FOUND; POS_ERR_CORRUPT when it does not fit,

@@ -18,7 +18,7 @@
 
 #include "core/store/rocks_inside.h"
 
-enum { OPEN_COUNT_MAX = 5 };
+enum { OPEN_COUNT_MAX = 10 };
 
 struct pos_rocks_instance *pos_rocks_enter(struct pos_rocks *rocks)
 {
@@ -98,8 +98,8 @@ static bool same_manifest(const struct pos_rocks_age *a, const struct pos_rocks_
 }
 
 /* Opening reads the manifest first and the logs behind it: a log that goes meanwhile is in neither,
- * and one that is listed and gone makes RocksDB pass over all. A writer that does this each time is
- * followed with what there is until the next catch-up. */
+ * and one that is listed and gone makes RocksDB pass over all. What a writer does this to each time
+ * is unsure. */
 static struct pos_rocks_instance *open_follower(struct pos_rocks *rocks, char **text)
 {
     struct pos_rocks_instance *made = NULL;
@@ -127,7 +127,8 @@ struct pos_rocks_instance *pos_rocks_open_instance(struct pos_rocks *rocks, char
 }
 
 /* Opens the database anew and closes what was open. The caller has rocks->renewing. Without room
- * for the log that RocksDB begins, opening would end the process. */
+ * for the log that RocksDB begins, opening would end the process. An unsure one is better than the
+ * one before, and the caller is told. */
 static enum pos_status renew(struct pos_rocks *rocks)
 {
     const struct pos_rocks_options where = {.path = rocks->path,
@@ -148,7 +149,7 @@ static enum pos_status renew(struct pos_rocks *rocks)
         (void)pthread_cond_wait(&rocks->unread, &rocks->lock);
     (void)pthread_mutex_unlock(&rocks->lock);
     pos_rocks_close_instance(rocks, older);
-    return POS_OK;
+    return newer->unsure ? POS_ERR_BUSY : POS_OK;
 }
 
 /* Reads the writer's logs on. False: it failed, or may have missed one. */

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/store/rocks.h"
@@ -165,6 +167,31 @@ Test(rocks_instance, a_follower_without_a_folder_leaves_none, .init = name_paths
     cr_expect_gt(count_brief_files(), 0);
     pos_rocks_close(follower);
     cr_expect_eq(count_brief_files(), 0);
+}
+
+static bool growing;
+
+/* The C library's, for the whole program: while `growing`, a manifest is larger with each look at
+ * it, as beside writers that never rest. */
+int fstatat(int folder_fd, const char *name, struct stat *facts, int flags)
+{
+    static off_t grown;
+    int failed = (int)syscall(SYS_newfstatat, folder_fd, name, facts, flags);
+    if (failed == 0 && growing && strncmp(name, "MANIFEST-", 9) == 0)
+        facts->st_size += ++grown;
+    return failed;
+}
+
+Test(rocks_instance, a_follower_that_may_have_missed_something_says_so, .init = name_paths)
+{
+    pos_rocks_close(open_one(false, NULL));
+    struct pos_rocks *follower = open_one(true, NULL);
+    growing = true;
+    cr_expect_eq(pos_rocks_let_go(follower), POS_ERR_BUSY);
+    cr_expect_eq(pos_rocks_catch_up(follower), POS_ERR_BUSY);
+    growing = false;
+    cr_expect_eq(pos_rocks_catch_up(follower), POS_OK, "and is sure again");
+    pos_rocks_close(follower);
 }
 
 Test(rocks_instance, a_writer_follows_nobody, .init = name_paths)
