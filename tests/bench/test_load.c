@@ -304,6 +304,19 @@ Test(load, connections_are_made_anew_after_so_many_requests)
     }
 }
 
+/* How many requests the other load had made when this one made its last. */
+static struct {
+    struct pos_load_source source;
+    const uint32_t *others;
+    uint32_t seen;
+} noting;
+
+static size_t note(void *context, uint8_t *out, uint32_t *mark)
+{
+    noting.seen = *noting.others;
+    return noting.source.request(context, out, mark);
+}
+
 Test(load, two_take_turns_in_one_thread)
 {
     static struct pos_histogram latency[2];
@@ -313,12 +326,17 @@ Test(load, two_take_turns_in_one_thread)
     uint32_t counters[2] = {0};
     for (int i = 0; i < 2; i++) {
         start(&servers[i]);
-        const struct pos_load_options options = {.address = "127.0.0.1",
-                                                 .port = servers[i].port,
-                                                 .connections = 1,
-                                                 .outstanding = 4,
-                                                 .spins = true,
-                                                 .source = pos_bare_source(&counters[i])};
+        struct pos_load_options options = {.address = "127.0.0.1",
+                                           .port = servers[i].port,
+                                           .connections = 1,
+                                           .outstanding = 4,
+                                           .spins = true,
+                                           .source = pos_bare_source(&counters[i])};
+        if (i == 0) {
+            noting.source = options.source;
+            noting.others = &counters[1];
+            options.source.request = note;
+        }
         cr_assert_eq(pos_load_open(&options, &loads[i], &error), POS_OK, "%s", error.text);
     }
     struct pos_load_phase phase = {.duration_s = 0.1, .rate = 1000, .latency = &latency[0]};
@@ -329,6 +347,7 @@ Test(load, two_take_turns_in_one_thread)
     cr_expect_eq(pos_histogram_count(&latency[1]), 50);
     cr_expect_eq(counters[0], 100);
     cr_expect_eq(counters[1], 50);
+    cr_expect_gt(noting.seen, 0, "one after the other");
     for (int i = 0; i < 2; i++) {
         pos_load_close(loads[i]);
         pthread_join(servers[i].thread, NULL);

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/store/transaction.h"
 #include "tests/core/store/support.h"
@@ -309,8 +310,11 @@ Test(committer, what_comes_together_waits_until_there_is_enough, .init = set_up_
     for (size_t i = 0; i < GATHERED_COUNT; i++) {
         writes[i] = (struct write){.key = 'a', .value = (char)('0' + i % 10)};
         submit(&writes[i]);
-        if (i == 1)
+        if (i == 1) { /* time for what waits for nothing to be taken */
             (void)sem_post(&hold);
+            wait_done(&holder);
+            nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        }
     }
     for (size_t i = 0; i < GATHERED_COUNT; i++)
         wait_done(&writes[i]);
